@@ -1,0 +1,132 @@
+# Vitrine. `make help` lists the targets. Everything that is built goes under build/.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+MODE   ?= release
+PREFIX ?= /usr/local
+CXX    := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+GOLDEN ?= $(wildcard ../shared/golden)
+BASE   ?= origin/main
+V      ?= 0
+say     = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2);)
+hush    = $(if $(filter 0,$(V)),@)
+
+# --- how each mode compiles ----------------------------------------------------------------------
+
+# Sanitizers make g++ 12 warn about its own library, so warnings are errors in release only.
+FLAGS_release := -O2 -g1 -Werror
+FLAGS_debug   := -Og -g -D_GLIBCXX_ASSERTIONS
+FLAGS_asan    := -O1 -g -fsanitize=address -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS
+FLAGS_ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
+FLAGS_tsan    := -O1 -g -fsanitize=thread
+FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+ifneq ($(filter tsan fuzz,$(MODE)),)
+CXX := clang++-16
+endif
+
+OUT     := $(if $(filter release,$(MODE)),build,build/$(MODE))
+OBJ     := build/obj/$(MODE)
+ARCH    := $(shell $(CXX) -dumpmachine | cut -d- -f1)
+CLANG   := $(findstring clang,$(CXX))
+WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast \
+           -Wimplicit-fallthrough $(if $(CLANG),-Wno-unused-function -Wno-pass-failed)
+VERSION := 0.1.0
+CXXFLAGS += -std=c++20 -fPIC -I. $(SYSROOT) $(WARN) $(FLAGS_$(MODE)) -fopenmp \
+            -DVITRINE_VERSION='"$(VERSION)"' -MMD -MP
+LDLIBS  := -lz
+# Everything but the kernels is plain IEEE arithmetic, the same on every processor.
+BASELINE := -ffp-contract=off
+
+# --- kernels: one object per file and ISA --------------------------------------------------------
+
+ISAS_x86_64  := sse42 avx2 avx512
+ISAS_aarch64 := neon64
+ISAS         := $(ISAS_$(ARCH))
+KERNEL       := -O3 -ffp-contract=fast $(if $(CLANG),,-fno-trapping-math)
+ISA_sse42    := -msse4.2
+ISA_avx2     := -mavx2 -mfma -mf16c
+ISA_avx512   := -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c \
+                -mprefer-vector-width=512
+ISA_neon64   :=
+
+# --- what there is -------------------------------------------------------------------------------
+
+LIB_SOURCES    := $(wildcard core/*.cpp ops/*.cpp ops/kernels/*.cpp ops/reference/*.cpp models/*.cpp \
+                  third_party/*.cpp)
+KERNEL_SOURCES := $(wildcard ops/simd/*.cpp)
+APP_SOURCES    := $(wildcard apps/*.cpp)
+TEST_SOURCES   := $(wildcard tests/*.cpp tests/core/*.cpp tests/ops/*.cpp tests/models/*.cpp \
+                  tests/apps/*.cpp)
+GOLDEN_SOURCES := $(wildcard tests/golden/*.cpp)
+HEADERS        := $(wildcard core/*.hpp ops/*.hpp ops/*/*.hpp models/*.hpp models/*.h apps/*.hpp tests/*.hpp \
+                  tests/*/*.hpp)
+SOURCES        := $(LIB_SOURCES) $(KERNEL_SOURCES) $(APP_SOURCES) $(TEST_SOURCES) $(GOLDEN_SOURCES) \
+                  $(wildcard tests/fuzz/*.cpp)
+
+objects         = $(patsubst %.cpp,$(OBJ)/%.o,$(1))
+KERNEL_OBJECTS := $(foreach i,$(ISAS),$(patsubst ops/simd/%.cpp,$(OBJ)/ops/simd/$(i)/%.o,$(KERNEL_SOURCES)))
+LIB_OBJECTS    := $(call objects,$(LIB_SOURCES)) $(KERNEL_OBJECTS)
+LIB            := $(OBJ)/libvitrine.a
+# main() of the program stays out of the tests.
+APP_OBJECTS    := $(call objects,$(filter-out apps/main.cpp,$(APP_SOURCES)))
+
+.PHONY: all
+all: $(OUT)/vitrine ## the program, build/vitrine (MODE=release; debug, asan, ubsan, tsan)
+
+include third_party/packages.mk
+
+$(OUT)/vitrine: $(OBJ)/apps/main.o $(APP_OBJECTS) $(LIB)
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -ldl -o $@
+
+$(LIB): $(LIB_OBJECTS)
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+# A changed Makefile may mean changed flags.
+$(OBJ)/%.o: %.cpp Makefile | $(PACKAGES_BUILD)
+	$(call say,CXX,$<)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(BASELINE) -c $< -o $@
+
+# Debian's headers that are not clean under our warnings.
+$(OBJ)/third_party/%.o: CXXFLAGS += -w
+
+define kernel_rule
+$(OBJ)/ops/simd/$(1)/%.o: ops/simd/%.cpp Makefile | $(PACKAGES_BUILD)
+	$$(call say,$(1),$$<)mkdir -p $$(@D) && $$(CXX) $$(CXXFLAGS) $$(KERNEL) $$(ISA_$(1)) -DVT_ISA=$(1) -c $$< -o $$@
+endef
+$(foreach i,$(ISAS),$(eval $(call kernel_rule,$(i))))
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+# --- tests ---------------------------------------------------------------------------------------
+
+TESTS  := $(OUT)/tests/unit_tests
+CHECK  := $(OUT)/tests/golden_check
+$(call objects,$(TEST_SOURCES)): | $(PACKAGES_TEST)
+# Catch2's own implementation is most of the first build; it needs no optimisation.
+$(OBJ)/tests/main.o: BASELINE += -O0 -w
+
+$(TESTS): $(call objects,$(TEST_SOURCES)) $(APP_OBJECTS) $(LIB)
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -ldl -o $@
+
+$(CHECK): $(call objects,$(GOLDEN_SOURCES)) $(LIB)
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
+
+include tests/tests.mk
+
+# --- checks of the source ------------------------------------------------------------------------
+
+include tests/lint.mk
+
+# --- help ----------------------------------------------------------------------------------------
+
+.PHONY: help clean
+clean: ## removes build/
+	rm -rf build
+help: ## this list
+	@grep -hE '^[a-z][a-z -]*:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+)[^#]*## (.*)/  \1|\2/' | \
+	  awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'

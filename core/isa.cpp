@@ -1,0 +1,149 @@
+#include "core/isa.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "core/error.hpp"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace vitrine {
+namespace {
+
+constexpr std::array<std::string_view, 5> kNames = {"reference", "sse42", "avx2", "avx512",
+                                                    "neon64"};
+
+#if defined(__x86_64__)
+
+struct Registers {
+  uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+Registers cpuid(uint32_t leaf) {
+  Registers r;
+  __get_cpuid_count(leaf, 0, &r.eax, &r.ebx, &r.ecx, &r.edx);
+  return r;
+}
+
+bool bit(uint32_t word, int position) { return ((word >> position) & 1U) != 0; }
+
+/// The register state that the operating system saves (XCR0); 0 if it does not use XSAVE.
+/// OSXSAVE must be asked first: processors without it (Nehalem) fault on XGETBV.
+uint64_t saved_state(const Registers& leaf1) {
+  if (!bit(leaf1.ecx, 27)) return 0;
+  uint32_t low = 0;
+  uint32_t high = 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (uint64_t{high} << 32) | low;
+}
+
+std::vector<Isa> detect() {
+  std::vector<Isa> found = {Isa::kReference};
+  const Registers one = cpuid(1);
+  const Registers seven = cpuid(7);
+  const uint64_t saved = saved_state(one);
+  constexpr uint64_t kYmm = 0x6;   // XMM and the upper halves of YMM
+  constexpr uint64_t kZmm = 0xE6;  // and opmask, upper ZMM0-15, ZMM16-31
+  if (!bit(one.ecx, 20)) return found;  // SSE4.2
+  found.push_back(Isa::kSse42);
+  const bool fma = bit(one.ecx, 12) && bit(one.ecx, 28) && bit(one.ecx, 29);  // FMA, AVX, F16C
+  if (!fma || !bit(seven.ebx, 5) || (saved & kYmm) != kYmm) return found;     // AVX2
+  found.push_back(Isa::kAvx2);
+  const bool avx512 = bit(seven.ebx, 16) && bit(seven.ebx, 17) && bit(seven.ebx, 28) &&
+                      bit(seven.ebx, 30) && bit(seven.ebx, 31);  // F, DQ, CD, BW, VL
+  if (avx512 && (saved & kZmm) == kZmm) found.push_back(Isa::kAvx512);
+  return found;
+}
+
+std::string brand() {
+  std::array<char, 49> text{};
+  for (uint32_t i = 0; i < 3; ++i) {
+    const Registers r = cpuid(0x80000002 + i);
+    std::memcpy(text.data() + 16 * i, &r, 16);
+  }
+  std::string name(text.data());
+  name.erase(0, name.find_first_not_of(' '));
+  name.erase(name.find_last_not_of(' ') + 1);
+  return name.empty() ? "unknown" : name;
+}
+
+#elif defined(__aarch64__)
+
+std::vector<Isa> detect() { return {Isa::kReference, Isa::kNeon64}; }
+std::string brand() { return "aarch64"; }
+
+#endif
+
+void require_supported(Isa isa, std::string_view who) {
+  const auto& isas = supported_isas();
+  if (std::ranges::find(isas, isa) != isas.end()) return;
+  std::vector<std::string_view> names;
+  for (const Isa i : isas) names.push_back(isa_name(i));
+  throw UsageError(fmt::format("{}: this processor does not run {}; it runs {}", who,
+                               isa_name(isa), fmt::join(names, ", ")));
+}
+
+Isa initial_isa() {
+  const char* forced = std::getenv("VITRINE_ISA");
+  if (forced == nullptr || *forced == '\0') {
+    if (supported_isas().size() == 1) {
+      throw UsageError(
+          "this processor has no SSE4.2, which the fast kernels need; VITRINE_ISA=reference runs "
+          "without them, slowly");
+    }
+    return supported_isas().back();
+  }
+  const Isa isa = isa_from_name(forced);
+  require_supported(isa, "VITRINE_ISA");
+  return isa;
+}
+
+std::atomic<int> g_active{-1};
+
+}  // namespace
+
+std::string_view isa_name(Isa isa) { return kNames[static_cast<size_t>(isa)]; }
+
+Isa isa_from_name(std::string_view name) {
+  const auto* found = std::ranges::find(kNames, name);
+  if (found == kNames.end()) {
+    throw UsageError(
+        fmt::format("unknown ISA '{}'; known are {}", name, fmt::join(kNames, ", ")));
+  }
+  return static_cast<Isa>(found - kNames.begin());
+}
+
+const std::vector<Isa>& supported_isas() {
+  static const std::vector<Isa> isas = detect();
+  return isas;
+}
+
+Isa active_isa() {
+  const int isa = g_active.load(std::memory_order_relaxed);
+  if (isa >= 0) return static_cast<Isa>(isa);
+  const Isa first = initial_isa();
+  g_active = static_cast<int>(first);
+  return first;
+}
+
+void set_isa(Isa isa) {
+  require_supported(isa, "--isa");
+  g_active = static_cast<int>(isa);
+}
+
+std::string_view cpu_name() {
+  static const std::string name = brand();
+  return name;
+}
+
+}  // namespace vitrine

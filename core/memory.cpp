@@ -1,0 +1,119 @@
+#include "core/memory.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <vector>
+
+namespace vitrine {
+namespace {
+
+constexpr int kStepsPerDoubling = 4;
+constexpr int kClasses = 64 * kStepsPerDoubling;
+// From here on blocks are aligned to, and asked for in, huge pages: GEMM panels then need few TLB
+// entries. Smaller ones would waste most of a 2 MiB page.
+constexpr int64_t kHugePage = int64_t{2} << 20;
+constexpr int64_t kHugeFrom = 2 * kHugePage;
+
+struct SizeClass {
+  int index;
+  int64_t bytes;
+};
+
+/// The smallest class that holds `bytes` (> 0): 2^e * (4 + s) / 4 for s = 1..4.
+SizeClass size_class(int64_t bytes) {
+  const int64_t wanted = std::max(bytes, Buffer::kAlignment);
+  const int exponent = 63 - std::countl_zero(static_cast<uint64_t>(wanted - 1));  // 2^e < wanted
+  const int64_t step = std::max<int64_t>((int64_t{1} << exponent) / kStepsPerDoubling, 1);
+  const int64_t steps = (wanted - (int64_t{1} << exponent) + step - 1) / step;
+  const int64_t size = (int64_t{1} << exponent) + steps * step;
+  return {exponent * kStepsPerDoubling + static_cast<int>(steps) - 1,
+          (size + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment};
+}
+
+struct Pool {
+  std::mutex mutex;
+  std::array<std::vector<std::byte*>, kClasses> free;
+  MemoryStats stats;
+};
+
+// Never destroyed: buffers held by static objects may be returned after main has ended.
+Pool& pool() {
+  static Pool* instance = new Pool;
+  return *instance;
+}
+
+std::byte* take_from_system(int64_t bytes) {
+  const bool huge = bytes >= kHugeFrom;
+  const auto alignment = static_cast<size_t>(huge ? kHugePage : Buffer::kAlignment);
+  const size_t size = (static_cast<size_t>(bytes) + alignment - 1) / alignment * alignment;
+  void* data = std::aligned_alloc(alignment, size);
+  if (data == nullptr) throw std::bad_alloc();
+  if (huge) madvise(data, size, MADV_HUGEPAGE);
+  return static_cast<std::byte*>(data);
+}
+
+}  // namespace
+
+Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
+  if (bytes == 0) return;
+  const SizeClass size = size_class(bytes);
+  Pool& p = pool();
+  {
+    const std::lock_guard lock(p.mutex);
+    auto& free = p.free[static_cast<size_t>(size.index)];
+    p.stats.live_bytes += size.bytes;
+    p.stats.peak_bytes = std::max(p.stats.peak_bytes, p.stats.live_bytes);
+    if (!free.empty()) {
+      data_ = free.back();
+      free.pop_back();
+      p.stats.pooled_bytes -= size.bytes;
+      return;
+    }
+    ++p.stats.new_blocks;
+  }
+  try {
+    data_ = take_from_system(size.bytes);
+  } catch (...) {
+    const std::lock_guard lock(p.mutex);
+    p.stats.live_bytes -= size.bytes;
+    throw;
+  }
+}
+
+Buffer::~Buffer() {
+  if (data_ == nullptr) return;
+  const SizeClass size = size_class(bytes_);
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  p.free[static_cast<size_t>(size.index)].push_back(data_);
+  p.stats.live_bytes -= size.bytes;
+  p.stats.pooled_bytes += size.bytes;
+}
+
+MemoryStats memory_stats() {
+  const std::lock_guard lock(pool().mutex);
+  return pool().stats;
+}
+
+void reset_peak_memory() {
+  const std::lock_guard lock(pool().mutex);
+  pool().stats.peak_bytes = pool().stats.live_bytes;
+}
+
+void trim_memory() {
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  for (auto& free : p.free) {
+    for (std::byte* data : free) std::free(data);
+    free.clear();
+  }
+  p.stats.pooled_bytes = 0;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,125 @@
+#include "core/parallel.hpp"
+
+#include <omp.h>
+#include <sched.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace vitrine {
+namespace {
+
+std::atomic<int> g_threads{0};
+std::atomic<Executor> g_executor{nullptr};
+// Which worker this thread is while it runs a task; -1 outside.
+thread_local int t_worker = -1;
+
+/// Whole processors that the cgroup's quota grants (version 2, then 1); 0 if there is no quota.
+int cgroup_quota() {
+  std::string quota;
+  double period = 0;
+  if (std::ifstream file("/sys/fs/cgroup/cpu.max"); file >> quota >> period) {
+    if (quota == "max" || period <= 0) return 0;
+    return static_cast<int>(std::ceil(std::atof(quota.c_str()) / period));
+  }
+  double microseconds = 0;
+  std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+  std::ifstream period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  if (quota_file >> microseconds && period_file >> period && microseconds > 0 && period > 0) {
+    return static_cast<int>(std::ceil(microseconds / period));
+  }
+  return 0;
+}
+
+int count_processors() {
+  cpu_set_t set;
+  int n = static_cast<int>(std::thread::hardware_concurrency());
+  if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
+  if (const int quota = cgroup_quota(); quota > 0) n = std::min(n, quota);
+  return std::max(n, 1);
+}
+
+int threads_from_environment() {
+  const char* text = std::getenv("VITRINE_THREADS");
+  return text == nullptr ? 0 : std::clamp(std::atoi(text), 0, 1024);
+}
+
+/// Keeps the exception of the lowest task, so that which one is reported does not depend on timing.
+struct FirstException {
+  std::mutex mutex;
+  std::exception_ptr pointer;
+  int64_t index = 0;
+
+  void keep(int64_t i) {
+    const std::lock_guard lock(mutex);
+    if (pointer == nullptr || i < index) {
+      pointer = std::current_exception();
+      index = i;
+    }
+  }
+};
+
+struct Guarded {
+  Task task;
+  const void* context;
+  FirstException* first;
+};
+
+void run_guarded(const void* opaque, int64_t i, int worker) {
+  const auto& g = *static_cast<const Guarded*>(opaque);
+  const int outer = std::exchange(t_worker, worker);
+  try {
+    g.task(g.context, i, worker);
+  } catch (...) {
+    g.first->keep(i);
+  }
+  t_worker = outer;
+}
+
+}  // namespace
+
+int default_threads() {
+  static const int environment = threads_from_environment();
+  static const int processors = count_processors();
+  return environment > 0 ? environment : processors;
+}
+
+int threads() {
+  const int n = g_threads.load(std::memory_order_relaxed);
+  return n > 0 ? n : default_threads();
+}
+
+void set_threads(int n) { g_threads = std::max(n, 0); }
+
+void set_executor(Executor executor) { g_executor = executor; }
+
+SerialScope::SerialScope() : before_(t_worker) { t_worker = std::max(t_worker, 0); }
+SerialScope::~SerialScope() { t_worker = before_; }
+
+namespace detail {
+
+void run_tasks(int64_t count, Task task, const void* context) {
+  const int n = static_cast<int>(std::min<int64_t>(threads(), count));
+  if (n <= 1 || t_worker >= 0) {  // one thread, or already inside parallel work
+    for (int64_t i = 0; i < count; ++i) task(context, i, std::max(t_worker, 0));
+    return;
+  }
+  FirstException first;
+  const Guarded guarded{task, context, &first};
+  if (const Executor executor = g_executor.load(); executor != nullptr) {
+    executor(count, run_guarded, &guarded);
+  } else {
+#pragma omp parallel for num_threads(n) schedule(dynamic, 1)
+    for (int64_t i = 0; i < count; ++i) run_guarded(&guarded, i, omp_get_thread_num());
+  }
+  if (first.pointer != nullptr) std::rethrow_exception(first.pointer);
+}
+
+}  // namespace detail
+}  // namespace vitrine

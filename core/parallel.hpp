@@ -1,0 +1,73 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+namespace vitrine {
+
+/// Number of threads that parallel work may use: set_threads, else VITRINE_THREADS, else the number
+/// of processors that the affinity mask and the cgroup's quota allow.
+int threads();
+/// n >= 1; 0 restores the default.
+void set_threads(int n);
+/// The default of threads(), whatever set_threads was given.
+int default_threads();
+
+/// A host program's own thread pool: must call task(context, i, worker) exactly once for every i in
+/// [0, count), with worker in [0, threads()) and no two calls at once with the same worker, and
+/// return when all are done. Null restores OpenMP.
+using Task = void (*)(const void* context, int64_t i, int worker);
+using Executor = void (*)(int64_t count, Task task, const void* context);
+void set_executor(Executor executor);
+
+/// Parallel work started on this thread runs serially while one of these lives: for threads that
+/// decode and augment beside the computation.
+class SerialScope {
+ public:
+  SerialScope();
+  ~SerialScope();
+  SerialScope(const SerialScope&) = delete;
+  SerialScope& operator=(const SerialScope&) = delete;
+
+ private:
+  int before_;
+};
+
+namespace detail {
+/// Runs task for every i in [0, count) on up to threads() threads. The first exception (by i) is
+/// thrown again in the caller. Inside parallel work it runs serially,
+/// under the caller's worker number.
+void run_tasks(int64_t count, Task task, const void* context);
+}  // namespace detail
+
+/// Number of chunks into which parallel_chunks cuts n items: depends on n and grain alone.
+constexpr int64_t chunk_count(int64_t n, int64_t grain) { return (n + grain - 1) / grain; }
+
+/// Calls f(chunk, begin, end, worker) for every chunk of `grain` items of [0, n). Where the cuts are
+/// depends on n and grain, never on the number of threads: that is what keeps results
+/// bit-identical. Work that adds up keeps one partial result per chunk and adds them in order.
+/// `worker` < threads() picks a scratch buffer that no other running chunk uses.
+template <class F>
+void parallel_chunks(int64_t n, int64_t grain, const F& f) {
+  struct Context {
+    int64_t n, grain;
+    const F* f;
+  };
+  const Context context{n, std::max<int64_t>(grain, 1), &f};
+  const auto task = [](const void* opaque, int64_t i, int worker) {
+    const auto& c = *static_cast<const Context*>(opaque);
+    (*c.f)(i, i * c.grain, std::min(c.n, (i + 1) * c.grain), worker);
+  };
+  detail::run_tasks(chunk_count(n, context.grain), task, &context);
+}
+
+/// Calls f(begin, end) for every chunk of `grain` items of [0, n); see parallel_chunks.
+template <class F>
+void parallel_for(int64_t n, int64_t grain, const F& f) {
+  parallel_chunks(n, grain,
+                  [&f](int64_t, int64_t begin, int64_t end, int) { f(begin, end); });
+}
+
+}  // namespace vitrine

@@ -1,0 +1,28 @@
+#include "core/storage.hpp"
+
+#include "core/error.hpp"
+
+namespace vitrine {
+
+float* Storage::mutable_data() {
+  if (captures() > 0) {
+    throw ShapeError(
+        "[tensor] a live tape needs this storage for its backward: run backward, or clone() first");
+  }
+  if (frozen_) throw ShapeError("[tensor] this storage is frozen: clone() it to write");
+  version_.fetch_add(1, std::memory_order_acq_rel);
+  return buffer_.floats();
+}
+
+std::shared_ptr<const void> Storage::packed() const {
+  const std::lock_guard lock(packed_mutex_);
+  return packed_version_ == version() ? packed_ : nullptr;
+}
+
+void Storage::set_packed(std::shared_ptr<const void> content) {
+  const std::lock_guard lock(packed_mutex_);
+  packed_ = std::move(content);
+  packed_version_ = version();
+}
+
+}  // namespace vitrine

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "core/memory.hpp"
+
+namespace vitrine {
+
+/// The memory behind one or more tensors.
+/// Invariants:
+///   1. version() grows whenever somebody may have written; what is derived from the content
+///      (packed panels) is valid for one version only.
+///   2. While captures() > 0 a live tape needs the content for its backward: writing throws.
+///   3. A frozen storage is never written again.
+class Storage {
+ public:
+  explicit Storage(int64_t floats) : buffer_(scratch_floats(floats)) {}
+
+  const float* data() const { return buffer_.floats(); }
+  /// For writing. Throws ShapeError if 2 or 3 forbids it.
+  float* mutable_data();
+
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  int captures() const { return captures_.load(std::memory_order_relaxed); }
+  void add_capture() { captures_.fetch_add(1, std::memory_order_relaxed); }
+  void drop_capture() { captures_.fetch_sub(1, std::memory_order_relaxed); }
+
+  void freeze() { frozen_ = true; }
+  bool frozen() const { return frozen_; }
+
+  /// What ops/gemm keeps with this content (its packed panels), opaque to everybody else; null if
+  /// there is nothing for the present version. Any thread may ask.
+  std::shared_ptr<const void> packed() const;
+  /// Keeps `content` for the present version.
+  void set_packed(std::shared_ptr<const void> content);
+
+ private:
+  Buffer buffer_;
+  std::atomic<uint64_t> version_{0};
+  std::atomic<int> captures_{0};
+  bool frozen_ = false;
+
+  mutable std::mutex packed_mutex_;
+  std::shared_ptr<const void> packed_;
+  uint64_t packed_version_ = 0;
+};
+
+}  // namespace vitrine

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "core/error.hpp"
+#include "core/tensor.hpp"
+
+namespace vitrine {
+
+/// Throws ShapeError("[op] what must be ... , got ...") unless `tensor` has shape `expected`.
+inline void check_shape(std::string_view op, std::string_view what, const Tensor& tensor,
+                        const Shape& expected) {
+  if (tensor.defined() && tensor.shape() == expected) return;
+  throw ShapeError(fmt::format("[{}] {} must be {}, got {}", op, what, expected.str(),
+                               tensor.defined() ? tensor.shape().str() : "nothing"));
+}
+
+/// Throws ShapeError unless `tensor` is there and has at least `rank` axes.
+inline void check_rank(std::string_view op, std::string_view what, const Tensor& tensor,
+                       int64_t rank) {
+  if (tensor.defined() && tensor.rank() >= rank) return;
+  throw ShapeError(fmt::format("[{}] {} must have at least {} axes, got {}", op, what, rank,
+                               tensor.defined() ? tensor.shape().str() : "nothing"));
+}
+
+/// Throws ShapeError("[op] text") unless `condition`.
+inline void check(bool condition, std::string_view op, std::string_view text) {
+  if (!condition) throw ShapeError(fmt::format("[{}] {}", op, text));
+}
+
+/// Number of rows of `tensor` seen as a matrix whose rows are its last axis.
+inline int64_t rows_of(const Tensor& tensor) {
+  return tensor.shape().product(0, tensor.rank() - 1);
+}
+
+}  // namespace vitrine

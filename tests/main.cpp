@@ -1,0 +1,3 @@
+// Catch2's implementation and main().
+#define CATCH_CONFIG_MAIN
+#include <catch2/catch.hpp>
