@@ -7,9 +7,22 @@
 #include <cstdlib>
 
 namespace vitrine {
+namespace {
+
+/// `text` as one line of bearable length: names from hostile files end up in messages.
+std::string one_line(std::string text) {
+  constexpr size_t kLongest = 600;
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
+  return text;
+}
+
+}  // namespace
 
 IoError::IoError(std::string_view path, std::string_view what)
-    : Error(fmt::format("{}: {}", path, what)) {}
+    : Error(one_line(fmt::format("{}: {}", path, what))) {}
 
 std::string_view format_kind_name(FormatKind kind) {
   static constexpr std::array<std::string_view, 12> kNames = {
@@ -20,9 +33,9 @@ std::string_view format_kind_name(FormatKind kind) {
 
 FormatError::FormatError(FormatKind kind, std::string_view path, int64_t offset,
                          std::string_view what)
-    : Error(offset < 0
-                ? fmt::format("{}: {}: {}", path, format_kind_name(kind), what)
-                : fmt::format("{}: {} at byte {}: {}", path, format_kind_name(kind), offset, what)),
+    : Error(one_line(offset < 0 ? fmt::format("{}: {}: {}", path, format_kind_name(kind), what)
+                                : fmt::format("{}: {} at byte {}: {}", path,
+                                              format_kind_name(kind), offset, what))),
       kind_(kind) {}
 
 namespace detail {

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "core/image.hpp"
+
+namespace vitrine {
+
+/// The orientation that a camera noted in a JPEG (APP1) or PNG (eXIf): 1 to 8, 1 = upright.
+/// 1 too if there is none, or it cannot be understood: it is a hint, never an error.
+/// Source: CIPA DC-008 (Exif 2.32), 4.6.4 A, tag 274.
+int exif_orientation(std::span<const std::byte> bytes);
+
+/// The image turned and mirrored so that it is upright; 5 to 8 exchange width and height.
+/// Throws UsageError if the orientation is not in 1..8.
+Image apply_orientation(const Image& image, int orientation);
+
+}  // namespace vitrine

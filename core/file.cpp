@@ -1,0 +1,209 @@
+#include "core/file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace vitrine {
+namespace {
+
+constexpr mode_t kNewFileMode = 0666;  // the umask takes its part away
+
+// Linux writes at most 0x7ffff000 bytes per call.
+constexpr size_t kMaxWrite = size_t{1} << 30;
+
+[[noreturn]] void throw_errno(std::string_view path, std::string_view action, int error) {
+  throw IoError(path, fmt::format("{}: {}", action, std::generic_category().message(error)));
+}
+
+class Descriptor {
+ public:
+  Descriptor(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::string resolve_links(const std::string& path) {
+  char* resolved = ::realpath(path.c_str(), nullptr);
+  if (resolved == nullptr) return path;  // does not exist yet; opening it will say what is wrong
+  std::string result(resolved);
+  std::free(resolved);
+  return result;
+}
+
+std::string folder_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Some file systems and devices cannot be synchronised; that is not a failure to write.
+bool sync_is_unsupported(int error) {
+  return error == EINVAL || error == ENOTSUP || error == EROFS || error == ENOSYS;
+}
+
+}  // namespace
+
+MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
+  // Without O_NONBLOCK, opening a pipe that nobody writes would hang.
+  const Descriptor file(path_, O_RDONLY | O_NONBLOCK);
+  if (file.get() < 0) throw_errno(path_, "cannot open", errno);
+  struct stat status = {};
+  if (::fstat(file.get(), &status) != 0) throw_errno(path_, "cannot open", errno);
+  if (S_ISDIR(status.st_mode)) throw_errno(path_, "cannot read", EISDIR);
+  if (!S_ISREG(status.st_mode)) throw IoError(path_, "cannot read: not a regular file");
+  if (status.st_size == 0) return;
+  const auto size = static_cast<size_t>(status.st_size);
+  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (mapped == MAP_FAILED) throw_errno(path_, "cannot map into memory", errno);
+  bytes_ = {static_cast<const std::byte*>(mapped), size};
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)), bytes_(std::exchange(other.bytes_, {})) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+void MappedFile::release(std::span<const std::byte> part) const {
+  if (part.empty()) return;
+  VT_CHECK(part.data() >= bytes_.data() &&
+           part.data() + part.size() <= bytes_.data() + bytes_.size());
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const auto offset = static_cast<size_t>(part.data() - bytes_.data());  // the mapping is aligned
+  const size_t begin = (offset + page - 1) / page * page;
+  const size_t end = (offset + part.size()) / page * page;
+  if (begin >= end) return;
+  // Advice only: if it is not taken, the memory stays and nothing is wrong.
+  ::madvise(const_cast<std::byte*>(bytes_.data()) + begin, end - begin, MADV_DONTNEED);
+}
+
+std::vector<std::byte> read_file(const std::string& path, int64_t limit) {
+  const Descriptor file(path, O_RDONLY);
+  if (file.get() < 0) throw_errno(path, "cannot open", errno);
+  struct stat status = {};
+  if (::fstat(file.get(), &status) != 0) throw_errno(path, "cannot open", errno);
+
+  // The size of a regular file is a hint; a pipe has none. One byte more notices the end.
+  const int64_t known = S_ISREG(status.st_mode) ? int64_t{status.st_size} : 0;
+  const auto bound = static_cast<size_t>(limit) + 1;
+  std::vector<std::byte> bytes(std::min(static_cast<size_t>(known) + 1, bound));
+  size_t used = 0;
+  for (;;) {
+    const ssize_t got = ::read(file.get(), bytes.data() + used, bytes.size() - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_errno(path, "cannot read", errno);
+    if (got == 0) break;
+    used += static_cast<size_t>(got);
+    if (used == bound) {
+      throw FormatError(FormatKind::kTooLarge, path, -1,
+                        fmt::format("the file has more than {} bytes", limit));
+    }
+    if (used == bytes.size()) bytes.resize(std::min(bound, std::max<size_t>(4096, used * 2)));
+  }
+  bytes.resize(used);
+  return bytes;
+}
+
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  struct stat status = {};
+  const bool exists = ::stat(path_.c_str(), &status) == 0;
+  if (!exists || S_ISREG(status.st_mode)) {
+    target_ = resolve_links(path_);
+    open_temporary();
+    return;
+  }
+  // Renaming a file over a device such as /dev/null would destroy it for everybody.
+  fd_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd_ < 0) throw_errno(path_, "cannot write", errno);
+}
+
+void AtomicFile::open_temporary() {
+  const std::string name = target_ + ".vitrine-tmp";
+  for (;;) {
+    fd_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, kNewFileMode);
+    if (fd_ < 0) throw_errno(path_, "cannot write", errno);
+    const bool locked = ::flock(fd_, LOCK_EX | LOCK_NB) == 0;
+    if (!locked && errno == EWOULDBLOCK) {
+      ::close(fd_);
+      throw IoError(path_, "cannot write: another process is writing it");
+    }
+    // Between open and lock another writer may have renamed or removed what was opened.
+    struct stat opened = {};
+    struct stat named = {};
+    const bool same = ::fstat(fd_, &opened) == 0 && ::stat(name.c_str(), &named) == 0 &&
+                      opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+    if (same) break;
+    ::close(fd_);
+  }
+  temporary_ = name;
+  if (::ftruncate(fd_, 0) != 0) {
+    const int error = errno;
+    ::unlink(temporary_.c_str());
+    ::close(fd_);
+    throw_errno(path_, "cannot write", error);
+  }
+}
+
+AtomicFile::~AtomicFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t done = ::write(fd_, bytes.data(), std::min(bytes.size(), kMaxWrite));
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) throw_errno(path_, "cannot write", errno);
+    bytes = bytes.subspan(static_cast<size_t>(done));
+  }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(fd_) != 0 && !sync_is_unsupported(errno)) throw_errno(path_, "cannot write", errno);
+  if (temporary_.empty()) return;
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
+    throw_errno(path_, "cannot write", errno);
+  }
+  temporary_.clear();
+  // The new name itself is on the disk only when the folder is. A folder that may be written but
+  // not read cannot be opened for this.
+  const Descriptor folder(folder_of(target_), O_RDONLY | O_DIRECTORY);
+  if (folder.get() < 0) return;
+  if (::fsync(folder.get()) != 0 && !sync_is_unsupported(errno)) {
+    throw_errno(path_, "cannot write its folder", errno);
+  }
+}
+
+void write_file_atomically(const std::string& path, std::span<const std::byte> bytes) {
+  AtomicFile file(path);
+  file.write(bytes);
+  file.commit();
+}
+
+}  // namespace vitrine

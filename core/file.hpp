@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace vitrine {
+
+/// A regular file mapped read-only; its pages are read when touched. Move-only.
+/// Throws IoError if it cannot be opened or is not a regular file. An empty file is an empty span.
+/// The file must not be shortened while it is mapped: the operating system answers that with a
+/// signal. Files written by AtomicFile are replaced, never shortened.
+class MappedFile {
+ public:
+  explicit MappedFile(std::string path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  const std::string& path() const { return path_; }
+  std::span<const std::byte> bytes() const { return bytes_; }
+
+  /// Gives the memory of pages that lie wholly inside `part` (of bytes()) back to the system; they
+  /// are read again if touched again.
+  void release(std::span<const std::byte> part) const;
+
+ private:
+  std::string path_;
+  std::span<const std::byte> bytes_;
+};
+
+/// The whole content of a file or pipe. Throws IoError if it cannot be read and
+/// FormatError(kTooLarge) if it has more than `limit` bytes.
+std::vector<std::byte> read_file(const std::string& path, int64_t limit);
+
+/// A file that appears under its name only when it is complete: the bytes go to a temporary file in
+/// the same folder, which commit() writes through to the disk and renames. Without commit() nothing
+/// is left and an older file of that name stays as it was.
+///   - A symbolic link is followed; a device or pipe is written directly.
+///   - One writer at a time: a second one for the same path gets an IoError. What a killed process
+///     left behind is overwritten by the next writer.
+/// Every failure (no space, no permission, ...) is an IoError with the path and the system's words.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+
+  void write(std::span<const std::byte> bytes);
+  void commit();
+
+ private:
+  void open_temporary();
+
+  std::string path_;       // as the caller wrote it, for messages
+  std::string target_;     // path_ with links resolved, empty for a device
+  std::string temporary_;  // empty if there is none: a device, or committed
+  int fd_ = -1;
+};
+
+/// AtomicFile for content that is already in memory.
+void write_file_atomically(const std::string& path, std::span<const std::byte> bytes);
+
+}  // namespace vitrine

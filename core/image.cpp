@@ -1,0 +1,164 @@
+#include "core/image.hpp"
+
+#include <fmt/format.h>
+#include <stb/stb_image.h>
+#include <stb/stb_image_write.h>
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+
+#include "core/bytes.hpp"
+#include "core/error.hpp"
+#include "core/file.hpp"
+#include "core/jpeg_check.hpp"
+#include "core/png_check.hpp"
+
+namespace vitrine {
+namespace {
+
+constexpr int64_t kMaxFileBytes = int64_t{1} << 30;  // stb_image counts in int
+
+using Bytes = std::span<const std::byte>;
+
+// What the checks know before the pixels are unpacked.
+struct Facts {
+  int64_t width = 0;
+  int64_t height = 0;
+  bool grey = false;
+};
+
+struct FreePixels {
+  void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
+};
+
+// stb_image leaves palette entries that the file does not have undefined. This copy of the file has
+// all 256, the missing ones black.
+std::vector<std::byte> with_full_palette(Bytes bytes, const PngFacts& facts) {
+  constexpr size_t kFullBytes = 3 * 256;
+  const size_t length_at = facts.palette_at;
+  const size_t entries_at = length_at + 8;
+  const size_t entries_end = entries_at + 3 * static_cast<size_t>(facts.palette_entries);
+  std::vector<std::byte> copy;
+  copy.reserve(bytes.size() + kFullBytes);
+  const auto append = [&](size_t from, size_t to) {
+    const Bytes part = bytes.subspan(from, to - from);
+    copy.insert(copy.end(), part.begin(), part.end());
+  };
+  append(0, length_at);
+  for (const size_t shift : {24u, 16u, 8u, 0u}) {
+    copy.push_back(static_cast<std::byte>((kFullBytes >> shift) & 0xff));
+  }
+  append(length_at + 4, entries_end);
+  copy.resize(entries_at + kFullBytes);
+  append(entries_end, bytes.size());  // with a checksum that is wrong now, and that nobody reads
+  return copy;
+}
+
+// Unpacks to 1 channel for grey images, to 3 for all others.
+Image unpack(Bytes bytes, const Facts& facts, std::string_view path) {
+  int width = 0;
+  int height = 0;
+  int stored = 0;
+  const int channels = facts.grey ? 1 : 3;
+  const std::unique_ptr<stbi_uc, FreePixels> pixels(
+      stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()),
+                            static_cast<int>(bytes.size()), &width, &height, &stored, channels));
+  if (pixels == nullptr) {
+    const char* reason = stbi_failure_reason();
+    throw FormatError(FormatKind::kCorrupt, path, -1,
+                      fmt::format("the pixels cannot be decoded: {}",
+                                  reason != nullptr ? reason : "unknown reason"));
+  }
+  if (width != facts.width || height != facts.height) {
+    throw FormatError(FormatKind::kCorrupt, path, -1, "contradictory headers");
+  }
+  const auto size =
+      static_cast<size_t>(width) * static_cast<size_t>(height) * static_cast<size_t>(channels);
+  return {width, height, channels, {pixels.get(), pixels.get() + size}};
+}
+
+Image to_rgb(const Image& grey) {
+  Image rgb = {grey.width, grey.height, 3, std::vector<uint8_t>(3 * grey.pixels.size())};
+  for (size_t i = 0; i < grey.pixels.size(); ++i) {
+    std::fill_n(rgb.pixels.begin() + static_cast<std::ptrdiff_t>(3 * i), 3, grey.pixels[i]);
+  }
+  return rgb;
+}
+
+// ITU-R 601-2 luma in 16-bit fixed point, as in Pillow.
+Image to_grey(const Image& rgb) {
+  Image grey = {rgb.width, rgb.height, 1, std::vector<uint8_t>(rgb.pixels.size() / 3)};
+  for (size_t i = 0; i < grey.pixels.size(); ++i) {
+    const uint8_t* p = &rgb.pixels[3 * i];
+    grey.pixels[i] =
+        static_cast<uint8_t>((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 32768u) >> 16);
+  }
+  return grey;
+}
+
+Image decode_png(Bytes bytes, std::string_view path) {
+  const PngFacts png = check_png(bytes, path);
+  const Facts facts = {png.width, png.height, png.colour_type == 0 || png.colour_type == 4};
+  if (png.colour_type != 3) return unpack(bytes, facts, path);
+  return unpack(with_full_palette(bytes, png), facts, path);
+}
+
+Image decode_jpeg(Bytes bytes, std::string_view path) {
+  const JpegFacts jpeg = check_jpeg(bytes, path);
+  return unpack(bytes, {jpeg.width, jpeg.height, jpeg.components == 1}, path);
+}
+
+void append_bytes(void* context, void* data, int size) {
+  auto* file = static_cast<std::vector<std::byte>*>(context);
+  const auto* from = static_cast<const std::byte*>(data);
+  file->insert(file->end(), from, from + size);
+}
+
+}  // namespace
+
+Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view path) {
+  if (channels != 1 && channels != 3) {
+    throw ShapeError(fmt::format("[decode_image] channels must be 1 or 3, got {}", channels));
+  }
+  if (bytes.empty()) throw FormatError(FormatKind::kTruncated, path, 0, "the file is empty");
+  if (static_cast<int64_t>(bytes.size()) > kMaxFileBytes) {
+    throw FormatError(FormatKind::kTooLarge, path, -1,
+                      fmt::format("an image file of {} bytes", bytes.size()));
+  }
+  Image image;
+  if (is_jpeg(bytes)) {
+    image = decode_jpeg(bytes, path);
+  } else if (bytes[0] == std::byte{0x89}) {
+    image = decode_png(bytes, path);
+  } else {
+    throw FormatError(FormatKind::kBadMagic, path, 0, "neither a PNG nor a JPEG image");
+  }
+  if (image.channels == channels) return image;
+  return channels == 1 ? to_grey(image) : to_rgb(image);
+}
+
+Image read_image(const std::string& path, int channels) {
+  return decode_image(read_file(path, kMaxFileBytes), channels, path);
+}
+
+void write_png(const std::string& path, const Image& image) {
+  const bool fits =
+      (image.channels == 1 || image.channels == 3) && image.width >= 1 && image.height >= 1 &&
+      image.width <= kMaxImageSide && image.height <= kMaxImageSide &&
+      image.width * image.height <= kMaxImagePixels &&
+      static_cast<int64_t>(image.pixels.size()) == image.width * image.height * image.channels;
+  if (!fits) {
+    throw ShapeError(fmt::format("[write_png] cannot write {} x {} x {} pixels from {} bytes",
+                                 image.width, image.height, image.channels, image.pixels.size()));
+  }
+  std::vector<std::byte> file;
+  const int stride = static_cast<int>(image.width) * image.channels;
+  const int written = stbi_write_png_to_func(append_bytes, &file, static_cast<int>(image.width),
+                                             static_cast<int>(image.height), image.channels,
+                                             image.pixels.data(), stride);
+  if (written == 0) throw IoError(path, "cannot write: out of memory");
+  write_file_atomically(path, file);
+}
+
+}  // namespace vitrine
