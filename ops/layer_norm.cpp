@@ -39,8 +39,8 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, floa
   float* mean = statistics.mean.mutable_data();
   float* rstd = statistics.rstd.mutable_data();
   parallel_for(rows, rows_per_chunk(rows, width), [&](int64_t begin, int64_t end) {
-    kernel.forward(end - begin, width, x.data() + begin * width, pointer(gamma), pointer(beta),
-                   eps, to + begin * width, mean + begin, rstd + begin);
+    kernel.forward(end - begin, width, x.data() + begin * width, pointer(gamma), pointer(beta), eps,
+                   to + begin * width, mean + begin, rstd + begin);
   });
 
   if (Tape* tape = Tape::recording({&x, &gamma, &beta})) {
@@ -74,8 +74,7 @@ LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const 
     const int64_t at = begin * width;
     kernel.backward(end - begin, width, dy.data() + at, x.data() + at, pointer(gamma),
                     statistics.mean.data() + begin, statistics.rstd.data() + begin,
-                    dx == nullptr ? nullptr : dx + at,
-                    needs[1] ? dgamma + chunk * width : nullptr,
+                    dx == nullptr ? nullptr : dx + at, needs[1] ? dgamma + chunk * width : nullptr,
                     needs[2] ? dbeta + chunk * width : nullptr);
   });
 

@@ -5,8 +5,8 @@
 
 namespace vitrine {
 
-/// Layer normalisation over the last axis: y = (x - mean) / sqrt(var + eps) * gamma + beta, with the
-/// biased variance of each row.
+/// Layer normalisation over the last axis: y = (x - mean) / sqrt(var + eps) * gamma + beta, with
+/// the biased variance of each row.
 ///   x       (..., D)
 ///   gamma   (D), and beta (D); both undefined for 1 and 0
 ///   eps     added to the variance; ViT uses 1e-6

@@ -1,0 +1,123 @@
+// vitrine bench gemm: matrix products beside the peak, and beside other libraries.
+
+#include "apps/bench_gemm.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "apps/command.hpp"
+#include "apps/measure_gemm.hpp"
+#include "core/error.hpp"
+#include "core/isa.hpp"
+#include "core/parallel.hpp"
+
+namespace vitrine {
+namespace {
+
+struct Options {
+  int64_t m = 0, n = 0, k = 0;
+  int64_t batch = 1;
+  bool transpose_a = false;
+  bool plain_b = false;
+  std::string shapes = "default";
+  double seconds = 1;
+  std::vector<std::string> peers;
+};
+
+std::vector<GemmShape> shapes_of(const Options& o) {
+  if (o.m == 0 && o.n == 0 && o.k == 0) return default_gemm_shapes();
+  if (o.m < 1 || o.n < 1 || o.k < 1) {
+    throw UsageError(
+        "--m, --n and --k belong together: give all three, or none for the default shapes");
+  }
+  return {{"", o.m, o.n, o.k, o.transpose_a ? Trans::kYes : Trans::kNo,
+           o.plain_b ? Trans::kNo : Trans::kYes, o.batch}};
+}
+
+std::string size_text(const GemmShape& s) {
+  return fmt::format("{}{}x{}x{} {}{}", s.batch > 1 ? fmt::format("{} * ", s.batch) : "", s.m, s.n,
+                     s.k, s.a == Trans::kNo ? "A" : "A^T", s.b == Trans::kNo ? " B" : " B^T");
+}
+
+void print(const GemmMeasurement& r) {
+  fmt::print("{:<24} {}   peak {:.1f} GFLOP/s\n", size_text(r.shape), r.shape.what, r.peak_gflops);
+  for (const GemmTiming& t : r.timings) {
+    fmt::print("  {:<24} best {:9.3f} ms  median {:9.3f} ms  {:7.1f} GFLOP/s  {:5.1f} % of peak\n",
+               t.who, t.ms_best, t.ms_median, t.gflops, 100 * t.gflops / r.peak_gflops);
+  }
+  std::fflush(stdout);
+}
+
+nlohmann::json to_json(const GemmMeasurement& r) {
+  nlohmann::json timings = nlohmann::json::array();
+  for (const GemmTiming& t : r.timings) {
+    timings.push_back({{"who", t.who},
+                       {"ms_best", t.ms_best},
+                       {"ms_median", t.ms_median},
+                       {"gflops", t.gflops},
+                       {"share_of_peak", t.gflops / r.peak_gflops}});
+  }
+  return {{"what", r.shape.what},
+          {"m", r.shape.m},
+          {"n", r.shape.n},
+          {"k", r.shape.k},
+          {"batch", r.shape.batch},
+          {"transpose_a", r.shape.a == Trans::kYes},
+          {"transpose_b", r.shape.b == Trans::kYes},
+          {"peak_gflops", r.peak_gflops},
+          {"timings", timings}};
+}
+
+int run(const Options& o, const CommonOptions& common) {
+  std::vector<GemmPeer> peers;
+  for (const std::string& library : o.peers) peers.emplace_back(library);
+  nlohmann::json shapes = nlohmann::json::array();
+  if (!common.json) {
+    fmt::print("matrix products, {} threads, {}, {}\n", threads(), isa_name(active_isa()),
+               cpu_name());
+  }
+  for (const GemmShape& shape : shapes_of(o)) {
+    const GemmMeasurement result = measure_gemm(shape, o.seconds, peers);
+    if (common.json) {
+      shapes.push_back(to_json(result));
+    } else {
+      print(result);
+    }
+  }
+  if (common.json) {
+    const nlohmann::json out = {{"cpu", cpu_name()},
+                                {"isa", isa_name(active_isa())},
+                                {"threads", threads()},
+                                {"shapes", shapes}};
+    fmt::print("{}\n", out.dump());
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_bench_gemm(CLI::App& parent) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      add_command(parent, "gemm", "matrix products",
+                  [options](const CommonOptions& common) { return run(*options, common); });
+  const auto size = CLI::Range(int64_t{1}, int64_t{1} << 20);
+  command->add_option("--m", options->m, "rows of the result")->check(size);
+  command->add_option("--n", options->n, "columns of the result")->check(size);
+  command->add_option("--k", options->k, "length of the sums")->check(size);
+  command->add_option("--batch", options->batch, "products side by side, with --m")->check(size);
+  command->add_flag("--transpose-a", options->transpose_a, "A lies transposed, as for dW");
+  command->add_flag("--plain-b", options->plain_b, "B lies as it is read, not as a weight");
+  // One list so far; --m, --n and --k replace it.
+  command->add_option("--shapes", options->shapes, "default: those of ViT-B/16 and ViT-Ti/16")
+      ->check(CLI::IsMember({"default"}))
+      ->capture_default_str();
+  command->add_option("--seconds", options->seconds, "how long to measure each shape")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--peer", options->peers, "a library with cblas_sgemm or dnnl_sgemm");
+}
+
+}  // namespace vitrine

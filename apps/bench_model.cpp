@@ -1,0 +1,110 @@
+#include "apps/bench_model.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <sstream>
+#include <vector>
+
+#include "apps/measure_peak.hpp"
+#include "core/random.hpp"
+#include "models/training.hpp"
+
+namespace vitrine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The peak is measured in slices between the timed calls, about this often.
+constexpr double kPeakEvery = 0.25;
+constexpr double kPeakSlice = 0.02;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Seconds since this process was started, from the kernel's own record (proc(5), field 22).
+double process_age() {
+  std::ifstream stat("/proc/self/stat");
+  std::string text((std::istreambuf_iterator<char>(stat)), {});
+  std::istringstream fields(text.substr(text.rfind(')') + 2));
+  std::string field;
+  for (int i = 3; i <= 22; ++i) fields >> field;
+  double uptime = 0;
+  std::ifstream("/proc/uptime") >> uptime;
+  return uptime - std::stod(field) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+double peak_rss_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+Tensor random_images(const VitConfig& c, int64_t batch, uint64_t seed) {
+  Tensor images = Tensor::empty({batch, c.image_height, c.image_width, c.channels});
+  Random random(seed, RandomPlace::kTest);
+  float* to = images.mutable_data();
+  for (int64_t i = 0; i < images.numel(); ++i) to[i] = 2 * random.uniform() - 1;
+  return images;
+}
+
+}  // namespace
+
+ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
+  const VitConfig config = vit_config(bench.model);
+  Vit vit(config);
+  vit.initialize(seed);
+  const Tensor images = random_images(config, bench.batch, seed);
+
+  std::vector<int32_t> labels(static_cast<size_t>(bench.batch));
+  for (size_t i = 0; i < labels.size(); ++i) {
+    labels[i] = static_cast<int32_t>(static_cast<int64_t>(i) % std::max<int64_t>(config.classes, 1));
+  }
+  std::unique_ptr<Training> training;
+  std::function<void()> call = [&] { vit(images); };
+  if (bench.training) {
+    training = std::make_unique<Training>(vit, UpdateOptions{});
+    call = [&] {
+      training->add_gradients(images, labels);
+      training->update(1e-4);
+    };
+  } else {
+    vit.freeze();
+  }
+
+  ModelBenchResult result;
+  call();
+  result.first_answer_s = process_age();
+  call();  // the second call finds its memory in the pool
+  result.peak_rss_mib = peak_rss_mib();
+
+  std::vector<double> times;
+  double since_peak = kPeakEvery;
+  const auto start = Clock::now();
+  constexpr size_t kFewest = 5;
+  while (since(start) < bench.seconds || times.size() < kFewest) {
+    if (since_peak >= kPeakEvery) {
+      result.peak_gflops = std::max(result.peak_gflops, measure_peak(kPeakSlice));
+      since_peak = 0;
+    }
+    const auto begin = Clock::now();
+    call();
+    times.push_back(since(begin));
+    since_peak += times.back();
+  }
+  std::ranges::sort(times);
+  result.calls = static_cast<int64_t>(times.size());
+  result.ms_best = 1e3 * times.front();
+  result.ms_median = 1e3 * times[times.size() / 2];
+  const double flops = 2.0 * static_cast<double>(config.macs() * bench.batch) * (bench.training ? 3 : 1);
+  result.gflops = flops / times.front() / 1e9;
+  return result;
+}
+
+}  // namespace vitrine

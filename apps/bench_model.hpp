@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace vitrine {
+
+struct ModelBench {
+  std::string model = "vit_base_patch16_224";
+  std::string precision = "f32";
+  int64_t batch = 1;
+  double seconds = 2;
+  bool training = false;  ///< a step (forward, backward, AdamW) instead of a forward pass
+};
+
+struct ModelBenchResult {
+  double ms_best = 0, ms_median = 0;  ///< per batch or step
+  double gflops = 0;                  ///< at ms_best; 2 per multiply-add, training counts 3 x forward
+  double peak_gflops = 0;             ///< measured in between, same ISA and threads
+  double peak_rss_mib = 0;            ///< most memory the process held
+  double first_answer_s = 0;          ///< from the start of the process
+  int64_t calls = 0;
+};
+
+/// Times a model with random weights on random pictures. Throws UsageError for an unknown name.
+ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed);
+
+}  // namespace vitrine

@@ -1,0 +1,111 @@
+// vitrine classify: what is on a picture.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "apps/command.hpp"
+#include "apps/find_model.hpp"
+#include "apps/picture_file.hpp"
+#include "core/error.hpp"
+#include "models/checkpoint.hpp"
+#include "ops/softmax.hpp"
+
+namespace vitrine {
+namespace {
+
+struct ClassifyOptions {
+  std::string model;
+  std::vector<std::string> files;
+  int64_t top = 3;
+  bool no_exif = false;
+};
+
+struct Guess {
+  int64_t index;
+  std::string label;
+  double probability;
+};
+
+std::string label_of(const Model& model, int64_t index) {
+  return model.labels.empty() ? fmt::format("class {}", index)
+                              : model.labels[static_cast<size_t>(index)];
+}
+
+/// The `top` most probable classes, most probable first.
+std::vector<Guess> classify(const Model& model, const Image& picture, int64_t top) {
+  const Tensor probabilities =
+      softmax((*model.vit)(preprocess(picture, model.preprocess)), -1);  // (1, classes)
+  const auto values = probabilities.values();
+  std::vector<int64_t> order(values.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, [&](int64_t a, int64_t b) {
+    return values[static_cast<size_t>(a)] > values[static_cast<size_t>(b)];
+  });
+  order.resize(std::min(order.size(), static_cast<size_t>(top)));
+  std::vector<Guess> guesses;
+  for (const int64_t i : order) {
+    guesses.push_back({i, label_of(model, i), double{values[static_cast<size_t>(i)]}});
+  }
+  return guesses;
+}
+
+void print_guesses(const std::string& file, const std::vector<Guess>& guesses, size_t width) {
+  std::string line = fmt::format("{:<{}}", file, width);
+  for (const Guess& g : guesses) {
+    line += fmt::format("   {:>5.1f} % {}", 100 * g.probability, g.label);
+  }
+  fmt::print("{}\n", line);
+}
+
+int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
+  const Model model = load_model(find_model(o.model));
+  if (model.vit->config.classes == 0) throw UsageError("this model has no classes");
+  model.vit->freeze();
+  size_t width = 0;
+  for (const std::string& file : o.files) width = std::max(width, file.size());
+  nlohmann::json out = nlohmann::json::array();
+  int status = 0;
+  for (const std::string& file : o.files) {
+    std::vector<Guess> guesses;
+    try {
+      guesses = classify(model, read_picture(file, model.preprocess.channels, !o.no_exif), o.top);
+    } catch (const Error& e) {  // the other pictures are still worth looking at
+      fmt::print(stderr, "vitrine: {}\n", e.what());
+      status = 1;
+      continue;
+    }
+    if (!common.json) {
+      print_guesses(file, guesses, width);
+      continue;
+    }
+    nlohmann::json top = nlohmann::json::array();
+    for (const Guess& g : guesses) {
+      top.push_back({{"label", g.label}, {"index", g.index}, {"probability", g.probability}});
+    }
+    out.push_back({{"file", file}, {"top", top}});
+  }
+  if (common.json) {
+    fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  }
+  return status;
+}
+
+}  // namespace
+
+void add_classify(CLI::App& app) {
+  auto o = std::make_shared<ClassifyOptions>();
+  CLI::App* command =
+      add_command(app, "classify", "what is on a picture",
+                  [o](const CommonOptions& common) { return classify_files(*o, common); });
+  command->add_option("pictures", o->files, "PNG or JPEG files")->required();
+  command->add_option("--model", o->model, "file, run folder, or the shipped model");
+  command->add_option("--top", o->top, "number of classes to name")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->add_flag("--no-exif", o->no_exif, "do not turn the picture upright by its EXIF data");
+}
+
+}  // namespace vitrine

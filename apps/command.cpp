@@ -1,0 +1,47 @@
+#include "apps/command.hpp"
+
+#include <csignal>
+
+#include "core/isa.hpp"
+#include "core/parallel.hpp"
+
+namespace vitrine {
+namespace {
+
+volatile std::sig_atomic_t g_interrupted = 0;
+
+void on_interrupt(int) {
+  g_interrupted = 1;
+  std::signal(SIGINT, SIG_DFL);
+}
+
+}  // namespace
+
+CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& help,
+                      Work work) {
+  CLI::App* command = parent.add_subcommand(name, help);
+  auto common = std::make_shared<CommonOptions>();
+  const std::string group = "Common";
+  command->add_option("--threads", common->threads, "number of threads (default: all processors)")
+      ->check(CLI::Range(1, 1024))
+      ->group(group);
+  command->add_option("--seed", common->seed, "seed of everything random")->group(group);
+  command->add_option("--isa", common->isa, "reference, sse42, avx2, avx512 or neon64")
+      ->group(group);
+  command->add_flag("--quiet,-q", common->quiet, "no progress and no remarks")->group(group);
+  command->add_flag("--json", common->json, "the result as JSON on standard output")->group(group);
+  command->callback([common, work = std::move(work)] {
+    if (common->threads > 0) set_threads(common->threads);
+    if (!common->isa.empty()) set_isa(isa_from_name(common->isa));
+    active_isa();  // an impossible VITRINE_ISA is said now, not in the middle of the work
+    const int status = work(*common);
+    if (status != 0) throw CLI::RuntimeError(status);
+  });
+  return command;
+}
+
+void watch_interrupt() { std::signal(SIGINT, on_interrupt); }
+
+bool interrupted() { return g_interrupted != 0; }
+
+}  // namespace vitrine

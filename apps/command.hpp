@@ -1,0 +1,38 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+namespace vitrine {
+
+/// Options that mean the same in every command.
+struct CommonOptions {
+  int threads = 0;   ///< 0: VITRINE_THREADS, else what the machine gives
+  uint64_t seed = 0;
+  std::string isa;   ///< empty: VITRINE_ISA, else the widest
+  bool quiet = false;
+  bool json = false;
+};
+
+/// A command's work; returns the exit status.
+using Work = std::function<int(const CommonOptions&)>;
+
+/// Adds a command to the program: a name, a line of help, its own options, which its file declares
+/// on the returned CLI::App. `work` is called after parsing if this command was chosen.
+CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& help,
+                      Work work);
+
+// One function per command, each in a file of its name.
+void add_train(CLI::App& app);
+void add_eval(CLI::App& app);
+void add_classify(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_visualize(CLI::App& app);
+void add_bench(CLI::App& app);
+
+/// Whether the user pressed Ctrl-C since watch_interrupt(); a second time ends the program.
+void watch_interrupt();
+bool interrupted();
+
+}  // namespace vitrine

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "core/image.hpp"
+
+namespace vitrine {
+
+struct ClassifiedPicture {
+  Image picture;
+  std::string predicted;
+  double probability = 0;  ///< of `predicted`
+  std::string truth;       ///< empty if nobody knows
+};
+
+/// Pictures with what the network says below each: green if that is the truth, red with the truth
+/// below if it is not, black if the truth is not known.
+///   title  one line; may be empty
+/// Throws ShapeError if there is no picture or one has no pixels.
+Image contact_sheet(std::span<const ClassifiedPicture> pictures, const std::string& title);
+
+}  // namespace vitrine

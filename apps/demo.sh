@@ -1,0 +1,29 @@
+#!/bin/sh
+# demo.sh PROGRAM FOLDER: the whole of it once. Trains a small ViT on Fashion-MNIST, evaluates it,
+# classifies test pictures, and draws what it learned.
+set -eu
+vitrine=$1
+out=$2
+rm -rf "$out"
+
+step() { printf '\n== %s\n' "$1"; }
+
+step "training a vision transformer on 55,000 pictures of clothes"
+"$vitrine" train --data fashion-mnist --model vit_d64_l4_h4_patch4_28_gray --epochs 4 --batch 128 \
+  --lr 2e-3 --warmup-epochs 0.5 --clip-norm 1 --label-smoothing 0.1 --shift 1 --flip 0.5 \
+  --out "$out/run"
+
+step "its accuracy on the 10,000 test pictures"
+"$vitrine" eval --model "$out/run" --data fashion-mnist
+
+step "some test pictures as PNG files, and what it says they are"
+"$vitrine" visualize samples --model "$out/run" --count 12 --out "$out/pictures"
+set -- "$out"/pictures/0*.png
+"$vitrine" classify --model "$out/run" "$@"
+
+step "pictures of what it learned"
+"$vitrine" visualize position --model "$out/run" --out "$out/position.png"
+"$vitrine" visualize attention --model "$out/run" --out "$out/attention.png" "$1"
+"$vitrine" visualize rollout --model "$out/run" --out "$out/rollout.png" "$1" "$2" "$3" "$4"
+cp "$out/run/curves.png" "$out/run/confusion.png" "$out/pictures/sheet.png" "$out"
+printf '\nLook at %s/curves.png, confusion.png, sheet.png, position.png, attention.png, rollout.png\n' "$out"

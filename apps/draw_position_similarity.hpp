@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/image.hpp"
+#include "core/tensor.hpp"
+
+namespace vitrine {
+
+/// Figure 7 (centre) of the ViT paper: a tile for each patch of the image, in its place, that shows
+/// how similar the position embedding of that patch is to those of all patches.
+///   similarity  (P, P) cosines of models/position_similarity.hpp, P = grid_height * grid_width
+/// Throws ShapeError if the shape is another one.
+Image draw_position_similarity(const Tensor& similarity, int64_t grid_height, int64_t grid_width);
+
+}  // namespace vitrine

@@ -1,0 +1,80 @@
+// vitrine eval: accuracy of a model on a data set.
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/command.hpp"
+#include "apps/find_model.hpp"
+#include "apps/progress.hpp"
+#include "core/error.hpp"
+#include "models/checkpoint.hpp"
+#include "models/evaluate.hpp"
+
+namespace vitrine {
+namespace {
+
+struct EvalOptions {
+  std::string model, data = "fashion-mnist", split = "test";
+  int64_t batch = 64;
+  int workers = 1;
+};
+
+int eval(const EvalOptions& o, const CommonOptions& common) {
+  const Model model = load_model(find_model(o.model));
+  model.vit->freeze();
+  const auto data =
+      open_dataset(o.data, o.split == "test" ? Split::kTest : Split::kTrain, common.seed);
+  if (data->classes() != model.vit->config.classes) {
+    throw UsageError(fmt::format("the model has {} classes, data {} has {}",
+                                 model.vit->config.classes, o.data, data->classes()));
+  }
+  LoaderOptions loader_options;
+  loader_options.batch = o.batch;
+  loader_options.shuffle = false;
+  loader_options.drop_last = false;
+  loader_options.workers = o.workers;
+  loader_options.preprocess = model.preprocess;
+  Loader loader(data, loader_options);
+
+  Progress progress(data->size(), "evaluating", common.quiet || common.json);
+  const Evaluation result = evaluate(*model.vit, loader, [&](const Evaluation& so_far) {
+    progress.update(so_far.images,
+                    fmt::format("accuracy {:.2f} %", 100 * so_far.accuracy()));
+  });
+  progress.finish();
+
+  if (common.json) {
+    const nlohmann::json out = {{"top1", result.accuracy()},
+                                {"top5", result.accuracy5()},
+                                {"loss", result.loss()},
+                                {"images", result.images}};
+    fmt::print("{}\n", out.dump());
+  } else {
+    fmt::print("top-1 {:.2f} %   top-5 {:.2f} %   loss {:.4f}   {} images\n",
+               100 * result.accuracy(), 100 * result.accuracy5(), result.loss(), result.images);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  auto o = std::make_shared<EvalOptions>();
+  CLI::App* command = add_command(app, "eval", "accuracy of a model on a data set",
+                                  [o](const CommonOptions& common) { return eval(*o, common); });
+  command->add_option("--model", o->model, "file, run folder, or the shipped model");
+  command->add_option("--data", o->data, "fashion-mnist, idx:DIR or folder:DIR")
+      ->capture_default_str();
+  command->add_option("--split", o->split, "test or train")
+      ->check(CLI::IsMember({"test", "train"}))
+      ->capture_default_str();
+  command->add_option("--batch", o->batch, "images at a time")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->add_option("--workers", o->workers, "threads that read and decode")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+}
+
+}  // namespace vitrine

@@ -1,0 +1,103 @@
+// vitrine inspect: what a model is made of.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/command.hpp"
+#include "apps/find_model.hpp"
+#include "core/error.hpp"
+#include "models/checkpoint.hpp"
+
+namespace vitrine {
+namespace {
+
+struct Row {
+  std::string name;
+  Shape shape;
+};
+
+struct Description {
+  std::string source;  ///< where it comes from: a file, or "configuration by name"
+  VitConfig config;
+  std::vector<Row> rows;
+  std::vector<std::string> labels;
+  std::string preprocess;  ///< JSON, empty for a name
+};
+
+/// Rows of the tensors that a network of this configuration has.
+std::vector<Row> rows_of_model(Vit& vit) {
+  std::vector<Row> rows;
+  vit.visit([&](const std::string& name, const Parameter& p, Role) {
+    rows.push_back({name, p.value.shape()});
+  });
+  return rows;
+}
+
+Description describe(const std::string& what) {
+  Description d;
+  const bool is_name = !what.empty() && what != "fashion_vit" && !std::filesystem::exists(what);
+  if (is_name) {
+    d.source = "configuration by name";
+    d.config = vit_config(what);
+    Vit vit(d.config);
+    d.rows = rows_of_model(vit);
+    return d;
+  }
+  d.source = model_file(find_model(what));
+  const Model model = load_model(d.source);
+  d.config = model.vit->config;
+  d.rows = rows_of_model(*model.vit);
+  d.labels = model.labels;
+  d.preprocess = model.preprocess.to_json();
+  return d;
+}
+
+void print_json(const Description& d) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (const Row& row : d.rows) {
+    const auto dims = row.shape.dims();
+    layers.push_back({{"name", row.name}, {"shape", std::vector(dims.begin(), dims.end())}});
+  }
+  nlohmann::json out = {{"parameters", d.config.parameters()},
+                        {"macs", d.config.macs()},
+                        {"config", nlohmann::json::parse(d.config.to_json())},
+                        {"tensors", layers}};
+  if (!d.labels.empty()) out["labels"] = d.labels;
+  if (!d.preprocess.empty()) out["preprocess"] = nlohmann::json::parse(d.preprocess);
+  fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void print_text(const Description& d) {
+  const VitConfig& c = d.config;
+  fmt::print("{}\n", d.source);
+  fmt::print("  image {} x {} x {}, patches {} x {}: {} tokens\n", c.image_height, c.image_width,
+             c.channels, c.patch_height, c.patch_width, c.tokens());
+  fmt::print("  width {}, {} blocks, {} heads, hidden {}, {} classes\n", c.width, c.depth, c.heads,
+             c.hidden(), c.classes);
+  if (!d.preprocess.empty()) fmt::print("  preprocessing {}\n", d.preprocess);
+  size_t width = 0;
+  for (const Row& row : d.rows) width = std::max(width, row.name.size());
+  fmt::print("\n  {:<{}}  {:>20}  {:>12}\n", "tensor", width, "shape", "numbers");
+  for (const Row& row : d.rows) {
+    fmt::print("  {:<{}}  {:>20}  {:>12}\n", row.name, width, row.shape.str(), row.shape.numel());
+  }
+  fmt::print("\n  {} parameters, {:.3f} GMAC per image\n", c.parameters(),
+             static_cast<double>(c.macs()) / 1e9);
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app) {
+  auto what = std::make_shared<std::string>();
+  CLI::App* command = add_command(app, "inspect", "what a model is made of",
+                                  [what](const CommonOptions& common) {
+                                    const Description d = describe(*what);
+                                    common.json ? print_json(d) : print_text(d);
+                                    return 0;
+                                  });
+  command->add_option("model", *what, "file, folder or name; the shipped model if left out");
+}
+
+}  // namespace vitrine

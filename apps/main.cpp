@@ -1,0 +1,70 @@
+// The program: one command per file, exit status 0 done, 1 it failed, 2 wrong usage.
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "apps/command.hpp"
+#include "core/error.hpp"
+#include "core/isa.hpp"
+
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+
+/// One line on standard error, whatever the text holds.
+int complain(const std::string& text, int status) {
+  std::string line = text;
+  for (char& c : line) {
+    if (c == '\n') c = ' ';
+  }
+  std::fprintf(stderr, "vitrine: %s\n", line.c_str());
+  return status;
+}
+
+/// Version, and the ISAs that kernels can use here: the widest is the default.
+std::string version() {
+  std::string isas;
+  for (const vitrine::Isa isa : vitrine::supported_isas()) {
+    isas += " ";
+    isas += vitrine::isa_name(isa);
+  }
+  return "vitrine " VITRINE_VERSION "\nruns" + isas;
+}
+
+int run(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::RuntimeError& e) {  // a command's own status
+    return e.get_exit_code();
+  } catch (const CLI::Success& e) {  // --help, --version
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    return complain(std::string(e.what()) + "; see vitrine --help", kWrongUsage);
+  } catch (const vitrine::UsageError& e) {
+    return complain(e.what(), kWrongUsage);
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory", kFailed);
+  } catch (const std::exception& e) {
+    return complain(e.what(), kFailed);
+  }
+  // What was printed must have arrived: a full disk is a failure.
+  if (std::fflush(stdout) != 0) return complain("standard output: cannot write", kFailed);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Vitrine: vision transformers that train and infer on the CPU", "vitrine"};
+  app.set_version_flag("--version", version);
+  app.require_subcommand(1);
+  vitrine::add_train(app);
+  vitrine::add_eval(app);
+  vitrine::add_classify(app);
+  vitrine::add_inspect(app);
+  vitrine::add_visualize(app);
+  vitrine::add_bench(app);
+  return run(app, argc, argv);
+}

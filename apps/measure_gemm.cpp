@@ -1,0 +1,154 @@
+#include "apps/measure_gemm.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <memory>
+
+#include "apps/measure_peak.hpp"
+#include "core/error.hpp"
+#include "core/random.hpp"
+
+namespace vitrine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kPeakSlice = 0.01;
+// One turn is as many calls as take this long, so that the clock's own cost does not count.
+constexpr double kTurn = 0.001;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::vector<float> random_matrix(int64_t floats, uint64_t stream) {
+  Random random(1, RandomPlace::kTest, stream);
+  std::vector<float> values(static_cast<size_t>(floats));
+  for (float& v : values) v = 2 * random.uniform() - 1;
+  return values;
+}
+
+/// One of those that take turns.
+struct Contestant {
+  std::string who;
+  std::function<void()> call;
+  int64_t calls_per_turn = 1;
+  std::vector<double> times = {};
+
+  void turn() {
+    const auto start = Clock::now();
+    for (int64_t i = 0; i < calls_per_turn; ++i) call();
+    const double seconds = since(start);
+    times.push_back(seconds / static_cast<double>(calls_per_turn));
+  }
+  void warm_up() {
+    call();
+    turn();
+    calls_per_turn = std::max<int64_t>(static_cast<int64_t>(kTurn / times.back()), 1);
+    times.clear();
+  }
+  GemmTiming result(double flops) {
+    std::ranges::sort(times);
+    return {who, 1e3 * times.front(), 1e3 * times[times.size() / 2], flops / times.front() / 1e9};
+  }
+};
+
+struct Operands {
+  const GemmShape& s;
+  int64_t lda, ldb;
+  std::vector<float> a, b, c;
+
+  explicit Operands(const GemmShape& shape)
+      : s(shape),
+        lda(shape.a == Trans::kNo ? shape.k : shape.m),
+        ldb(shape.b == Trans::kNo ? shape.n : shape.k),
+        a(random_matrix(shape.batch * shape.m * shape.k, 1)),
+        b(random_matrix(shape.batch * shape.k * shape.n, 2)),
+        c(static_cast<size_t>(shape.batch * shape.m * shape.n)) {}
+
+  void ours() {
+    if (s.batch == 1) {
+      gemm(s.a, s.b, s.m, s.n, s.k, a.data(), lda, b.data(), ldb, c.data(), s.n);
+      return;
+    }
+    const GemmBatchAxis axis{s.batch, s.m * s.k, s.k * s.n, s.m * s.n};
+    gemm_batched(std::span(&axis, 1), s.a, s.b, s.m, s.n, s.k, a.data(), lda, b.data(), ldb,
+                 c.data(), s.n);
+  }
+  void packed(const PackedMatrix& matrix) { gemm(s.a, s.m, a.data(), lda, matrix, c.data(), s.n); }
+  void theirs(const GemmPeer& peer) {
+    for (int64_t i = 0; i < s.batch; ++i) {
+      peer(s.a, s.b, s.m, s.n, s.k, a.data() + i * s.m * s.k, lda, b.data() + i * s.k * s.n, ldb,
+           c.data() + i * s.m * s.n, s.n);
+    }
+  }
+};
+
+void check_peer(Operands& operands, const GemmPeer& peer) {
+  operands.ours();
+  const std::vector<float> want = operands.c;
+  std::ranges::fill(operands.c, 0.0F);
+  operands.theirs(peer);
+  const float tolerance = 1e-5F * static_cast<float>(operands.s.k);
+  for (size_t i = 0; i < want.size(); ++i) {
+    if (!(std::abs(operands.c[i] - want[i]) <= tolerance)) {
+      throw IoError(peer.name(), "computes another product than we do");
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<GemmShape> default_gemm_shapes() {
+  const Trans no = Trans::kNo;
+  const Trans yes = Trans::kYes;
+  return {
+      {"square", 1024, 1024, 1024},
+      {"ViT-B proj", 197, 768, 768},
+      {"ViT-B qkv", 197, 2304, 768},
+      {"ViT-B fc1", 197, 3072, 768},
+      {"ViT-B fc2", 197, 768, 3072},
+      {"ViT-B/32 fc1", 50, 3072, 768},
+      {"ViT-B fc1, 8 images", 1576, 3072, 768},
+      {"ViT-B head", 1, 1000, 768},
+      {"ViT-Ti proj", 197, 192, 192},
+      {"ViT-Ti fc1", 197, 768, 192},
+      {"ViT-B QK^T, 12 heads", 197, 197, 64, no, yes, 12},
+      {"ViT-B PV, 12 heads", 197, 64, 197, no, no, 12},
+      {"ViT-B fc1 dW", 3072, 768, 1576, yes, no},
+      {"ViT-B fc1 dX", 1576, 768, 3072, no, no},
+  };
+}
+
+GemmMeasurement measure_gemm(const GemmShape& shape, double seconds,
+                             std::span<const GemmPeer> peers) {
+  Operands operands(shape);
+  for (const GemmPeer& peer : peers) check_peer(operands, peer);
+
+  std::vector<Contestant> contestants;
+  std::unique_ptr<PackedMatrix> packed;
+  if (shape.batch == 1) {
+    packed = std::make_unique<PackedMatrix>(
+        shape.k, shape.n, StridedMatrix::of(shape.b, operands.b.data(), operands.ldb));
+    contestants.push_back({"vitrine, packed before", [&] { operands.packed(*packed); }});
+  }
+  contestants.push_back({"vitrine", [&] { operands.ours(); }});
+  for (const GemmPeer& peer : peers) {
+    contestants.push_back({peer.name(), [&] { operands.theirs(peer); }});
+  }
+  for (Contestant& c : contestants) c.warm_up();
+
+  GemmMeasurement result{shape, 0, {}};
+  constexpr int kFewest = 5;
+  const auto start = Clock::now();
+  for (int round = 0; round < kFewest || since(start) < seconds; ++round) {
+    result.peak_gflops = std::max(result.peak_gflops, measure_peak(kPeakSlice));
+    for (Contestant& c : contestants) c.turn();
+  }
+  for (Contestant& c : contestants) result.timings.push_back(c.result(shape.flops()));
+  return result;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,205 @@
+// vitrine train: trains a model in a folder, or goes on with what is there.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/command.hpp"
+#include "apps/curves.hpp"
+#include "apps/draw_confusion_matrix.hpp"
+#include "apps/format_duration.hpp"
+#include "apps/progress.hpp"
+#include "core/error.hpp"
+#include "core/isa.hpp"
+#include "core/parallel.hpp"
+#include "models/run.hpp"
+
+namespace vitrine {
+namespace {
+
+constexpr int kInterrupted = 130;  // what shells expect of Ctrl-C
+
+struct TrainOptions {
+  std::string out;
+  bool resume = false;
+  int workers = 1;
+  int64_t checkpoint_steps = 0;
+  /// Options of the run that were given, under the names of config.json.
+  nlohmann::json given = nlohmann::json::object();
+};
+
+/// Refuses options that are not those of the run that is to go on.
+void check_same(const nlohmann::json& given, const RunOptions& options) {
+  const auto stored = nlohmann::json::parse(options.to_json());
+  nlohmann::json wanted = stored;
+  wanted.merge_patch(given);
+  for (const auto& [key, value] : stored.items()) {
+    if (wanted.at(key) != value) {
+      throw UsageError(fmt::format("--resume: this run has {} = {}, not {}; start another --out",
+                                   key, value.dump(), wanted.at(key).dump()));
+    }
+  }
+}
+
+std::unique_ptr<Run> open_run(const TrainOptions& o, const CommonOptions& common) {
+  if (o.resume && Run::has_checkpoint(o.out)) {
+    std::unique_ptr<Run> run = Run::resume(o.out, o.workers);
+    check_same(o.given, run->options());
+    if (!common.quiet && run->checkpoint_isa() != isa_name(active_isa())) {
+      fmt::print(stderr,
+                 "vitrine: the checkpoint was written with {}, this runs {}: the result will not be "
+                 "bit-identical; --isa {} would keep it so\n",
+                 run->checkpoint_isa(), isa_name(active_isa()), run->checkpoint_isa());
+    }
+    return run;
+  }
+  std::error_code error;
+  if (!o.resume && std::filesystem::exists(o.out) && !std::filesystem::is_empty(o.out, error)) {
+    throw UsageError(
+        fmt::format("--out {}: not empty; --resume goes on with what is there", o.out));
+  }
+  return std::make_unique<Run>(o.out, RunOptions::from_json(o.given.dump()), o.workers);
+}
+
+void print_heading(Run& run) {
+  const VitConfig& c = run.model().vit->config;
+  fmt::print("{} on {}: {} parameters, {} training and {} validation images\n",
+             run.options().model, run.options().data, c.parameters(), run.train_images(),
+             run.validation_images());
+  fmt::print("{}, {} threads, {}\n", isa_name(active_isa()), threads(), cpu_name());
+  std::fflush(stdout);
+}
+
+/// Trains with a progress line; false if interrupted.
+bool train_with_progress(Run& run, const TrainOptions& o, bool quiet) {
+  const int64_t per_epoch = run.train_images();
+  const int64_t total = per_epoch * run.options().epochs;
+  const auto label = [&](int64_t epoch) {
+    return fmt::format("epoch {}/{}", epoch + 1, run.options().epochs);
+  };
+  Progress progress(total, label(run.epochs_done()), quiet, "images",
+                    run.images_done());
+  RunObserver observer;
+  observer.stop = interrupted;
+  observer.step = [&](const RunObserver::Step& s) {
+    const int64_t done = s.epoch * per_epoch + s.step * s.images;
+    progress.update(done, fmt::format("loss {:.4f}  accuracy {:.2f} %", s.loss, 100 * s.accuracy));
+  };
+  observer.epoch = [&](const RunObserver::Epoch& e) {
+    progress.note(fmt::format(
+        "epoch {:>{}}/{}  loss {:.4f}  accuracy {:.2f} %  validation loss {:.4f}  accuracy {:.2f} "
+        "%{}  {}",
+        e.epoch + 1, std::to_string(e.epochs).size(), e.epochs, e.loss, 100 * e.accuracy,
+        e.validation.loss(), 100 * e.validation.accuracy(), e.best ? "  best" : "",
+        format_duration(e.seconds)));
+    write_png(o.out + "/curves.png", draw_curves(o.out + "/metrics.jsonl"));
+    progress.relabel(label(std::min(e.epoch + 1, e.epochs - 1)));
+    progress.resume();
+  };
+  const bool finished = run.train(observer, o.checkpoint_steps);
+  progress.finish();
+  return finished;
+}
+
+void report(const Evaluation& result, const TrainOptions& o, const CommonOptions& common) {
+  if (common.json) {
+    const nlohmann::json out = {{"top1", result.accuracy()},
+                                {"top5", result.accuracy5()},
+                                {"loss", result.loss()},
+                                {"images", result.images}};
+    fmt::print("{}\n", out.dump());
+  } else if (!common.quiet) {
+    fmt::print("test accuracy {:.2f} %, loss {:.4f}, {} images; model in {}/model.safetensors\n",
+               100 * result.accuracy(), result.loss(), result.images, o.out);
+  }
+}
+
+int train(const TrainOptions& options, const CommonOptions& common, bool seed_given) {
+  TrainOptions o = options;
+  if (seed_given) o.given["seed"] = common.seed;
+  const bool quiet = common.quiet || common.json;
+  const std::unique_ptr<Run> run = open_run(o, common);
+  if (!quiet) print_heading(*run);
+  watch_interrupt();
+  if (!train_with_progress(*run, o, quiet)) {
+    if (!common.quiet) {
+      fmt::print(stderr, "vitrine: interrupted; to go on: vitrine train --out {} --resume\n", o.out);
+    }
+    return kInterrupted;
+  }
+  const Evaluation result = run->test();
+  write_png(o.out + "/confusion.png",
+            draw_confusion_matrix(result.confusion, run->model().labels));
+  report(result, o, common);
+  return 0;
+}
+
+/// Declares an option of the run; its value goes to `given` under `key`, if it is used at all.
+template <class T>
+CLI::Option* run_option(CLI::App* command, const std::shared_ptr<TrainOptions>& o,
+                        const std::string& flag, const std::string& key, const std::string& help) {
+  return command->add_option_function<T>(
+      flag, [o, pointer = nlohmann::json::json_pointer(key)](const T& v) { o->given[pointer] = v; },
+      help);
+}
+
+void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) {
+  const auto text = [&](const char* flag, const char* key, const char* help) {
+    return run_option<std::string>(command, o, flag, key, help);
+  };
+  const auto whole = [&](const char* flag, const char* key, const char* help) {
+    return run_option<int64_t>(command, o, flag, key, help)->check(CLI::NonNegativeNumber);
+  };
+  const auto real = [&](const char* flag, const char* key, const char* help) {
+    return run_option<double>(command, o, flag, key, help)->check(CLI::NonNegativeNumber);
+  };
+  const RunOptions d;
+  text("--data", "/data", "fashion-mnist (default), idx:DIR or folder:DIR");
+  text("--model", "/model", ("name of a model [" + d.model + "]").c_str());
+  whole("--epochs", "/epochs", fmt::format("times through the data [{}]", d.epochs).c_str());
+  whole("--batch", "/batch", fmt::format("images per step [{}]", d.batch).c_str());
+  whole("--accumulate", "/accumulate", "batches per update [1]");
+  real("--lr", "/lr", fmt::format("highest learning rate [{}]", d.lr).c_str());
+  real("--min-lr", "/min_lr", fmt::format("learning rate at the end [{}]", d.min_lr).c_str());
+  real("--warmup-epochs", "/warmup_epochs", "epochs of linear warm-up [1]");
+  run_option<bool>(command, o, "--cosine", "/cosine", "cosine decay, true (default) or false");
+  text("--optimizer", "/optimizer", "adamw (default) or sgd")->check(CLI::IsMember({"adamw", "sgd"}));
+  real("--weight-decay", "/weight_decay", "of matrices [0.05]");
+  real("--momentum", "/momentum", "of SGD [0.9]");
+  real("--clip-norm", "/clip_norm", "largest norm of the gradient; 0 (default) for no clipping");
+  real("--ema", "/ema", "decay of the averaged weights; 0 (default) for none");
+  real("--label-smoothing", "/label_smoothing", "[0]");
+  real("--dropout", "/dropout", "after position embedding, attention and both MLP layers [0]");
+  real("--drop-path", "/drop_path", "stochastic depth of the last block [0]");
+  text("--position", "/position", "none, learned, sincos_moco or sincos_mae");
+  text("--pool", "/pool", "token, or avg (mean of the patches, no class token)");
+  real("--validation", "/validation", "part of the training data that chooses the best [1/12]");
+  whole("--shift", "/augment/shift", "random shift by up to so many pixels [0]");
+  real("--flip", "/augment/flip", "probability of a mirror image [0]");
+  real("--crop-scale-min", "/augment/crop_scale_min", "random resized crop: smallest part [off]");
+  real("--crop-scale-max", "/augment/crop_scale_max", "random resized crop: largest part [off]");
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto o = std::make_shared<TrainOptions>();
+  auto command = std::make_shared<CLI::App*>(nullptr);
+  *command = add_command(app, "train", "trains a model", [o, command](const CommonOptions& common) {
+    return train(*o, common, (*command)->count("--seed") > 0);
+  });
+  (*command)->add_option("--out", o->out, "folder of the run")->required();
+  (*command)->add_flag("--resume", o->resume,
+                       "go on from the folder's checkpoint; start if there is none");
+  (*command)->add_option("--workers", o->workers, "threads that prepare pictures")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+  (*command)->add_option("--checkpoint-steps", o->checkpoint_steps,
+                         "a checkpoint every so many steps too; 0 for once an epoch")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  add_run_options(*command, o);
+}
+
+}  // namespace vitrine

@@ -1,0 +1,206 @@
+// vitrine visualize: pictures of what a model has learned.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "apps/command.hpp"
+#include "apps/contact_sheet.hpp"
+#include "apps/curves.hpp"
+#include "apps/draw_attention_maps.hpp"
+#include "apps/draw_attention_rollout.hpp"
+#include "apps/draw_position_similarity.hpp"
+#include "apps/find_model.hpp"
+#include "apps/picture_file.hpp"
+#include "core/error.hpp"
+#include "models/attention_map.hpp"
+#include "models/attention_rollout.hpp"
+#include "models/checkpoint.hpp"
+#include "models/dataset.hpp"
+#include "models/evaluate.hpp"
+#include "models/position_similarity.hpp"
+#include "ops/softmax.hpp"
+
+namespace vitrine {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct VisualizeOptions {
+  std::string model, out, data = "fashion-mnist";
+  std::vector<std::string> pictures;
+  int64_t block = -1;
+  int64_t count = 12;
+  bool no_exif = false;
+};
+
+void say(const std::string& path, const CommonOptions& common) {
+  if (!common.quiet) fmt::print("{}\n", path);
+}
+
+/// One picture seen by the model: what it saw, what it said, and the attention of every block.
+struct Look {
+  Image seen;                      ///< after resize and crop
+  std::vector<Tensor> attention;   ///< per block (H, N, N)
+  std::string label;
+  double probability = 0;
+};
+
+Look look(const Model& model, const Image& picture) {
+  Look result;
+  result.seen = prepare_pixels(picture, model.preprocess);
+  Probe probe;
+  probe.attention = [&](const std::string&, const Tensor& p) {
+    result.attention.push_back(p.reshape({p.dim(1), p.dim(2), p.dim(3)}));
+  };
+  Pass pass;
+  pass.probe = &probe;
+  const Tensor logits = (*model.vit)(preprocess(picture, model.preprocess), pass);
+  if (model.vit->config.classes == 0) return result;
+  const auto best = static_cast<size_t>(predictions(logits)[0]);
+  result.probability = double{softmax(logits, -1).values()[best]};
+  result.label = model.labels.empty() ? fmt::format("class {}", best) : model.labels[best];
+  return result;
+}
+
+Image open_picture(const std::string& file, const Model& model, const VisualizeOptions& o) {
+  return read_picture(file, model.preprocess.channels, !o.no_exif);
+}
+
+int position(const VisualizeOptions& o, const CommonOptions& common) {
+  const Model model = load_model(find_model(o.model));
+  const Vit& vit = *model.vit;
+  if (!vit.pos_embed.defined()) throw UsageError("this model has no position embedding");
+  const int64_t prefix = vit.config.no_embed_class ? 0 : vit.config.prefix_tokens();
+  const Tensor all = vit.pos_embed.value.reshape({-1, vit.config.width});
+  const Tensor patches = all.rows(prefix, all.dim(0));
+  const std::string out = o.out.empty() ? "position.png" : o.out;
+  write_png(out, draw_position_similarity(position_similarity(patches), vit.config.grid_height(),
+                                          vit.config.grid_width()));
+  say(out, common);
+  return 0;
+}
+
+int attention_of_heads(const VisualizeOptions& o, const CommonOptions& common) {
+  const Model model = load_model(find_model(o.model));
+  const int64_t depth = model.vit->config.depth;
+  const int64_t block = o.block < 0 ? depth + o.block : o.block;
+  if (block < 0 || block >= depth) {
+    throw UsageError(fmt::format("--block {}: the model has blocks 0 to {}", o.block, depth - 1));
+  }
+  const TokenLayout layout = TokenLayout::of(model.vit->config);
+  for (const std::string& file : o.pictures) {
+    const Look l = look(model, open_picture(file, model, o));
+    const Tensor maps = attention_map(l.attention[static_cast<size_t>(block)], layout);
+    const std::string title = fmt::format("{}, attention of block {} of {}",
+                                          l.label.empty() ? "picture" : l.label, block + 1, depth);
+    std::string out = o.out;
+    if (out.empty() || o.pictures.size() > 1) {
+      const fs::path folder = out.empty() ? "." : out;
+      fs::create_directories(folder);
+      out = (folder / (fs::path(file).stem().string() + ".attention.png")).string();
+    }
+    write_png(out, draw_attention_maps(l.seen, maps, title));
+    say(out, common);
+  }
+  return 0;
+}
+
+int rollout(const VisualizeOptions& o, const CommonOptions& common) {
+  const Model model = load_model(find_model(o.model));
+  const TokenLayout layout = TokenLayout::of(model.vit->config);
+  std::vector<RolloutPicture> rows;
+  for (const std::string& file : o.pictures) {
+    const Look l = look(model, open_picture(file, model, o));
+    rows.push_back({l.seen, attention_rollout(l.attention, layout),
+                    l.label.empty() ? fs::path(file).filename().string()
+                                    : fmt::format("{} {:.0f} %", l.label, 100 * l.probability)});
+  }
+  const std::string out = o.out.empty() ? "rollout.png" : o.out;
+  write_png(out, draw_attention_rollout(rows));
+  say(out, common);
+  return 0;
+}
+
+int curves(const VisualizeOptions& o, const CommonOptions& common) {
+  const std::string out = o.out.empty() ? o.model + "/curves.png" : o.out;
+  write_png(out, draw_curves(o.model + "/metrics.jsonl"));
+  say(out, common);
+  return 0;
+}
+
+/// Test pictures, evenly spread over the data set, as PNG files, and a sheet of what the model says.
+int samples(const VisualizeOptions& o, const CommonOptions& common) {
+  const Model model = load_model(find_model(o.model));
+  const auto data = open_dataset(o.data, Split::kTest, common.seed);
+  const std::string out = o.out.empty() ? "samples" : o.out;
+  fs::create_directories(out);
+  std::vector<ClassifiedPicture> sheet;
+  const int64_t count = std::min(o.count, data->size());
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t index = i * data->size() / count;
+    Image storage;
+    const ImageView view = data->picture(index, model.preprocess.channels, storage);
+    Image picture{view.width, view.height, view.channels,
+                  {view.pixels, view.pixels + view.pitch * view.height}};
+    const auto label = static_cast<size_t>(data->labels()[static_cast<size_t>(index)]);
+    std::string name = data->class_names()[label];
+    const Look l = look(model, picture);
+    for (char& c : name) {
+      if (c == ' ' || c == '/') c = '-';
+    }
+    write_png(fmt::format("{}/{:05}-{}.png", out, index, name), picture);
+    sheet.push_back({picture, l.label, l.probability, data->class_names()[label]});
+  }
+  const std::string path = out + "/sheet.png";
+  write_png(path, contact_sheet(sheet, fmt::format("{}: what the model says", o.data)));
+  say(path, common);
+  return 0;
+}
+
+}  // namespace
+
+void add_visualize(CLI::App& app) {
+  CLI::App* parent = app.add_subcommand("visualize", "pictures of what a model has learned");
+  parent->require_subcommand(1);
+  const auto add = [parent](const char* name, const char* help, auto work) {
+    auto o = std::make_shared<VisualizeOptions>();
+    CLI::App* command = add_command(
+        *parent, name, help, [o, work](const CommonOptions& common) { return work(*o, common); });
+    command->add_option("--out", o->out, "file to write (a folder for samples)");
+    return std::pair(command, o);
+  };
+  const char* model_help = "file, run folder, or the shipped model";
+
+  const auto [position_command, position_options] =
+      add("position", "similarity of position embeddings (the paper's figure 7)", position);
+  position_command->add_option("--model", position_options->model, model_help);
+
+  const auto [attention_command, attention_options] =
+      add("attention", "where each head looks", attention_of_heads);
+  attention_command->add_option("--block", attention_options->block,
+                                "number of the block from 0; negative from the end [-1]");
+  const auto [rollout_command, rollout_options] =
+      add("rollout", "attention through all blocks (the paper's figure 6)", rollout);
+  for (const auto& [command, o] : {std::pair(attention_command, attention_options),
+                                   std::pair(rollout_command, rollout_options)}) {
+    command->add_option("--model", o->model, model_help);
+    command->add_flag("--no-exif", o->no_exif, "do not turn pictures upright by their EXIF data");
+    command->add_option("pictures", o->pictures, "PNG or JPEG files")->required();
+  }
+
+  const auto [curves_command, curves_options] = add("curves", "loss and accuracy of a run", curves);
+  curves_command->add_option("--run,--model", curves_options->model, "folder of the run")
+      ->required();
+
+  const auto [samples_command, samples_options] =
+      add("samples", "test pictures as PNG files, and a sheet of what the model says", samples);
+  samples_command->add_option("--model", samples_options->model, model_help);
+  samples_command->add_option("--data", samples_options->data, "fashion-mnist, idx:DIR, folder:DIR")
+      ->capture_default_str();
+  samples_command->add_option("--count", samples_options->count, "number of pictures")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+}
+
+}  // namespace vitrine

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "models/preprocess.hpp"
+#include "ops/image_view.hpp"
+
+namespace vitrine {
+
+/// What surrounds a picture that is shifted.
+enum class Fill {
+  kZero,  ///< 0, black
+  kEdge,  ///< the nearest pixel
+};
+
+/// How training pictures are varied, as plain data; the default does nothing.
+struct Augment {
+  int64_t shift = 0;  ///< up to so many pixels, in each direction
+  Fill fill = Fill::kZero;
+  double flip = 0;  ///< probability of a mirror image, left and right exchanged
+
+  /// Random resized crop: a rectangle of this share of the picture's area and of this aspect ratio
+  /// is resized to the network's size, in place of Preprocess's resize and crop. Off while both
+  /// scales are 0.
+  double crop_scale_min = 0, crop_scale_max = 0;
+  double crop_ratio_min = 3.0 / 4.0, crop_ratio_max = 4.0 / 3.0;
+
+  bool crops() const { return crop_scale_max > 0; }
+  /// Throws UsageError that says which value is impossible.
+  void validate() const;
+  /// A JSON object with every value under its name here; `fill` is "zero" or "edge".
+  std::string to_json() const;
+  /// The inverse; what is left out keeps its default. Throws UsageError on unknown keys and
+  /// impossible values.
+  static Augment from_json(std::string_view text);
+
+  bool operator==(const Augment&) const = default;
+};
+
+/// Which numbers are drawn: those of sample `index` in `epoch`, whatever was drawn before.
+struct AugmentKey {
+  uint64_t seed = 0;
+  int64_t epoch = 0;  ///< below 2^32
+  int64_t index = 0;  ///< below 2^32
+};
+
+/// A training view of `picture`: random resized crop or prepare_pixels, then shift, then flip; a
+/// function of the arguments alone.
+///   to   (rule.height, rule.width, rule.channels)
+/// The crop's rule is torchvision's RandomResizedCrop: ten tries at a rectangle (area uniform,
+/// aspect ratio log-uniform), then the largest central one of an allowed ratio.
+void augment(const ImageView& picture, const Preprocess& rule, const Augment& options,
+             const AugmentKey& key, std::span<uint8_t> to);
+
+}  // namespace vitrine

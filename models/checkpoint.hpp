@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/safetensors.hpp"
+#include "models/preprocess.hpp"
+#include "models/vit.hpp"
+
+namespace vitrine {
+
+/// The version of the files that this program writes; a file with a newer one is refused.
+inline constexpr int kFormatVersion = 1;
+
+/// Everything that is needed to use a model: the network, what it wants to see, what it answers.
+struct Model {
+  std::unique_ptr<Vit> vit;
+  Preprocess preprocess;
+  std::vector<std::string> labels;  ///< one name per class; empty if the file has none
+};
+
+/// The metadata of a model file: "vitrine.format", "vitrine.config", "vitrine.preprocess",
+/// "vitrine.labels", the last three as JSON. No times, thread counts, paths or host names: the same
+/// training gives the same bytes.
+Metadata model_metadata(const Model& model);
+
+/// `tensor` as a file holds it, pointing into its storage.
+RawTensor raw_tensor(const Tensor& tensor);
+
+/// The model's tensors under timm's names, in the order of visit.
+std::vector<NamedTensor> model_tensors(const Model& model);
+
+/// Writes weights, buffers and metadata (safetensors, atomically). Throws IoError.
+void save_model(const std::string& path, const Model& model);
+
+/// Reads a model file of this program, or the model.safetensors (else checkpoint.safetensors) of a
+/// run's folder. Throws IoError, and FormatError if the file is no model, is newer than this
+/// program, or its tensors do not fit its configuration.
+Model load_model(const std::string& path);
+
+/// The model's file behind `path`: itself, or the one in the folder. Throws IoError if there is none.
+std::string model_file(const std::string& path);
+
+/// Reads what describes a model; the network's weights are not initialised.
+Model read_model_description(const SafetensorsFile& file);
+
+/// Copies weights into `vit` from tensors of the same names. Throws FormatError (mismatch) that
+/// lists what is missing, extra, or of another shape; names that start with one of `ignored` are
+/// not extra.
+void load_weights(Vit& vit, const SafetensorsFile& file,
+                  const std::vector<std::string>& ignored = {});
+
+}  // namespace vitrine

@@ -1,0 +1,68 @@
+#include "models/evaluate.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ops/cross_entropy.hpp"
+
+namespace vitrine {
+namespace {
+
+/// Place of `label` among the logits, from 0: how many are higher, or as high and earlier. A label
+/// whose logit is NaN comes last.
+int64_t rank_of(const float* logits, int64_t classes, int32_t label) {
+  const float own = logits[label];
+  if (std::isnan(own)) return classes;
+  return std::count_if(logits, logits + label, [own](float v) { return v >= own; }) +
+         std::count_if(logits + label + 1, logits + classes, [own](float v) { return v > own; });
+}
+
+}  // namespace
+
+std::vector<int32_t> predictions(const Tensor& logits) {
+  const int64_t classes = logits.dim(-1);
+  std::vector<int32_t> best(static_cast<size_t>(logits.dim(0)));
+  for (size_t i = 0; i < best.size(); ++i) {
+    const float* row = logits.data() + static_cast<int64_t>(i) * classes;
+    float highest = -std::numeric_limits<float>::infinity();
+    for (int64_t c = 0; c < classes; ++c) {
+      if (row[c] > highest) {
+        highest = row[c];
+        best[i] = static_cast<int32_t>(c);
+      }
+    }
+  }
+  return best;
+}
+
+void Evaluation::add(const Tensor& logits, std::span<const int32_t> labels) {
+  const int64_t classes = logits.dim(-1);
+  confusion.resize(static_cast<size_t>(classes * classes));
+  CrossEntropyOptions options;
+  options.reduction = Reduction::kNone;
+  const Tensor losses = cross_entropy(logits, labels, options);
+  const std::vector<int32_t> predicted = predictions(logits);
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const auto row = static_cast<int64_t>(i);
+    const int64_t rank = rank_of(logits.data() + row * classes, classes, labels[i]);
+    loss_sum += double{losses.data()[row]};
+    top1 += rank == 0 ? 1 : 0;
+    top5 += rank < 5 ? 1 : 0;
+    ++confusion[static_cast<size_t>(labels[i] * classes + predicted[i])];
+    ++images;
+  }
+}
+
+Evaluation evaluate(const Vit& model, Loader& loader,
+                    const std::function<void(const Evaluation&)>& seen) {
+  Evaluation result;
+  loader.start(0);
+  while (const Batch* batch = loader.next()) {
+    result.add(model(batch->images), batch->labels);
+    if (seen) seen(result);
+  }
+  return result;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/tensor.hpp"
+
+namespace vitrine {
+
+/// Initial values. Each is a function of (seed, name): another parameter more changes no other.
+
+/// Fills with a normal distribution of the given deviation, cut at +-2 (an absolute bound, as
+/// timm's trunc_normal_ has it).
+void fill_truncated_normal(Tensor& tensor, double deviation, uint64_t seed,
+                           const std::string& name);
+/// Fills uniformly in [-bound, bound).
+void fill_uniform(Tensor& tensor, double bound, uint64_t seed, const std::string& name);
+
+}  // namespace vitrine

@@ -1,0 +1,328 @@
+#include "models/run.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.hpp"
+#include "core/file.hpp"
+#include "core/isa.hpp"
+
+namespace vitrine {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+// A line of metrics.jsonl covers this many steps: enough to smooth the loss of a batch, few enough
+// to draw a curve of one epoch.
+constexpr int64_t kStepsPerLine = 50;
+
+constexpr const char* kCheckpoint = "checkpoint.safetensors";
+constexpr const char* kModel = "model.safetensors";
+constexpr const char* kMetrics = "metrics.jsonl";
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+VitConfig configure(const RunOptions& o, const Dataset& data) {
+  VitConfig c = vit_config(o.model);
+  if (!names_classes(o.model)) {
+    c.classes = data.classes();
+  } else if (c.classes != data.classes()) {
+    throw UsageError(fmt::format("model {} has {} classes, data {} has {}", o.model, c.classes,
+                                 o.data, data.classes()));
+  }
+  json object = json::parse(c.to_json());
+  if (!o.position.empty()) object["position"] = o.position;
+  if (!o.pool.empty()) object["global_pool"] = o.pool;
+  if (o.pool == "avg") object["class_token"] = false;
+  object["drop_path_rate"] = o.drop_path;
+  object["pos_drop_rate"] = o.dropout;
+  object["proj_drop_rate"] = o.dropout;
+  return VitConfig::from_json(object.dump());
+}
+
+/// What the network sees: the data's own pictures where they have its size, else resized ones.
+Preprocess preprocess_for(const VitConfig& c, const Dataset& data) {
+  Preprocess p;
+  p.height = c.image_height;
+  p.width = c.image_width;
+  p.channels = static_cast<int>(c.channels);
+  if (p.channels != 1 && p.channels != 3) {
+    throw UsageError(fmt::format("pictures have 1 or 3 channels, the model wants {}", c.channels));
+  }
+  p.mean.assign(static_cast<size_t>(p.channels), 0.5);
+  p.stddev = p.mean;
+  if (!data.in_memory()) return p;
+  p.crop_pct = 1;
+  const PixelStatistics statistics = pixel_statistics(data);
+  for (size_t i = 0; i < p.mean.size(); ++i) {
+    const size_t from = std::min(i, statistics.mean.size() - 1);  // grey seen as RGB
+    p.mean[i] = statistics.mean[from];
+    p.stddev[i] = std::max(statistics.stddev[from], 1e-3);
+  }
+  return p;
+}
+
+}  // namespace
+
+void Run::Sums::add(const BatchResult& r) {
+  loss += r.loss * static_cast<double>(r.images);
+  correct += r.correct;
+  images += r.images;
+}
+
+Run::Run(const std::string& folder, const RunOptions& options, int workers)
+    : Run(folder, options, workers, true) {}
+
+Run::Run(const std::string& folder, const RunOptions& options, int workers, bool fresh)
+    : folder_(folder),
+      options_(options),
+      workers_(workers),
+      data_(open_dataset(options.data, Split::kTrain, options.seed)) {
+  const VitConfig config = configure(options_, *data_);
+  model_.vit = std::make_unique<Vit>(config);
+  model_.preprocess = preprocess_for(config, *data_);
+  model_.labels = data_->class_names();
+  build_loaders();
+  if (fresh) {
+    model_.vit->initialize(options_.seed);
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    if (error) throw IoError(folder_, "cannot make this folder: " + error.message());
+    const std::string text = json::parse(options_.to_json()).dump(2) + "\n";
+    write_file_atomically(path("config.json"), std::as_bytes(std::span(text)));
+  } else {
+    restore();
+  }
+  if (training_ == nullptr) training_ = std::make_unique<Training>(*model_.vit, options_.update);
+}
+
+std::unique_ptr<Run> Run::resume(const std::string& folder, int workers) {
+  const SafetensorsFile file(folder + "/" + kCheckpoint);
+  const auto found = file.metadata().find("vitrine.training");
+  if (found == file.metadata().end()) {
+    throw FormatError(FormatKind::kMismatch, file.path(), -1,
+                      "no checkpoint of a training run: the metadata have no vitrine.training");
+  }
+  RunOptions options;
+  try {
+    options = RunOptions::from_json(json::parse(found->second).at("options").dump());
+  } catch (const json::exception& e) {
+    throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
+  } catch (const UsageError& e) {
+    throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
+  }
+  return std::unique_ptr<Run>(new Run(folder, options, workers, false));
+}
+
+bool Run::has_checkpoint(const std::string& folder) {
+  return fs::exists(folder + "/" + kCheckpoint);
+}
+
+int64_t Run::train_images() const {
+  return steps_per_epoch() * options_.update.accumulate * options_.batch;
+}
+
+int64_t Run::images_done() const {
+  return epoch_ * train_images() + step_ * options_.update.accumulate * options_.batch;
+}
+
+void Run::build_loaders() {
+  const ValidationSplit split = split_validation(*data_, options_.validation, options_.seed);
+  LoaderOptions o;
+  o.batch = options_.batch;
+  o.seed = options_.seed;
+  o.workers = workers_;
+  o.preprocess = model_.preprocess;
+  LoaderOptions evaluation = o;
+  o.augment = options_.augment;
+  evaluation.shuffle = false;
+  evaluation.drop_last = false;
+  train_ = std::make_unique<Loader>(data_, split.train, o);
+  validation_ = std::make_unique<Loader>(data_, split.validation, evaluation);
+  if (steps_per_epoch() == 0) {
+    throw UsageError(fmt::format("{} training images do not fill {} batch(es) of {}",
+                                 split.train.size(), options_.update.accumulate, options_.batch));
+  }
+  schedule_.lr = options_.lr;
+  schedule_.min_lr = options_.min_lr;
+  schedule_.warmup_lr = options_.warmup_lr;
+  const auto steps = static_cast<double>(steps_per_epoch());
+  schedule_.warmup_steps = std::llround(options_.warmup_epochs * steps);
+  schedule_.total_steps = options_.cosine ? options_.epochs * steps_per_epoch() : 0;
+}
+
+void Run::restore() {
+  const SafetensorsFile file(path(kCheckpoint));
+  read_model_description(file);  // checks version and shapes
+  load_weights(*model_.vit, file, {"optimizer/", "ema/"});
+  training_ = std::make_unique<Training>(*model_.vit, options_.update);
+  try {
+    const json state = json::parse(file.metadata().at("vitrine.training"));
+    epoch_ = state.at("epoch");
+    step_ = state.at("step");
+    const auto sums = [](const json& from) {
+      return Sums{from.at(0), from.at(1), from.at(2)};
+    };
+    epoch_sums_ = sums(state.at("epoch_sums"));
+    line_sums_ = sums(state.at("line_sums"));
+    best_accuracy_ = state.at("best_accuracy");
+    lines_ = state.at("lines");
+    checkpoint_isa_ = state.at("isa");
+    training_->restore(file, state.at("updates"));
+  } catch (const json::exception& e) {
+    throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
+  }
+  if (epoch_ < 0 || epoch_ > options_.epochs || step_ < 0 || step_ > steps_per_epoch()) {
+    throw FormatError(FormatKind::kBadHeader, file.path(), -1, "vitrine.training: out of range");
+  }
+  // Lines that were written after the checkpoint are computed again.
+  std::ifstream in(path(kMetrics));
+  std::string kept;
+  std::string line;
+  for (int64_t i = 0; i < lines_ && std::getline(in, line); ++i) kept += line + "\n";
+  write_file_atomically(path(kMetrics), std::as_bytes(std::span(kept)));
+}
+
+void Run::save_checkpoint() const {
+  std::vector<NamedTensor> tensors = model_tensors(model_);
+  for (NamedTensor& tensor : training_->state()) tensors.push_back(std::move(tensor));
+  const auto sums = [](const Sums& s) { return json{s.loss, s.correct, s.images}; };
+  const json state = {{"options", json::parse(options_.to_json())},
+                      {"isa", isa_name(active_isa())},
+                      {"epoch", epoch_},
+                      {"step", step_},
+                      {"updates", training_->steps()},
+                      {"epoch_sums", sums(epoch_sums_)},
+                      {"line_sums", sums(line_sums_)},
+                      {"best_accuracy", best_accuracy_},
+                      {"lines", lines_}};
+  Metadata metadata = model_metadata(model_);
+  metadata["vitrine.training"] = state.dump();
+  write_safetensors(path(kCheckpoint), tensors, metadata);
+}
+
+void Run::write_metrics(const std::string& line) {
+  std::ofstream out(path(kMetrics), std::ios::app);
+  out << line << '\n';
+  out.flush();
+  if (!out) throw IoError(path(kMetrics), "cannot write: is the disk full?");
+  ++lines_;
+}
+
+BatchResult Run::train_step(double lr, double& grad_norm) {
+  Sums sums;
+  for (int64_t i = 0; i < options_.update.accumulate; ++i) {
+    const Batch* batch = train_->next();
+    VT_CHECK(batch != nullptr);
+    sums.add(training_->add_gradients(batch->images, batch->labels));
+  }
+  const BatchResult result{sums.loss / static_cast<double>(sums.images), sums.correct,
+                           sums.images};
+  if (!std::isfinite(result.loss)) {
+    throw Error(fmt::format(
+        "step {}: the loss is {}; lower --lr or set --clip-norm, then go on with --resume from the "
+        "last checkpoint",
+        training_->steps(), result.loss));
+  }
+  grad_norm = training_->update(lr);
+  return result;
+}
+
+bool Run::train(const RunObserver& observer, int64_t checkpoint_steps) {
+  while (epoch_ < options_.epochs) {
+    const auto epoch_start = std::chrono::steady_clock::now();
+    auto line_start = epoch_start;
+    train_->start(epoch_, step_ * options_.update.accumulate);
+    while (step_ < steps_per_epoch()) {
+      const double lr = learning_rate(schedule_, training_->steps());
+      double grad_norm = 0;
+      const BatchResult result = train_step(lr, grad_norm);
+      ++step_;
+      epoch_sums_.add(result);
+      line_sums_.add(result);
+      if (step_ % kStepsPerLine == 0 || step_ == steps_per_epoch()) {
+        const auto n = static_cast<double>(line_sums_.images);
+        const json line = {{"epoch", epoch_},
+                           {"step", training_->steps()},
+                           {"loss", line_sums_.loss / n},
+                           {"top1", static_cast<double>(line_sums_.correct) / n},
+                           {"lr", lr},
+                           {"grad_norm", grad_norm},
+                           {"images_per_s", std::round(n / seconds_since(line_start))}};
+        write_metrics(line.dump());
+        line_sums_ = {};
+        line_start = std::chrono::steady_clock::now();
+      }
+      if (observer.step) {
+        const auto n = static_cast<double>(epoch_sums_.images);
+        observer.step({epoch_, options_.epochs, step_, steps_per_epoch(), epoch_sums_.loss / n,
+                       static_cast<double>(epoch_sums_.correct) / n, lr, grad_norm,
+                       result.images});
+      }
+      const bool last = step_ == steps_per_epoch();
+      if (observer.stop && observer.stop()) {
+        save_checkpoint();
+        return false;
+      }
+      if (checkpoint_steps > 0 && !last && training_->steps() % checkpoint_steps == 0) {
+        save_checkpoint();
+      }
+    }
+    finish_epoch(observer, seconds_since(epoch_start));
+  }
+  return true;
+}
+
+/// Evaluates the weights (their average, if there is one), keeps the best, writes the checkpoint.
+void Run::finish_epoch(const RunObserver& observer, double seconds) {
+  if (training_->has_average()) training_->swap_average();
+  const Evaluation validation = evaluate(*model_.vit, *validation_);
+  const bool best = validation.accuracy() > best_accuracy_;
+  if (best) {
+    best_accuracy_ = validation.accuracy();
+    save_model(path(kModel), model_);
+  }
+  if (training_->has_average()) training_->swap_average();
+
+  const json line = {{"epoch", epoch_},
+                     {"step", training_->steps()},
+                     {"validation_loss", validation.loss()},
+                     {"validation_top1", validation.accuracy()}};
+  write_metrics(line.dump());
+  const auto n = static_cast<double>(std::max<int64_t>(epoch_sums_.images, 1));
+  const RunObserver::Epoch report{epoch_,
+                                  options_.epochs,
+                                  epoch_sums_.loss / n,
+                                  static_cast<double>(epoch_sums_.correct) / n,
+                                  validation,
+                                  best,
+                                  seconds};
+  epoch_sums_ = {};
+  ++epoch_;
+  step_ = 0;
+  save_checkpoint();
+  if (observer.epoch) observer.epoch(report);
+}
+
+Evaluation Run::test(const std::function<void(const Evaluation&)>& seen) const {
+  const auto data = open_dataset(options_.data, Split::kTest, options_.seed);
+  const Model best = load_model(path(kModel));
+  LoaderOptions o;
+  o.batch = options_.batch;
+  o.shuffle = false;
+  o.drop_last = false;
+  o.workers = workers_;
+  o.preprocess = best.preprocess;
+  Loader loader(data, o);
+  return evaluate(*best.vit, loader, seen);
+}
+
+}  // namespace vitrine

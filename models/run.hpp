@@ -1,0 +1,135 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "models/augment.hpp"
+#include "models/checkpoint.hpp"
+#include "models/evaluate.hpp"
+#include "models/loader.hpp"
+#include "models/schedule.hpp"
+#include "models/training.hpp"
+
+namespace vitrine {
+
+/// Everything that decides what a training run computes, as plain data.
+struct RunOptions {
+  std::string data = "fashion-mnist";
+  std::string model = "vit_d128_l6_h4_patch4_28_gray";
+  int64_t epochs = 10;
+  int64_t batch = 128;
+  double lr = 1e-3;
+  double min_lr = 1e-6;
+  double warmup_lr = 1e-6;
+  double warmup_epochs = 1;
+  bool cosine = true;
+  UpdateOptions update;
+  Augment augment;
+  double validation = 1.0 / 12;  ///< part of the training data that chooses the best weights
+  uint64_t seed = 0;
+  // Changes to the named model.
+  std::string position;          ///< none, learned, sincos_moco, sincos_mae; "" for the model's own
+  std::string pool;              ///< token, avg; "" for the model's own
+  double drop_path = 0;
+  double dropout = 0;
+
+  /// A JSON object with every value; from_json throws UsageError on unknown keys.
+  std::string to_json() const;
+  static RunOptions from_json(std::string_view text);
+};
+
+/// What a run tells while it works. All of it is for people: nothing here changes what is computed.
+struct RunObserver {
+  struct Step {
+    int64_t epoch, epochs;     ///< the epoch under way, from 0
+    int64_t step, steps;       ///< of the epoch, the one just done counted
+    double loss, accuracy;     ///< means over the epoch so far
+    double lr, grad_norm;
+    int64_t images;            ///< in this step
+  };
+  struct Epoch {
+    int64_t epoch, epochs;
+    double loss, accuracy;     ///< training, means over the epoch
+    Evaluation validation;
+    bool best;                 ///< these weights are the best so far
+    double seconds;
+  };
+  std::function<void(const Step&)> step;
+  std::function<void(const Epoch&)> epoch;
+  /// Asked after each step: true ends the run after a checkpoint.
+  std::function<bool()> stop;
+};
+
+/// A training run in a folder:
+///   config.json               the options
+///   checkpoint.safetensors    everything that going on needs; weights under timm's names
+///   model.safetensors         the best weights so far, by accuracy on the validation part
+///   metrics.jsonl             a line per stretch of steps and per epoch
+/// A run that is stopped, or killed, and goes on from its checkpoint computes the same bits as one
+/// that was never interrupted. Where it is cut depends on nothing: every epoch starts from
+/// (seed, epoch), every mask from (seed, step).
+class Run {
+ public:
+  /// Opens data and model, fresh. Throws UsageError, IoError, FormatError.
+  Run(const std::string& folder, const RunOptions& options, int workers);
+  /// Goes on from the folder's checkpoint, whose options count. Throws as above.
+  static std::unique_ptr<Run> resume(const std::string& folder, int workers);
+  static bool has_checkpoint(const std::string& folder);
+
+  const RunOptions& options() const { return options_; }
+  Model& model() { return model_; }
+  /// Name of the ISA that the checkpoint was written with; empty for a fresh run.
+  const std::string& checkpoint_isa() const { return checkpoint_isa_; }
+  int64_t epochs_done() const { return epoch_; }
+  /// Training images of all steps that are done.
+  int64_t images_done() const;
+  /// Per epoch: what fills whole steps.
+  int64_t train_images() const;
+  int64_t validation_images() const { return validation_->samples(); }
+
+  /// Trains to the end, or until the observer says stop. Writes a checkpoint at the end of every
+  /// epoch, when told to stop, and every `checkpoint_steps` steps if that is not 0. Returns whether
+  /// the end was reached. Throws Error naming the step if the loss is not finite.
+  bool train(const RunObserver& observer, int64_t checkpoint_steps = 0);
+
+  /// The best weights so far on the test data.
+  Evaluation test(const std::function<void(const Evaluation&)>& seen = {}) const;
+
+ private:
+  /// Sums over steps, for reports.
+  struct Sums {
+    double loss = 0;
+    int64_t correct = 0, images = 0;
+    void add(const BatchResult& result);
+  };
+
+  Run(const std::string& folder, const RunOptions& options, int workers, bool fresh);
+  void build_loaders();
+  void restore();
+  BatchResult train_step(double lr, double& grad_norm);
+  void finish_epoch(const RunObserver& observer, double seconds);
+  void save_checkpoint() const;
+  void write_metrics(const std::string& line);
+  std::string path(const char* name) const { return folder_ + "/" + name; }
+  int64_t steps_per_epoch() const { return train_->batches() / options_.update.accumulate; }
+
+  std::string folder_;
+  RunOptions options_;
+  int workers_;
+  std::shared_ptr<const Dataset> data_;
+  Model model_;
+  std::unique_ptr<Loader> train_, validation_;
+  std::unique_ptr<Training> training_;
+  Schedule schedule_;
+  std::string checkpoint_isa_;
+
+  // Where the run is. All of it is in the checkpoint.
+  int64_t epoch_ = 0;
+  int64_t step_ = 0;  // steps of this epoch that are done
+  Sums epoch_sums_, line_sums_;
+  double best_accuracy_ = -1;
+  int64_t lines_ = 0;  // of metrics.jsonl
+};
+
+}  // namespace vitrine

@@ -1,0 +1,144 @@
+#include "models/training.hpp"
+
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "core/tape.hpp"
+#include "models/checkpoint.hpp"
+#include "models/evaluate.hpp"
+#include "ops/adamw.hpp"
+#include "ops/binary.hpp"
+#include "ops/clip_grad_norm.hpp"
+#include "ops/cross_entropy.hpp"
+#include "ops/ema.hpp"
+#include "ops/sgd.hpp"
+
+namespace vitrine {
+namespace {
+
+int64_t count_correct(const Tensor& logits, std::span<const int32_t> labels) {
+  const std::vector<int32_t> predicted = predictions(logits);
+  int64_t correct = 0;
+  for (size_t i = 0; i < labels.size(); ++i) correct += predicted[i] == labels[i] ? 1 : 0;
+  return correct;
+}
+
+/// What the state of one parameter is called in a checkpoint.
+const char* first_name(OptimizerKind kind) {
+  return kind == OptimizerKind::kAdamW ? "optimizer/exp_avg/" : "optimizer/momentum/";
+}
+constexpr const char* kSecondName = "optimizer/exp_avg_sq/";
+constexpr const char* kAverageName = "ema/";
+
+}  // namespace
+
+Training::Training(Vit& model, const UpdateOptions& options) : model_(model), options_(options) {
+  model_.visit([&](const std::string& name, Parameter& p, Role role) {
+    if (role == Role::kBuffer) return;
+    Slot slot{name, &p, role, Tensor::zeros(p.value.shape()), {}, {}};
+    if (options_.optimizer == OptimizerKind::kAdamW) slot.second = slot.first.clone();
+    if (options_.ema > 0) slot.average = p.value.clone();
+    slots_.push_back(std::move(slot));
+  });
+}
+
+BatchResult Training::add_gradients(const Tensor& images, std::span<const int32_t> labels) {
+  Tape tape;
+  for (Slot& slot : slots_) tape.watch(slot.parameter->value);
+
+  // Micro batches of one update draw different masks.
+  const auto micro = static_cast<uint64_t>(steps_ * options_.accumulate + micro_);
+  const Pass pass{.training = true, .seed = options_.seed, .step = micro};
+  const Tensor logits = model_(images, pass);
+  CrossEntropyOptions loss_options;
+  loss_options.label_smoothing = static_cast<float>(options_.label_smoothing);
+  const Tensor loss = cross_entropy(logits, labels, loss_options);
+
+  const Tensor share = Tensor::scalar(1.0F / static_cast<float>(options_.accumulate));
+  const Gradients gradients = tape.backward(std::span(&loss, 1), std::span(&share, 1));
+  for (Slot& slot : slots_) {
+    const Tensor gradient = gradients.of(slot.parameter->value);
+    if (!gradient.defined()) continue;
+    Tensor& sum = slot.parameter->grad;
+    sum = sum.defined() ? add(std::move(sum), gradient) : gradient;
+  }
+  ++micro_;
+  return {double{loss.item()}, count_correct(logits, labels), images.dim(0)};
+}
+
+double Training::update(double lr) {
+  std::vector<Tensor> gradients;
+  for (const Slot& slot : slots_) {
+    if (slot.parameter->grad.defined()) gradients.push_back(slot.parameter->grad);
+  }
+  const double norm = options_.clip_norm > 0 ? clip_grad_norm(gradients, options_.clip_norm)
+                                             : grad_norm(gradients);
+  ++steps_;
+  micro_ = 0;
+  for (Slot& slot : slots_) {
+    Parameter& p = *slot.parameter;
+    if (!p.grad.defined()) continue;
+    const bool decays = options_.decay_all || slot.role == Role::kWeight;
+    const double weight_decay = decays ? options_.weight_decay : 0;
+    if (options_.optimizer == OptimizerKind::kAdamW) {
+      adamw_(p.value, p.grad, slot.first, slot.second,
+             {.lr = lr,
+              .beta1 = options_.beta1,
+              .beta2 = options_.beta2,
+              .eps = options_.eps,
+              .weight_decay = weight_decay},
+             steps_);
+    } else {
+      sgd_(p.value, p.grad, slot.first,
+           {.lr = lr,
+            .momentum = options_.momentum,
+            .weight_decay = weight_decay,
+            .nesterov = options_.nesterov});
+    }
+    p.grad = Tensor();
+    if (options_.ema > 0) ema_(slot.average, p.value, options_.ema);
+  }
+  return norm;
+}
+
+void Training::swap_average() {
+  VT_CHECK(has_average());
+  for (Slot& slot : slots_) std::swap(slot.parameter->value, slot.average);
+}
+
+std::vector<NamedTensor> Training::state() const {
+  std::vector<NamedTensor> tensors;
+  const auto add = [&](const std::string& prefix, Tensor Slot::*member) {
+    for (const Slot& slot : slots_) {
+      if ((slot.*member).defined()) tensors.push_back({prefix + slot.name, raw_tensor(slot.*member)});
+    }
+  };
+  add(first_name(options_.optimizer), &Slot::first);
+  add(kSecondName, &Slot::second);
+  add(kAverageName, &Slot::average);
+  return tensors;
+}
+
+void Training::restore(const SafetensorsFile& file, int64_t steps) {
+  const auto take = [&](const std::string& prefix, Tensor Slot::*member) {
+    for (Slot& slot : slots_) {
+      Tensor& to = slot.*member;
+      if (!to.defined()) continue;
+      const std::string name = prefix + slot.name;
+      const RawTensor* tensor = file.find(name);
+      if (tensor == nullptr || Shape(std::span<const int64_t>(tensor->shape)) != to.shape()) {
+        throw FormatError(FormatKind::kMismatch, file.path(), -1,
+                          fmt::format("{} is missing or of another shape: was the checkpoint "
+                                      "written with other options?",
+                                      name));
+      }
+      to_float32(*tensor, name, {to.mutable_data(), static_cast<size_t>(to.numel())});
+    }
+  };
+  take(first_name(options_.optimizer), &Slot::first);
+  take(kSecondName, &Slot::second);
+  take(kAverageName, &Slot::average);
+  steps_ = steps;
+}
+
+}  // namespace vitrine

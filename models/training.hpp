@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/safetensors.hpp"
+#include "models/vit.hpp"
+
+namespace vitrine {
+
+enum class OptimizerKind { kSgd, kAdamW };
+
+/// How parameters are updated. Defaults are those of ViT training with AdamW.
+struct UpdateOptions {
+  OptimizerKind optimizer = OptimizerKind::kAdamW;
+  double weight_decay = 0.05;
+  bool decay_all = false;  ///< also biases, norms, tokens and the position embedding
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // AdamW
+  double momentum = 0.9;                          // SGD
+  bool nesterov = false;
+  double clip_norm = 0;        ///< largest norm of all gradients together; 0 for no clipping
+  double ema = 0;              ///< decay of the averaged weights; 0 for none
+  double label_smoothing = 0;
+  int64_t accumulate = 1;      ///< micro batches per update
+  uint64_t seed = 0;           ///< of dropout and drop path
+};
+
+/// What one batch gave.
+struct BatchResult {
+  double loss = 0;      ///< mean over the batch, with label smoothing
+  int64_t correct = 0;  ///< images whose highest logit is that of the label
+  int64_t images = 0;
+};
+
+/// Trains a model step by step: gradients of one or more micro batches, then one update. Holds the
+/// optimiser's state and the averaged weights; knows nothing of data, files or time.
+///
+///   Training training(model, options);
+///   training.add_gradients(images, labels);
+///   training.update(lr);
+class Training {
+ public:
+  /// `model` must outlive this and keep its parameters where they are.
+  Training(Vit& model, const UpdateOptions& options);
+
+  /// Forward and backward of one micro batch; adds its gradient, divided by the number of micro
+  /// batches per update, to what is there.
+  ///   images (B, H, W, C), labels (B)
+  BatchResult add_gradients(const Tensor& images, std::span<const int32_t> labels);
+
+  /// Clips, updates every parameter, then the average. Returns the norm of the gradient before
+  /// clipping. Parameters that no gradient reached stay as they are.
+  double update(double lr);
+
+  /// Updates done so far.
+  int64_t steps() const { return steps_; }
+
+  bool has_average() const { return options_.ema > 0; }
+  /// Exchanges the weights with their average; again to go back. Throws if there is none.
+  void swap_average();
+
+  /// The optimiser's state and the average, under "optimizer/..." and "ema/..." names, for a
+  /// checkpoint. Valid until the next update.
+  std::vector<NamedTensor> state() const;
+  /// Takes them back. Throws FormatError (mismatch) if a tensor is missing or of another shape.
+  void restore(const SafetensorsFile& file, int64_t steps);
+
+ private:
+  struct Slot {
+    std::string name;
+    Parameter* parameter;
+    Role role;
+    Tensor first, second;  // AdamW: both moments; SGD: the momentum buffer
+    Tensor average;
+  };
+
+  Vit& model_;
+  UpdateOptions options_;
+  int64_t steps_ = 0;
+  int64_t micro_ = 0;  // micro batches since the last update
+  std::vector<Slot> slots_;
+};
+
+}  // namespace vitrine

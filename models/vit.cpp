@@ -1,0 +1,204 @@
+#include "models/vit.hpp"
+
+#include <fmt/format.h>
+
+#include "models/position_embedding.hpp"
+#include "ops/activation.hpp"
+#include "ops/attention.hpp"
+#include "ops/binary.hpp"
+#include "ops/check.hpp"
+#include "ops/concat.hpp"
+#include "ops/expand.hpp"
+#include "ops/patch_embed.hpp"
+#include "ops/permute.hpp"
+#include "ops/reduce.hpp"
+#include "ops/slice.hpp"
+#include "ops/unary.hpp"
+
+namespace vitrine {
+namespace {
+
+// Places where random masks are drawn: two branches with two masks in each block, and outside the
+// blocks the position embedding and the head.
+enum Mask : uint32_t { kAttentionDropout, kAttentionPath, kMlpDropout, kMlpOutDropout, kMlpPath };
+constexpr uint32_t kMasksPerBlock = 8;
+constexpr uint32_t kPositionMask = 1U << 30;
+constexpr uint32_t kHeadMask = kPositionMask + 1;
+
+RandomKey key_of(const Pass& pass, int64_t block, Mask mask) {
+  return {pass.seed, pass.step, static_cast<uint32_t>(block) * kMasksPerBlock + mask};
+}
+
+/// x + DropPath(gamma * dropout(proj(hidden))): the end of both branches of a block. One fused
+/// matrix product where nothing random or watched is in between.
+Tensor add_branch(const Tensor& x, const Tensor& hidden, const Linear& proj, const Tensor& gamma,
+                  const Block& block, const Pass& pass, Mask dropout_mask, Mask path_mask,
+                  const std::string& name) {
+  const float drop = pass.training ? block.dropout : 0.0F;
+  const float path = pass.training ? block.drop_path : 0.0F;
+  if (drop == 0 && path == 0 && pass.probe == nullptr) {
+    return linear_add(hidden, proj.weight.value, proj.bias.value, x, gamma);
+  }
+  Tensor branch = proj(hidden);
+  if (drop > 0) branch = dropout(branch, drop, key_of(pass, block.index, dropout_mask));
+  pass.report(name, branch);
+  if (gamma.defined()) branch = mul(branch, gamma);
+  return path > 0 ? drop_path_add(x, branch, path, key_of(pass, block.index, path_mask))
+                  : add(x, branch);
+}
+
+}  // namespace
+
+Tensor Attention::heads_of(const Tensor& x, const Pass& pass, const std::string& name) const {
+  const Tensor joint = qkv(x);  // (B, N, 3 D)
+  pass.report(name + ".qkv", joint);
+  const int64_t batch = x.dim(0);
+  const int64_t n = x.dim(1);
+  const int64_t head_width = x.dim(2) / heads;
+  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_width)));
+  const bool watched = pass.probe != nullptr && pass.probe->attention;
+  const std::string block = name.substr(0, name.rfind('.'));
+  if (!q_norm.defined()) {
+    if (watched) pass.probe->attention(block, attention_probabilities(joint, heads, scale));
+    return attention(joint, heads, scale);
+  }
+  // "b n (three h d) -> three b h n d"
+  const Tensor parts = permute(joint.reshape({batch, n, 3, heads, head_width}), {2, 0, 3, 1, 4});
+  const auto part = [&](int64_t i) {
+    return parts.rows(i, i + 1).reshape({batch, heads, n, head_width});
+  };
+  const Tensor q = q_norm(part(0));
+  const Tensor k = k_norm(part(1));
+  if (watched) pass.probe->attention(block, attention_probabilities(q, k, Tensor(), scale));
+  const Tensor o = scaled_dot_product_attention(q, k, part(2), Tensor(), scale);
+  return permute(o, {0, 2, 1, 3}).reshape({batch, n, heads * head_width});
+}
+
+Tensor Mlp::hidden_of(const Tensor& x, const Pass& pass, const std::string& name) const {
+  if (pass.probe == nullptr) return linear(x, fc1.weight.value, fc1.bias.value, activation);
+  const Tensor before = fc1(x);
+  pass.report(name + ".fc1", before);
+  const Tensor after = activate(activation, before);
+  pass.report(name + ".act", after);
+  return after;
+}
+
+Tensor Block::operator()(const Tensor& x, const Pass& pass) const {
+  const std::string name = pass.probe == nullptr ? "" : fmt::format("blocks.{}", index);
+
+  const Tensor y = norm1(x);
+  pass.report(name + ".norm1", y);
+  const Tensor z = add_branch(x, attn.heads_of(y, pass, name + ".attn"), attn.proj, ls1.value,
+                              *this, pass, kAttentionDropout, kAttentionPath, name + ".attn");
+
+  const Tensor u = norm2(z);
+  pass.report(name + ".norm2", u);
+  Tensor h = mlp.hidden_of(u, pass, name + ".mlp");
+  if (pass.training && dropout > 0) {
+    h = vitrine::dropout(h, dropout, key_of(pass, index, kMlpDropout));
+  }
+  const Tensor result = add_branch(z, h, mlp.fc2, ls2.value, *this, pass, kMlpOutDropout, kMlpPath,
+                                   name + ".mlp");
+  pass.report(name, result);
+  return result;
+}
+
+/// z0 of the paper's eq. 1: patches as vectors, the tokens before them, positions added.
+Tensor Vit::tokens_of(const Tensor& images, const Pass& pass) const {
+  check_shape("vit", "images", images,
+              {images.rank() == 0 ? 0 : images.shape()[0], config.image_height, config.image_width,
+               config.channels});
+  const int64_t batch = images.dim(0);
+  Tensor x = vitrine::patch_embed(images, patch_embed.weight.value, patch_embed.bias.value);
+  pass.report("patch_embed", x);  // (B, patches, D)
+
+  const bool add_first = config.no_embed_class && pos_embed.defined();
+  if (add_first) x = add(x, pos_embed.value);
+  std::vector<Tensor> parts;
+  for (const Parameter* token : {&cls_token, &dist_token, &reg_token}) {
+    if (!token->defined()) continue;
+    parts.push_back(expand(token->value, {batch, token->value.dim(1), config.width}));
+  }
+  parts.push_back(x);
+  if (parts.size() > 1) x = concat(parts, 1);
+  if (pos_embed.defined() && !add_first) x = add(x, pos_embed.value);
+
+  if (pass.training && config.position_dropout > 0) {
+    x = dropout(x, static_cast<float>(config.position_dropout), {pass.seed, pass.step, kPositionMask});
+  }
+  if (norm_pre.defined()) x = norm_pre(x);
+  pass.report("tokens", x);
+  return x;  // (B, N, D)
+}
+
+/// (B, N, D) -> (B, D)
+Tensor Vit::pooled(const Tensor& x, const Pass& pass) const {
+  const int64_t batch = x.dim(0);
+  if (config.pool == Pool::kMean) {
+    Tensor y = norm.defined() ? norm(x) : x;
+    pass.report("norm", y);
+    y = mean(slice(y, {0, config.prefix_tokens(), 0}, {batch, x.dim(1), config.width}, {1, 1, 1}),
+             {1}, false);
+    if (!fc_norm.defined()) return y;
+    y = fc_norm(y);
+    pass.report("fc_norm", y);
+    return y;
+  }
+  // The norm acts on each token alone: without a probe, those that nobody looks at are left out.
+  const int64_t wanted = config.distilled ? 2 : 1;  // class token, distillation token
+  const int64_t kept = pass.probe != nullptr ? x.dim(1) : wanted;
+  Tensor y = kept == x.dim(1) ? x : slice(x, {0, 0, 0}, {batch, kept, config.width}, {1, 1, 1});
+  if (norm.defined()) y = norm(y);
+  pass.report("norm", y);
+  if (kept > wanted) y = slice(y, {0, 0, 0}, {batch, wanted, config.width}, {1, 1, 1});
+  if (fc_norm.defined()) {
+    y = fc_norm(y);
+    pass.report("fc_norm", y);
+  }
+  return y.reshape({batch, y.dim(1) * config.width});
+}
+
+Tensor Vit::operator()(const Tensor& images, const Pass& pass) const {
+  Tensor x = tokens_of(images, pass);
+  for (const Block& block : blocks) x = block(x, pass);
+  x = pooled(x, pass);  // (B, D); (B, 2 D) if distilled: class and distillation token
+  if (config.classes == 0) return x;
+
+  const auto finish = [&](const Tensor& features, const Linear& to_logits, const char* name) {
+    Tensor y = features;
+    if (pre_logits.weight.defined()) {
+      y = tanh(pre_logits(y));
+      pass.report("pre_logits", y);
+    }
+    if (pass.training && config.head_dropout > 0) {
+      y = dropout(y, static_cast<float>(config.head_dropout), {pass.seed, pass.step, kHeadMask});
+    }
+    y = to_logits(y);
+    pass.report(name, y);
+    return y;
+  };
+  if (!config.distilled) return finish(x, head, "head");
+  const int64_t batch = x.dim(0);
+  const Tensor by_class = slice(x, {0, 0}, {batch, config.width}, {1, 1});
+  const Tensor by_distillation = slice(x, {0, config.width}, {batch, 2 * config.width}, {1, 1});
+  return mul(add(finish(by_class, head, "head"), finish(by_distillation, head_dist, "head_dist")),
+             0.5F);
+}
+
+void Vit::resize(int64_t image_height, int64_t image_width) {
+  const int64_t old_height = config.grid_height();
+  const int64_t old_width = config.grid_width();
+  config.image_height = image_height;
+  config.image_width = image_width;
+  config.validate();
+  if (!pos_embed.defined()) return;
+  const int64_t prefix = config.no_embed_class ? 0 : config.prefix_tokens();
+  pos_embed.value = resample_position_embedding(pos_embed.value, prefix, old_height, old_width,
+                                                config.grid_height(), config.grid_width());
+}
+
+void Vit::freeze() {
+  visit([](const std::string&, Parameter& p, Role) { p.value.freeze(); });
+}
+
+}  // namespace vitrine

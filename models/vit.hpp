@@ -1,0 +1,126 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/layers.hpp"
+#include "models/vit_config.hpp"
+
+namespace vitrine {
+
+/// Multi-head self-attention (Vaswani et al. 2017, section 3.2; the paper's eq. 2).
+/// qkv is one matrix whose rows are those of q, then k, then v, each head after head.
+struct Attention {
+  Linear qkv, proj;
+  LayerNorm q_norm, k_norm;  // over the head's width; only with qk_norm
+  int64_t heads = 1;
+
+  /// x (B, N, D) -> what the heads found, side by side, before proj: (B, N, D)
+  Tensor heads_of(const Tensor& x, const Pass& pass, const std::string& name) const;
+
+  template <class F>
+  void visit(const std::string& name, F&& f) {
+    qkv.visit(name + ".qkv", f);
+    q_norm.visit(name + ".q_norm", f);
+    k_norm.visit(name + ".k_norm", f);
+    proj.visit(name + ".proj", f);
+  }
+};
+
+/// Two linear layers with an activation between them.
+struct Mlp {
+  Linear fc1, fc2;
+  Activation activation = Activation::kGelu;
+
+  /// x (B, N, D) -> the hidden layer after the activation: (B, N, M)
+  Tensor hidden_of(const Tensor& x, const Pass& pass, const std::string& name) const;
+
+  template <class F>
+  void visit(const std::string& name, F&& f) {
+    fc1.visit(name + ".fc1", f);
+    fc2.visit(name + ".fc2", f);
+  }
+};
+
+/// One encoder block, pre-norm (the paper's eq. 2 and 3):
+///   x = x + DropPath(ls1 * MSA(LN(x)))
+///   x = x + DropPath(ls2 * MLP(LN(x)))
+struct Block {
+  LayerNorm norm1, norm2;
+  Attention attn;
+  Mlp mlp;
+  Parameter ls1, ls2;  // LayerScale (D), or absent
+  float dropout = 0;
+  float drop_path = 0;
+  int64_t index = 0;
+
+  /// (B, N, D) -> (B, N, D)
+  Tensor operator()(const Tensor& x, const Pass& pass) const;
+
+  template <class F>
+  void visit(const std::string& name, F&& f) {
+    norm1.visit(name + ".norm1", f);
+    attn.visit(name + ".attn", f);
+    if (ls1.defined()) f(name + ".ls1.gamma", ls1, Role::kVector);
+    norm2.visit(name + ".norm2", f);
+    mlp.visit(name + ".mlp", f);
+    if (ls2.defined()) f(name + ".ls2.gamma", ls2, Role::kVector);
+  }
+};
+
+/// The vision transformer (Dosovitskiy et al. 2020, arXiv 2010.11929) and the siblings that
+/// VitConfig can say. Parameter names are timm's.
+struct Vit {
+  VitConfig config;
+  Parameter cls_token, dist_token, reg_token;  // (1, 1, D), (1, 1, D), (1, R, D)
+  Parameter pos_embed;                         // (1, positions, D)
+  Linear patch_embed;                          // weight (D, C, p, q), bias (D)
+  LayerNorm norm_pre, norm, fc_norm;
+  std::vector<Block> blocks;
+  Linear pre_logits, head, head_dist;
+
+  /// Allocates the parameters and leaves them uninitialised. Throws UsageError if the configuration
+  /// is impossible.
+  explicit Vit(const VitConfig& config);
+
+  /// Initial values as timm's: linear layers and the position embedding normal with deviation 0.02,
+  /// biases 0, the other tokens normal with 1e-6, the patch projection uniform with
+  /// +-1 / sqrt(fan_in). A function of (configuration, seed).
+  void initialize(uint64_t seed);
+
+  /// images (B, H, W, C), normalised -> logits (B, classes); the pooled features (B, D) if the
+  /// configuration has no classes. Throws ShapeError if the images are of another size.
+  Tensor operator()(const Tensor& images, const Pass& pass = {}) const;
+
+  /// Changes the image size; the position embedding is resampled as timm does (bicubic, antialias).
+  void resize(int64_t image_height, int64_t image_width);
+
+  /// No more training: matrix products may keep the weights packed.
+  void freeze();
+
+  /// f(name, parameter, role) for every tensor, in the order of timm's state dict.
+  template <class F>
+  void visit(F&& f) {
+    if (cls_token.defined()) f(std::string("cls_token"), cls_token, Role::kToken);
+    if (dist_token.defined()) f(std::string("dist_token"), dist_token, Role::kToken);
+    if (reg_token.defined()) f(std::string("reg_token"), reg_token, Role::kToken);
+    const bool learned = config.position == Position::kLearned;
+    if (pos_embed.defined()) {
+      f(std::string("pos_embed"), pos_embed, learned ? Role::kToken : Role::kBuffer);
+    }
+    patch_embed.visit("patch_embed.proj", f);
+    norm_pre.visit("norm_pre", f);
+    for (size_t i = 0; i < blocks.size(); ++i) blocks[i].visit("blocks." + std::to_string(i), f);
+    norm.visit("norm", f);
+    fc_norm.visit("fc_norm", f);
+    pre_logits.visit("pre_logits.fc", f);
+    head.visit("head", f);
+    head_dist.visit("head_dist", f);
+  }
+
+ private:
+  Tensor tokens_of(const Tensor& images, const Pass& pass) const;
+  Tensor pooled(const Tensor& x, const Pass& pass) const;
+};
+
+}  // namespace vitrine

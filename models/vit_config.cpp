@@ -1,0 +1,315 @@
+#include "models/vit_config.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+
+#include "core/error.hpp"
+
+namespace vitrine {
+namespace {
+
+using nlohmann::json;
+
+// Far beyond every published network, and small enough that parameters() and macs() fit 63 bits.
+constexpr int64_t kMaxSide = int64_t{1} << 14;     // pixels
+constexpr int64_t kMaxWidth = int64_t{1} << 14;
+constexpr int64_t kMaxDepth = int64_t{1} << 10;
+constexpr int64_t kMaxTokens = int64_t{1} << 16;
+constexpr int64_t kMaxChannels = int64_t{1} << 8;
+constexpr int64_t kMaxClasses = int64_t{1} << 20;
+constexpr double kMaxMlpRatio = 16;
+
+struct Named {
+  std::string_view name;
+  int64_t width, depth, heads;
+  double mlp_ratio;
+};
+// Dosovitskiy et al. 2020 (table 1); Touvron et al. 2020 (Ti, S); Zhai et al. 2021 (g, G).
+constexpr std::array<Named, 8> kSizes = {{{"tiny", 192, 12, 3, 4},
+                                          {"small", 384, 12, 6, 4},
+                                          {"medium", 512, 12, 8, 4},
+                                          {"base", 768, 12, 12, 4},
+                                          {"large", 1024, 24, 16, 4},
+                                          {"huge", 1280, 32, 16, 4},
+                                          {"giant", 1408, 40, 16, 48.0 / 11},
+                                          {"gigantic", 1664, 48, 16, 64.0 / 13}}};
+
+constexpr std::array<std::pair<Activation, std::string_view>, 4> kActivations = {
+    {{Activation::kGelu, "gelu"},
+     {Activation::kGeluTanh, "gelu_tanh"},
+     {Activation::kQuickGelu, "quick_gelu"},
+     {Activation::kRelu, "relu"}}};
+constexpr std::array<std::pair<Pool, std::string_view>, 2> kPools = {
+    {{Pool::kToken, "token"}, {Pool::kMean, "avg"}}};
+constexpr std::array<std::pair<Position, std::string_view>, 4> kPositions = {
+    {{Position::kNone, "none"},
+     {Position::kLearned, "learned"},
+     {Position::kSinCosMoco, "sincos_moco"},
+     {Position::kSinCosMae, "sincos_mae"}}};
+
+template <class Table, class Value>
+std::string_view name_of(const Table& table, Value value) {
+  for (const auto& [v, name] : table) {
+    if (v == value) return name;
+  }
+  return "";
+}
+
+template <class Table>
+auto value_of(const Table& table, const std::string& key, const std::string& name) {
+  std::string known;
+  for (const auto& [value, text] : table) {
+    if (text == name) return value;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", text);
+  }
+  throw UsageError(
+      fmt::format("model configuration: unknown {} '{}'; known are {}", key, name, known));
+}
+
+/// Takes values out of a JSON object and remembers which keys were asked for.
+class Reader {
+ public:
+  explicit Reader(const json& object) : object_(object) {}
+
+  template <class T>
+  void get(const std::string& key, T& value) {
+    known_.insert(key);
+    if (const auto found = object_.find(key); found != object_.end()) value = found->get<T>();
+  }
+  /// A pair [height, width], or one number for both.
+  void get_pair(const std::string& key, int64_t& height, int64_t& width) {
+    known_.insert(key);
+    const auto found = object_.find(key);
+    if (found == object_.end()) return;
+    if (found->is_array()) {
+      height = found->at(0).get<int64_t>();
+      width = found->at(1).get<int64_t>();
+    } else {
+      height = width = found->get<int64_t>();
+    }
+  }
+  template <class Table, class Value>
+  void get_named(const std::string& key, const Table& table, Value& value) {
+    known_.insert(key);
+    const auto found = object_.find(key);
+    if (found != object_.end()) value = value_of(table, key, found->get<std::string>());
+  }
+  /// The initial value of a LayerScale: a number, or true for its usual 1e-5.
+  void get_layer_scale(const std::string& key, double& value) {
+    known_.insert(key);
+    const auto found = object_.find(key);
+    if (found == object_.end()) return;
+    value = found->is_boolean() ? (found->get<bool>() ? 1e-5 : 0.0) : found->get<double>();
+  }
+  void refuse_unknown() const {
+    for (const auto& [key, value] : object_.items()) {
+      if (!known_.contains(key)) {
+        throw UsageError(fmt::format("model configuration: unknown key '{}'", key));
+      }
+    }
+  }
+
+ private:
+  const json& object_;
+  std::set<std::string> known_;
+};
+
+VitConfig read(const json& object) {
+  VitConfig c;
+  Reader reader(object);
+  std::string kind = "vit";
+  reader.get("kind", kind);
+  if (kind != "vit") {
+    throw UsageError(fmt::format("model configuration: unknown kind '{}'; known is vit", kind));
+  }
+  reader.get_pair("img_size", c.image_height, c.image_width);
+  reader.get_pair("patch_size", c.patch_height, c.patch_width);
+  reader.get("in_chans", c.channels);
+  reader.get("patch_bias", c.patch_bias);
+  reader.get("embed_dim", c.width);
+  reader.get("depth", c.depth);
+  reader.get("num_heads", c.heads);
+  reader.get("mlp_ratio", c.mlp_ratio);
+  reader.get_named("act", kActivations, c.activation);
+  reader.get("norm_eps", c.norm_eps);
+  reader.get("qkv_bias", c.qkv_bias);
+  reader.get("qk_norm", c.qk_norm);
+  reader.get("pre_norm", c.pre_norm);
+  reader.get_layer_scale("layer_scale", c.layer_scale);
+  reader.get("class_token", c.class_token);
+  reader.get("distilled", c.distilled);
+  reader.get("reg_tokens", c.registers);
+  reader.get_named("position", kPositions, c.position);
+  reader.get("no_embed_class", c.no_embed_class);
+  reader.get_named("global_pool", kPools, c.pool);
+  reader.get("fc_norm", c.fc_norm);
+  reader.get("pre_logits", c.pre_logits);
+  reader.get("num_classes", c.classes);
+  reader.get("pos_drop_rate", c.position_dropout);
+  reader.get("proj_drop_rate", c.projection_dropout);
+  reader.get("drop_rate", c.head_dropout);
+  reader.get("drop_path_rate", c.drop_path);
+  reader.refuse_unknown();
+  return c;
+}
+
+/// A count that a name spells; the regular expression has limited its digits.
+int64_t number(const std::string& digits) { return digits.empty() ? 0 : std::stoll(digits); }
+
+const std::regex& name_pattern() {
+  static const std::regex pattern(
+      "vit_(?:(tiny|small|medium|base|large|huge|giant|gigantic)|d(\\d{1,6})_l(\\d{1,4})_h(\\d{1,4}))"
+      "_patch(\\d{1,4})_(\\d{1,5})(_gray)?(?:_c(\\d{1,6}))?");
+  return pattern;
+}
+
+}  // namespace
+
+double VitConfig::drop_path_of(int64_t block) const {
+  return depth < 2 ? drop_path
+                   : drop_path * static_cast<double>(block) / static_cast<double>(depth - 1);
+}
+
+int64_t VitConfig::parameters() const {
+  const int64_t d = width;
+  const int64_t m = hidden();
+  const auto norm = [](int64_t n) { return 2 * n; };
+  const auto linear = [](int64_t in, int64_t out) { return (in + 1) * out; };
+  const int64_t block = 2 * norm(d) + 3 * d * d + (qkv_bias ? 3 * d : 0) + linear(d, d) +
+                        (qk_norm ? 2 * norm(d / heads) : 0) + linear(d, m) + linear(m, d) +
+                        (layer_scale > 0 ? 2 * d : 0);
+  const int64_t positions =
+      position == Position::kLearned ? patches() + (no_embed_class ? 0 : prefix_tokens()) : 0;
+  const int64_t patch = patch_height * patch_width * channels * d + (patch_bias ? d : 0);
+  const int64_t features = pre_logits > 0 ? pre_logits : d;
+  return patch + (prefix_tokens() + positions) * d + (pre_norm ? norm(d) : 0) + depth * block +
+         norm(d) + (pre_logits > 0 ? linear(d, pre_logits) : 0) +
+         (classes > 0 ? linear(features, classes) : 0) * (distilled ? 2 : 1);
+}
+
+int64_t VitConfig::macs() const {
+  const int64_t n = tokens();
+  const int64_t block = n * (4 * width * width + 2 * width * hidden()) + 2 * n * n * width;
+  const int64_t features = pre_logits > 0 ? pre_logits : width;
+  const int64_t heads_macs = features * classes * (distilled ? 2 : 1) + width * pre_logits;
+  return patches() * patch_height * patch_width * channels * width + depth * block + heads_macs;
+}
+
+void VitConfig::validate() const {
+  const auto require = [](bool good, std::string_view what) {
+    if (!good) throw UsageError(fmt::format("model configuration: {}", what));
+  };
+  const auto require_in = [&](std::string_view what, int64_t v, int64_t low, int64_t high) {
+    require(v >= low && v <= high,
+            fmt::format("{} must be between {} and {}, got {}", what, low, high, v));
+  };
+  require_in("img_size", image_height, 1, kMaxSide);
+  require_in("img_size", image_width, 1, kMaxSide);
+  require_in("patch_size", patch_height, 1, image_height);
+  require_in("patch_size", patch_width, 1, image_width);
+  require_in("in_chans", channels, 1, kMaxChannels);
+  require_in("embed_dim", width, 1, kMaxWidth);
+  require_in("depth", depth, 1, kMaxDepth);
+  require_in("num_heads", heads, 1, width);
+  require_in("reg_tokens", registers, 0, kMaxTokens);
+  require_in("pre_logits", pre_logits, 0, kMaxWidth);
+  require_in("num_classes", classes, 0, kMaxClasses);
+  require_in("number of tokens", tokens(), 1, kMaxTokens);
+  require(width % heads == 0, fmt::format("{} heads do not divide width {}", heads, width));
+  require(mlp_ratio > 0 && mlp_ratio <= kMaxMlpRatio && hidden() >= 1,
+          fmt::format("mlp_ratio must be above 0 and at most {}, got {}", kMaxMlpRatio, mlp_ratio));
+  require(norm_eps >= 0 && norm_eps < 1, "norm_eps must be in [0, 1)");
+  require(pool == Pool::kMean || class_token, "pooling by class token needs a class token");
+  require(!distilled || class_token, "a distilled model needs a class token");
+  const bool sincos = position == Position::kSinCosMoco || position == Position::kSinCosMae;
+  require(!sincos || width % 4 == 0,
+          "a sine-cosine embedding needs a width that is a multiple of 4");
+  for (const double p : {position_dropout, projection_dropout, head_dropout, drop_path}) {
+    require(p >= 0 && p < 1, fmt::format("a dropout rate must be in [0, 1), got {}", p));
+  }
+}
+
+std::string VitConfig::to_json() const {
+  const json object = {{"kind", "vit"},
+                       {"img_size", {image_height, image_width}},
+                       {"patch_size", {patch_height, patch_width}},
+                       {"in_chans", channels},
+                       {"patch_bias", patch_bias},
+                       {"embed_dim", width},
+                       {"depth", depth},
+                       {"num_heads", heads},
+                       {"mlp_ratio", mlp_ratio},
+                       {"act", name_of(kActivations, activation)},
+                       {"norm_eps", norm_eps},
+                       {"qkv_bias", qkv_bias},
+                       {"qk_norm", qk_norm},
+                       {"pre_norm", pre_norm},
+                       {"layer_scale", layer_scale},
+                       {"class_token", class_token},
+                       {"distilled", distilled},
+                       {"reg_tokens", registers},
+                       {"position", name_of(kPositions, position)},
+                       {"no_embed_class", no_embed_class},
+                       {"global_pool", name_of(kPools, pool)},
+                       {"fc_norm", fc_norm},
+                       {"pre_logits", pre_logits},
+                       {"num_classes", classes},
+                       {"pos_drop_rate", position_dropout},
+                       {"proj_drop_rate", projection_dropout},
+                       {"drop_rate", head_dropout},
+                       {"drop_path_rate", drop_path}};
+  return object.dump();
+}
+
+VitConfig VitConfig::from_json(std::string_view text) {
+  VitConfig config;
+  try {
+    config = read(json::parse(text));
+  } catch (const json::exception& e) {
+    throw UsageError(fmt::format("model configuration: {}", e.what()));
+  }
+  config.validate();
+  return config;
+}
+
+VitConfig vit_config(std::string_view name) {
+  std::match_results<std::string_view::const_iterator> m;
+  if (!std::regex_match(name.begin(), name.end(), m, name_pattern())) {
+    throw UsageError(fmt::format(
+        "unknown model '{}'; known are vit_{{tiny,small,medium,base,large,huge}}_patch16_224 and "
+        "the like, and plain ViTs such as vit_d128_l6_h4_patch4_28_gray",
+        name));
+  }
+  VitConfig c;
+  if (m[1].matched) {
+    for (const Named& size : kSizes) {
+      if (size.name != m[1].str()) continue;
+      c.width = size.width;
+      c.depth = size.depth;
+      c.heads = size.heads;
+      c.mlp_ratio = size.mlp_ratio;
+    }
+  } else {
+    c.width = number(m[2]);
+    c.depth = number(m[3]);
+    c.heads = number(m[4]);
+    c.classes = 10;
+  }
+  c.patch_height = c.patch_width = number(m[5]);
+  c.image_height = c.image_width = number(m[6]);
+  if (m[7].matched) c.channels = 1;
+  if (m[8].matched) c.classes = number(m[8]);
+  c.validate();
+  return c;
+}
+
+bool names_classes(std::string_view name) {
+  std::match_results<std::string_view::const_iterator> m;
+  return std::regex_match(name.begin(), name.end(), m, name_pattern()) && m[8].matched;
+}
+
+}  // namespace vitrine

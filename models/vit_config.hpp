@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "ops/kernels/activation.hpp"
+
+namespace vitrine {
+
+enum class Pool {
+  kToken,  ///< the class token
+  kMean,   ///< the mean of the patch tokens
+};
+
+/// Where a token is, told to the network by adding a vector to it.
+enum class Position {
+  kNone,
+  kLearned,     ///< one learned vector per position in the sequence (the paper's 1-D embedding)
+  kSinCosMoco,  ///< fixed sines and cosines of row and column, as MoCo v3 and big_vision
+  kSinCosMae,   ///< the same with MAE's frequencies and order
+};
+
+/// A vision transformer as plain data. The paper's ViT is what the defaults say; the other switches
+/// make its siblings (DeiT, DeiT-III, registers, CLIP's tower). Names and meanings are timm's.
+struct VitConfig {
+  // Input.
+  int64_t image_height = 224, image_width = 224;
+  int64_t patch_height = 16, patch_width = 16;
+  int64_t channels = 3;
+  bool patch_bias = true;
+
+  // Encoder.
+  int64_t width = 768;  ///< D
+  int64_t depth = 12;   ///< L
+  int64_t heads = 12;   ///< H
+  double mlp_ratio = 4;
+  Activation activation = Activation::kGelu;
+  double norm_eps = 1e-6;
+  bool qkv_bias = true;
+  bool qk_norm = false;      ///< layer norm of q and k, per head
+  bool pre_norm = false;     ///< a norm before the first block
+  double layer_scale = 0;    ///< initial gamma on each branch; 0 for none
+
+  // Tokens: class, distillation, registers, patches, in this order.
+  bool class_token = true;
+  bool distilled = false;  ///< a second token with a head of its own; logits are the mean of both
+  int64_t registers = 0;
+  Position position = Position::kLearned;
+  bool no_embed_class = false;  ///< the position embedding covers the patches only
+
+  // Head.
+  Pool pool = Pool::kToken;
+  bool fc_norm = false;    ///< the final norm acts after pooling
+  int64_t pre_logits = 0;  ///< size of a linear + tanh layer before the head; 0 for none
+  int64_t classes = 1000;  ///< 0 for no head: the pooled features are the result
+
+  // Regularisation in training.
+  double position_dropout = 0;    ///< after the position embedding
+  double projection_dropout = 0;  ///< after the attention's projection and both MLP layers
+  double head_dropout = 0;        ///< before the head
+  double drop_path = 0;           ///< of the last block; grows linearly from 0
+
+  int64_t grid_height() const { return image_height / patch_height; }
+  int64_t grid_width() const { return image_width / patch_width; }
+  int64_t patches() const { return grid_height() * grid_width(); }
+  /// Tokens that are not patches.
+  int64_t prefix_tokens() const { return int64_t{class_token} + int64_t{distilled} + registers; }
+  int64_t tokens() const { return prefix_tokens() + patches(); }
+  int64_t hidden() const { return static_cast<int64_t>(static_cast<double>(width) * mlp_ratio); }
+  /// Stochastic depth of block i: linear from 0 to drop_path.
+  double drop_path_of(int64_t block) const;
+  /// Trained numbers; a fixed position embedding is none.
+  int64_t parameters() const;
+  /// Multiply-adds of matrix products for one image, forward.
+  int64_t macs() const;
+
+  /// Throws UsageError that says which value is impossible and why.
+  void validate() const;
+
+  /// A JSON object with every value, under timm's names.
+  std::string to_json() const;
+  /// What is left out keeps its default. Throws UsageError on unknown keys and impossible values.
+  static VitConfig from_json(std::string_view text);
+};
+
+/// The configuration of a name:
+///   vit_<size>_patch<p>_<pixels>       size: tiny small medium base large huge giant gigantic
+///   vit_d<width>_l<layers>_h<heads>_patch<p>_<pixels>      any plain ViT; 10 classes if not said
+/// either with _gray (one channel) and _c<classes> behind it. Throws UsageError, with the nearest
+/// known names, if it is none of these.
+VitConfig vit_config(std::string_view name);
+
+/// Whether the name says how many classes there are.
+bool names_classes(std::string_view name);
+
+}  // namespace vitrine

@@ -1,0 +1,109 @@
+#include <algorithm>
+#include <cmath>
+
+#include "models/init.hpp"
+#include "models/position_embedding.hpp"
+#include "models/vit.hpp"
+
+namespace vitrine {
+namespace {
+
+// timm's init_weights_vit_timm.
+constexpr double kDeviation = 0.02;
+constexpr double kTokenDeviation = 1e-6;
+
+Linear make_linear(int64_t out, int64_t in, bool bias) {
+  Linear linear;
+  linear.weight.value = Tensor::empty({out, in});
+  if (bias) linear.bias.value = Tensor::empty({out});
+  return linear;
+}
+
+LayerNorm make_norm(int64_t width, double eps) {
+  LayerNorm norm;
+  norm.weight.value = Tensor::empty({width});
+  norm.bias.value = Tensor::empty({width});
+  norm.eps = static_cast<float>(eps);
+  return norm;
+}
+
+Block make_block(const VitConfig& c, int64_t index) {
+  Block block;
+  block.index = index;
+  block.dropout = static_cast<float>(c.projection_dropout);
+  block.drop_path = static_cast<float>(c.drop_path_of(index));
+  block.norm1 = make_norm(c.width, c.norm_eps);
+  block.norm2 = make_norm(c.width, c.norm_eps);
+  block.attn.heads = c.heads;
+  block.attn.qkv = make_linear(3 * c.width, c.width, c.qkv_bias);
+  block.attn.proj = make_linear(c.width, c.width, true);
+  if (c.qk_norm) {
+    block.attn.q_norm = make_norm(c.width / c.heads, c.norm_eps);
+    block.attn.k_norm = make_norm(c.width / c.heads, c.norm_eps);
+  }
+  block.mlp.activation = c.activation;
+  block.mlp.fc1 = make_linear(c.hidden(), c.width, true);
+  block.mlp.fc2 = make_linear(c.width, c.hidden(), true);
+  if (c.layer_scale > 0) {
+    block.ls1.value = Tensor::empty({c.width});
+    block.ls2.value = Tensor::empty({c.width});
+  }
+  return block;
+}
+
+/// Prefix tokens have no place in the grid: zeros, then the sines and cosines.
+void fill_sincos(Tensor& embedding, const VitConfig& c) {
+  const Tensor grid =
+      sincos_position_embedding(c.position, c.grid_height(), c.grid_width(), c.width);
+  float* to = std::fill_n(embedding.mutable_data(), embedding.numel() - grid.numel(), 0.0F);
+  std::ranges::copy(grid.values(), to);
+}
+
+}  // namespace
+
+Vit::Vit(const VitConfig& c) : config(c) {
+  config.validate();
+  if (c.class_token) cls_token.value = Tensor::empty({1, 1, c.width});
+  if (c.distilled) dist_token.value = Tensor::empty({1, 1, c.width});
+  if (c.registers > 0) reg_token.value = Tensor::empty({1, c.registers, c.width});
+  if (c.position != Position::kNone) {
+    const int64_t prefix = c.no_embed_class ? 0 : c.prefix_tokens();
+    pos_embed.value = Tensor::empty({1, prefix + c.patches(), c.width});
+  }
+  patch_embed.weight.value = Tensor::empty({c.width, c.channels, c.patch_height, c.patch_width});
+  if (c.patch_bias) patch_embed.bias.value = Tensor::empty({c.width});
+  if (c.pre_norm) norm_pre = make_norm(c.width, c.norm_eps);
+  for (int64_t i = 0; i < c.depth; ++i) blocks.push_back(make_block(c, i));
+  (c.fc_norm ? fc_norm : norm) = make_norm(c.width, c.norm_eps);
+  if (c.pre_logits > 0) pre_logits = make_linear(c.pre_logits, c.width, true);
+  const int64_t features = c.pre_logits > 0 ? c.pre_logits : c.width;
+  if (c.classes > 0) head = make_linear(c.classes, features, true);
+  if (c.classes > 0 && c.distilled) head_dist = make_linear(c.classes, features, true);
+}
+
+void Vit::initialize(uint64_t seed) {
+  // PyTorch's default for a convolution: uniform, weight and bias.
+  const int64_t fan_in = config.channels * config.patch_height * config.patch_width;
+  const double patch_bound = 1 / std::sqrt(static_cast<double>(fan_in));
+  visit([&](const std::string& name, Parameter& p, Role role) {
+    const auto fill = [&p](double value) {
+      std::fill_n(p.value.mutable_data(), p.value.numel(), static_cast<float>(value));
+    };
+    if (name.starts_with("patch_embed.")) {
+      fill_uniform(p.value, patch_bound, seed, name);
+    } else if (role == Role::kBuffer) {
+      fill_sincos(p.value, config);
+    } else if (role == Role::kToken) {
+      const double deviation = name == "pos_embed" ? kDeviation : kTokenDeviation;
+      fill_truncated_normal(p.value, deviation, seed, name);
+    } else if (role == Role::kWeight) {
+      fill_truncated_normal(p.value, kDeviation, seed, name);
+    } else if (name.ends_with(".gamma")) {
+      fill(config.layer_scale);
+    } else {
+      fill(name.ends_with(".weight") ? 1 : 0);  // the gain of a norm, or a bias
+    }
+  });
+}
+
+}  // namespace vitrine

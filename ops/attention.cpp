@@ -1,0 +1,209 @@
+#include "ops/attention.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "ops/attention_heads.hpp"
+#include "ops/check.hpp"
+
+namespace vitrine {
+namespace {
+
+using detail::AttentionProblem;
+using detail::separate_heads;
+using detail::side_by_side;
+
+constexpr const char* kSdpa = "scaled_dot_product_attention";
+
+AttentionProblem of_qkv(const char* op, const Tensor& qkv, int64_t heads, float scale) {
+  check_rank(op, "qkv", qkv, 3);
+  const int64_t width = qkv.dim(-1);
+  if (qkv.rank() != 3 || heads < 1 || width == 0 || width % (3 * heads) != 0) {
+    throw ShapeError(
+        fmt::format("[{}] qkv must be (B, N, 3 D) with D a multiple of {} heads, got {}", op, heads,
+                    qkv.shape().str()));
+  }
+  const int64_t d = width / 3;
+  const int64_t tokens = qkv.dim(1);
+  const int64_t hd = d / heads;
+  const auto part = [&](int64_t i) { return side_by_side(qkv.data(), tokens, width, i * d, hd); };
+  return {.count = qkv.dim(0) * heads,
+          .heads = heads,
+          .queries = tokens,
+          .keys = tokens,
+          .head_dim = hd,
+          .q = part(0),
+          .k = part(1),
+          .v = part(2),
+          .leading = {qkv.dim(0), heads},
+          .scale = scale};
+}
+
+void check_mask(const char* op, const Tensor& mask, const Shape& scores) {
+  bool fits = mask.rank() <= scores.rank();
+  for (int64_t axis = 1; fits && axis <= mask.rank(); ++axis) {
+    fits = mask.dim(-axis) == 1 || mask.dim(-axis) == scores.dim(-axis);
+  }
+  if (fits) return;
+  throw ShapeError(fmt::format("[{}] mask must broadcast to the scores {}, got {}", op,
+                               scores.str(), mask.shape().str()));
+}
+
+/// One number per query.
+Shape lse_shape(const Tensor& q) {
+  return Shape(q.shape().dims().first(static_cast<size_t>(q.rank() - 1)));
+}
+
+/// The shape of the scores: that of q with M as its last axis.
+Shape scores_shape(const Tensor& q, const Tensor& k) { return q.shape().with(-1, k.dim(-2)); }
+
+/// v may be undefined, for those who only want the probabilities.
+AttentionProblem of_separate(const char* op, const Tensor& q, const Tensor& k, const Tensor& v,
+                             const Tensor& mask, float scale, bool causal) {
+  check_rank(op, "q", q, 2);
+  check_rank(op, "k", k, 2);
+  const int64_t hd = q.dim(-1);
+  check(hd > 0, op, "q and k must have at least one number per row");
+  check_shape(op, "k", k, q.shape().with(-2, k.dim(-2)));
+  if (mask.defined()) check_mask(op, mask, scores_shape(q, k));
+  AttentionProblem problem;
+  problem.count = q.shape().product(0, q.rank() - 2);
+  problem.queries = q.dim(-2);
+  problem.keys = k.dim(-2);
+  problem.head_dim = hd;
+  problem.q = separate_heads(q.data(), problem.queries, hd);
+  problem.k = separate_heads(k.data(), problem.keys, hd);
+  if (v.defined()) check_shape(op, "v", v, k.shape());
+  if (v.defined()) problem.v = separate_heads(v.data(), problem.keys, hd);
+  problem.leading = Shape(q.shape().dims().first(static_cast<size_t>(q.rank() - 2)));
+  problem.mask = mask.defined() ? &mask : nullptr;
+  problem.scale = scale;
+  problem.causal = causal;
+  return problem;
+}
+
+/// For results and gradients, which are 0 if there are no keys or no queries.
+Tensor uninitialised_unless_empty(const AttentionProblem& problem, const Shape& shape) {
+  return problem.empty() ? Tensor::zeros(shape) : Tensor::empty(shape);
+}
+
+}  // namespace
+
+float default_attention_scale(int64_t head_dim) {
+  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_dim)));
+}
+
+Tensor attention(const Tensor& qkv, int64_t heads) {
+  const AttentionProblem problem = of_qkv("attention", qkv, heads, 1);
+  return attention(qkv, heads, default_attention_scale(problem.head_dim));
+}
+
+Tensor attention(const Tensor& qkv, int64_t heads, float scale) {
+  const AttentionProblem problem = of_qkv("attention", qkv, heads, scale);
+  const int64_t width = heads * problem.head_dim;
+  Tensor y = Tensor::empty({qkv.dim(0), problem.queries, width});
+  Tape* tape = Tape::recording({&qkv});
+  Tensor lse;
+  if (tape != nullptr) lse = Tensor::empty({qkv.dim(0), heads, problem.queries});
+  run_attention(problem,
+                side_by_side(y.mutable_data(), problem.queries, width, 0, problem.head_dim),
+                tape == nullptr ? nullptr : lse.mutable_data());
+  if (tape != nullptr) {
+    tape->record({&qkv}, y,
+                 [qkv = Saved(qkv), heads, scale, y = Saved(y), lse](const Tensor& dy, Needs) {
+                   return std::vector{attention_backward(dy, qkv, heads, scale, y, lse)};
+                 });
+  }
+  return y;
+}
+
+Tensor attention_backward(const Tensor& dy, const Tensor& qkv, int64_t heads, float scale,
+                          const Tensor& y, const Tensor& lse) {
+  const AttentionProblem problem = of_qkv("attention_backward", qkv, heads, scale);
+  const int64_t tokens = problem.queries;
+  const int64_t hd = problem.head_dim;
+  const int64_t width = heads * hd;
+  check_shape("attention_backward", "dy", dy, {qkv.dim(0), tokens, width});
+  check_shape("attention_backward", "y", y, dy.shape());
+  check_shape("attention_backward", "lse", lse, {qkv.dim(0), heads, tokens});
+  Tensor dqkv = Tensor::empty(qkv.shape());
+  const auto part = [&](int64_t i) {
+    return side_by_side(dqkv.mutable_data(), tokens, 3 * width, i * width, hd);
+  };
+  run_attention_backward(problem, {.d_o = side_by_side(dy.data(), tokens, width, 0, hd),
+                                   .o = side_by_side(y.data(), tokens, width, 0, hd),
+                                   .lse = lse.data(),
+                                   .dq = part(0),
+                                   .dk = part(1),
+                                   .dv = part(2)});
+  return dqkv;
+}
+
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                    const Tensor& mask, float scale, bool causal) {
+  check_rank(kSdpa, "v", v, 2);
+  const AttentionProblem problem = of_separate(kSdpa, q, k, v, mask, scale, causal);
+  Tensor y = uninitialised_unless_empty(problem, q.shape());
+  Tape* tape = Tape::recording({&q, &k, &v});
+  Tensor lse;
+  if (tape != nullptr) lse = Tensor::empty(lse_shape(q));
+  run_attention(problem, separate_heads(y.mutable_data(), problem.queries, problem.head_dim),
+                tape == nullptr ? nullptr : lse.mutable_data());
+  if (tape != nullptr) {
+    tape->record({&q, &k, &v}, y,
+                 [q = Saved(q), k = Saved(k), v = Saved(v), mask = Saved(mask), scale, causal,
+                  y = Saved(y), lse](const Tensor& dy, Needs needs) {
+                   auto g = scaled_dot_product_attention_backward(dy, q, k, v, mask, scale, causal,
+                                                                  y, lse, needs);
+                   return std::vector{g.dq, g.dk, g.dv};
+                 });
+  }
+  return y;
+}
+
+AttentionGradients scaled_dot_product_attention_backward(const Tensor& dy, const Tensor& q,
+                                                         const Tensor& k, const Tensor& v,
+                                                         const Tensor& mask, float scale,
+                                                         bool causal, const Tensor& y,
+                                                         const Tensor& lse, Needs needs) {
+  constexpr const char* kName = "scaled_dot_product_attention_backward";
+  check_rank(kName, "v", v, 2);
+  const AttentionProblem problem = of_separate(kName, q, k, v, mask, scale, causal);
+  check_shape(kName, "dy", dy, q.shape());
+  check_shape(kName, "y", y, q.shape());
+  check_shape(kName, "lse", lse, lse_shape(q));
+  AttentionGradients g;
+  if (needs[0]) g.dq = uninitialised_unless_empty(problem, q.shape());
+  if (needs[1]) g.dk = uninitialised_unless_empty(problem, k.shape());
+  if (needs[2]) g.dv = uninitialised_unless_empty(problem, v.shape());
+  const auto rows = [&](Tensor& to, int64_t tokens) {
+    return separate_heads(to.defined() ? to.mutable_data() : nullptr, tokens, problem.head_dim);
+  };
+  run_attention_backward(problem,
+                         {.d_o = separate_heads(dy.data(), problem.queries, problem.head_dim),
+                          .o = separate_heads(y.data(), problem.queries, problem.head_dim),
+                          .lse = lse.data(),
+                          .dq = rows(g.dq, problem.queries),
+                          .dk = rows(g.dk, problem.keys),
+                          .dv = rows(g.dv, problem.keys)});
+  return g;
+}
+
+Tensor attention_probabilities(const Tensor& qkv, int64_t heads, float scale) {
+  const AttentionProblem problem = of_qkv("attention_probabilities", qkv, heads, scale);
+  Tensor p = Tensor::empty({qkv.dim(0), heads, problem.queries, problem.keys});
+  run_attention_probabilities(problem, p.mutable_data());
+  return p;
+}
+
+Tensor attention_probabilities(const Tensor& q, const Tensor& k, const Tensor& mask, float scale,
+                               bool causal) {
+  const AttentionProblem problem =
+      of_separate("attention_probabilities", q, k, Tensor(), mask, scale, causal);
+  Tensor p = Tensor::empty(scores_shape(q, k));
+  run_attention_probabilities(problem, p.mutable_data());
+  return p;
+}
+
+}  // namespace vitrine

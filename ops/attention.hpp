@@ -1,0 +1,64 @@
+#pragma once
+
+#include "core/tape.hpp"
+#include "core/tensor.hpp"
+
+namespace vitrine {
+
+/// Multi-head self-attention: for each head h, O_h = softmax(scale Q_h K_h^T) V_h. The heads lie
+/// side by side in the rows of `qkv` and of the result, and are read and written in place. The
+/// N x N scores are never stored.
+///   qkv     (B, N, 3 D): each row is q (D), k (D), v (D), and each of these H heads of D / H
+///   heads   H; must divide D
+///   scale   of the scores; ViT uses default_attention_scale(D / H)
+///   returns (B, N, D), heads side by side; differentiable in qkv
+/// Error: below 3e-6 relative to the largest |v|, for scores of up to 30 in size. Throws
+/// ShapeError. Source: Vaswani et al. 2017, arXiv 1706.03762, eq. 1; by tiles as in Dao et al.
+/// 2022, arXiv 2205.14135. The derivation is in ops/attention.md.
+Tensor attention(const Tensor& qkv, int64_t heads, float scale);
+/// With scale = 1 / sqrt(D / heads).
+Tensor attention(const Tensor& qkv, int64_t heads);
+
+/// 1 / sqrt(head_dim), eq. 1 of the paper.
+float default_attention_scale(int64_t head_dim);
+
+/// The same for heads that lie one after another, and for sequences of two lengths:
+/// softmax(scale q k^T + mask) v.
+///   q       (..., N, hd), k (..., M, hd), v (..., M, hd): the leading axes are the same
+///   mask    undefined, or added to the scores: (..., N, M), whose leading axes broadcast to those
+///           of q, and whose N or M may be 1; -inf hides a key. A row without any key is NaN, as in
+///           PyTorch. Not differentiable.
+///   causal  hides key j from query i for j > i, as well
+///   returns (..., N, hd); differentiable in q, k and v
+/// Throws ShapeError.
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                    const Tensor& mask, float scale, bool causal = false);
+
+/// What attention() would multiply V with: (B, H, N, N), every row sums to 1. For those who want to
+/// look at it; not differentiable.
+Tensor attention_probabilities(const Tensor& qkv, int64_t heads, float scale);
+/// The same for scaled_dot_product_attention(): (..., N, M).
+Tensor attention_probabilities(const Tensor& q, const Tensor& k, const Tensor& mask, float scale,
+                               bool causal = false);
+
+/// Gradient of attention() in the layout of qkv (B, N, 3 D).
+///   y       what attention() returned
+///   lse     (B, H, N): log of the sum of e^score of each row
+Tensor attention_backward(const Tensor& dy, const Tensor& qkv, int64_t heads, float scale,
+                          const Tensor& y, const Tensor& lse);
+
+struct AttentionGradients {
+  Tensor dq;  ///< (..., N, hd)
+  Tensor dk;  ///< (..., M, hd)
+  Tensor dv;  ///< (..., M, hd)
+};
+
+/// Gradients of scaled_dot_product_attention(); y and lse (..., N) are those of the forward pass.
+/// needs[0] is q, needs[1] k, needs[2] v. What is not needed stays undefined.
+AttentionGradients scaled_dot_product_attention_backward(const Tensor& dy, const Tensor& q,
+                                                         const Tensor& k, const Tensor& v,
+                                                         const Tensor& mask, float scale,
+                                                         bool causal, const Tensor& y,
+                                                         const Tensor& lse, Needs needs);
+
+}  // namespace vitrine

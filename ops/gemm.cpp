@@ -1,0 +1,316 @@
+// The loops around the micro-kernel: which parts of A and B are packed when, and which thread does
+// what.
+//
+//   for columns of B that fit kPackedB:            (all at once if B was packed before)
+//     for blocks of K:
+//       for rows of A that fit kPackedA:
+//         pack B's panels (first time) and A's tiles     parallel over panels and tiles
+//         multiply                                       parallel over (chunk of rows, panel)
+//
+// A chunk of packed A stays in L2 while the panels of B pass by. The cuts of K decide the bits and
+// come from the ISA; all others are only about speed.
+
+#include "ops/gemm.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "core/parallel.hpp"
+#include "ops/kernels/all.hpp"
+
+namespace vitrine {
+namespace {
+
+using kernels::Gemm;
+using kernels::GemmBlock;
+using kernels::tile_begin;
+
+// Packed A and B of one pass, in floats: 8 MB and 16 MB, to stay in L3 where there is a large one,
+// and to bound the scratch memory.
+constexpr int64_t kPackedA = 1 << 21;
+constexpr int64_t kPackedB = 1 << 22;
+// A task should take some microseconds: floats to pack, multiply-adds to compute.
+constexpr int64_t kPackFloats = 1 << 14;
+constexpr int64_t kTaskMacs = 1 << 18;
+// The kernels' packing writes up to 15 floats behind a tile.
+constexpr int64_t kSlack = 16;
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Rows of packed A that one core's L2 holds beside the panels of B that pass by.
+int64_t chunk_rows(const Gemm& kernel, int64_t k) {
+  static const int64_t l2 = [] {
+    const int64_t bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);  // 0 or -1 if unknown
+    return std::clamp<int64_t>(bytes, 1 << 18, 1 << 21);
+  }();
+  const int64_t floats = l2 / static_cast<int64_t>(sizeof(float)) * 13 / 16 - kernel.nr * k;
+  return std::max(floats / k, 4 * kernel.mr);
+}
+
+struct Problem {
+  int64_t m, n, k;
+  StridedMatrix a, b;
+  const PackedMatrix* packed;  // instead of b
+  float* c;
+  int64_t ldc;
+  GemmEpilogue epilogue;
+};
+
+/// Room for one panel of B.
+int64_t panel_floats(const Gemm& kernel, const BlocksOfK& blocks) {
+  return ceil_div(blocks.longest() * kernel.nr, kSlack) * kSlack;
+}
+
+/// Rows [begin, end) of A cut into chunks, and those into tiles, both evenly.
+struct RowCuts {
+  int64_t begin, rows, chunks, tiles;  // tiles per chunk
+  int64_t tile_stride, chunk_stride;   // floats
+
+  RowCuts(const Gemm& kernel, int64_t begin_, int64_t end, int64_t k, int64_t most_rows)
+      : begin(begin_), rows(end - begin_) {
+    // A multiple of mr, so that fewer rows never need more tiles.
+    chunks = ceil_div(rows, std::max(most_rows / kernel.mr, int64_t{1}) * kernel.mr);
+    tiles = ceil_div(ceil_div(rows, chunks), kernel.mr);
+    tile_stride = ceil_div(kernel.mr * k, kSlack) * kSlack + kSlack;
+    chunk_stride = tiles * tile_stride;
+  }
+  int64_t chunk_begin(int64_t chunk) const { return tile_begin(rows, chunks, chunk); }
+  int64_t chunk_rows(int64_t chunk) const { return chunk_begin(chunk + 1) - chunk_begin(chunk); }
+  /// Tiles of a chunk: one of few rows may have no use for all of them.
+  int64_t chunk_tiles(int64_t chunk) const { return std::min(tiles, chunk_rows(chunk)); }
+  int64_t floats() const { return chunks * chunk_stride; }
+};
+
+/// Packs tile `tile` of chunk `chunk` over [k_begin, k_begin + k); `to` is the chunk's place.
+void pack_tile(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t chunk,
+               int64_t tile, int64_t k_begin, int64_t k, float* to) {
+  const int64_t rows = cuts.chunk_rows(chunk);
+  const int64_t tiles = cuts.chunk_tiles(chunk);
+  if (tile >= tiles) return;
+  const int64_t begin = tile_begin(rows, tiles, tile);
+  const int64_t height = tile_begin(rows, tiles, tile + 1) - begin;
+  const StridedMatrix from = p.a.at(cuts.begin + cuts.chunk_begin(chunk) + begin, k_begin);
+  kernel.pack(height, k, from.data, from.row_stride, from.column_stride, height,
+              to + tile * cuts.tile_stride);
+}
+
+void pack_panel(const Gemm& kernel, const Problem& p, int64_t column, int64_t k_begin, int64_t k,
+                float* to) {
+  const StridedMatrix from = p.b.at(k_begin, column);
+  kernel.pack(std::min(kernel.nr, p.n - column), k, from.data, from.column_stride, from.row_stride,
+              kernel.nr, to);
+}
+
+/// The part of C that a chunk of packed A and a panel of packed B give.
+void multiply(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t chunk,
+              const float* a, const float* b, int64_t column, const BlocksOfK& blocks,
+              int64_t block) {
+  const int64_t row = cuts.begin + cuts.chunk_begin(chunk);
+  kernel.multiply(GemmBlock{
+      .rows = cuts.chunk_rows(chunk),
+      .tiles = cuts.chunk_tiles(chunk),
+      .columns = std::min(kernel.nr, p.n - column),
+      .k = blocks.size(block),
+      .a = a,
+      .tile_stride = cuts.tile_stride,
+      .b = b,
+      .c = p.c + row * p.ldc + column,
+      .c_pitch = p.ldc,
+      .add = block > 0 || p.epilogue.accumulate,
+      .last = block + 1 == blocks.count,
+      .epilogue = p.epilogue.at(row, column),
+  });
+}
+
+// Up to so many chunks of A, a thread packs a panel of B just before it multiplies it with all of
+// them, and the panel never leaves its cache. With more, all panels are packed before.
+constexpr int64_t kFewChunks = 2;
+
+/// One pass: columns [column, column + panels * nr), one block of K, the rows of `cuts`.
+struct Pass {
+  const Gemm& kernel;
+  const Problem& p;
+  const RowCuts& cuts;
+  const BlocksOfK& blocks;
+  int64_t block;
+  int64_t column, panels;
+  bool late;  // B is packed panel by panel; `b` holds one per worker
+  float* a;
+  float* b;  // unused if B was packed before
+
+  /// A's tiles, and B's panels if `pack_b`.
+  void pack(bool pack_b) const {
+    const int64_t k = blocks.size(block);
+    if (k == 0) return;
+    const int64_t k_begin = blocks.begin(block);
+    // A unit is a panel of B, or as many tiles of A as make about the same work.
+    const int64_t group = std::max<int64_t>(kernel.nr / kernel.mr, 1);
+    const int64_t tiles = cuts.chunks * cuts.tiles;
+    const int64_t b_units = pack_b ? panels : 0;
+    const int64_t units = b_units + ceil_div(tiles, group);
+    const int64_t grain = std::max<int64_t>(kPackFloats / (k * kernel.nr), 1);
+    parallel_for(units, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t u = begin; u < end; ++u) {
+        if (u < b_units) {
+          pack_panel(kernel, p, column + u * kernel.nr, k_begin, k, b + u * kernel.nr * k);
+          continue;
+        }
+        const int64_t first = (u - b_units) * group;
+        for (int64_t t = first; t < std::min(first + group, tiles); ++t) {
+          const int64_t chunk = t / cuts.tiles;
+          pack_tile(kernel, p, cuts, chunk, t % cuts.tiles, k_begin, k,
+                    a + chunk * cuts.chunk_stride);
+        }
+      }
+    });
+  }
+
+  /// Panel `panel` of B: packed before, or in the scratch, or packed now.
+  const float* packed_panel(int64_t panel, int worker) const {
+    const int64_t k = blocks.size(block);
+    if (p.packed != nullptr) return p.packed->panel(block, column / kernel.nr + panel);
+    if (!late) return b + panel * kernel.nr * k;
+    float* to = b + worker * panel_floats(kernel, blocks);
+    if (k > 0) pack_panel(kernel, p, column + panel * kernel.nr, blocks.begin(block), k, to);
+    return to;
+  }
+
+  void multiply_all() const {
+    const int64_t together = late ? cuts.chunks : 1;  // chunks that one task multiplies
+    const int64_t macs = cuts.chunk_rows(0) * together * kernel.nr * blocks.size(block);
+    const int64_t grain = std::max<int64_t>(kTaskMacs / std::max<int64_t>(macs, 1), 1);
+    parallel_chunks(cuts.chunks / together * panels, grain,
+                    [&](int64_t, int64_t begin, int64_t end, int worker) {
+                      for (int64_t i = begin; i < end; ++i) {
+                        const int64_t panel = i % panels;
+                        const float* from = packed_panel(panel, worker);
+                        const int64_t first = i / panels * together;
+                        for (int64_t chunk = first; chunk < first + together; ++chunk) {
+                          multiply(kernel, p, cuts, chunk, a + chunk * cuts.chunk_stride, from,
+                                   column + panel * kernel.nr, blocks, block);
+                        }
+                      }
+                    });
+  }
+};
+
+void run(const Gemm& kernel, const Problem& p) {
+  if (p.m <= 0 || p.n <= 0) return;
+  const BlocksOfK blocks(p.k, kernel.kc);
+  const int64_t k = std::max<int64_t>(blocks.longest(), 1);
+  const int64_t most_rows = chunk_rows(kernel, k);
+  const int64_t some_rows = std::min(std::max(kPackedA / k, most_rows), p.m);
+  const RowCuts largest(kernel, 0, some_rows, k, most_rows);
+  const bool late = p.packed == nullptr && some_rows == p.m && largest.chunks <= kFewChunks;
+
+  const int64_t all_panels = ceil_div(p.n, kernel.nr);
+  int64_t some_panels = all_panels;
+  int64_t b_floats = 0;
+  if (late) {
+    b_floats = threads() * panel_floats(kernel, blocks);
+  } else if (p.packed == nullptr) {
+    some_panels = std::clamp<int64_t>(kPackedB / (k * kernel.nr), 1, all_panels);
+    b_floats = some_panels * kernel.nr * k;
+  }
+  const Buffer a = scratch_floats(largest.floats());
+  const Buffer b = scratch_floats(b_floats);
+  for (int64_t panel = 0; panel < all_panels; panel += some_panels) {
+    const int64_t panels = std::min(some_panels, all_panels - panel);
+    for (int64_t block = 0; block < blocks.count; ++block) {
+      for (int64_t row = 0; row < p.m; row += some_rows) {
+        const RowCuts cuts(kernel, row, std::min(row + some_rows, p.m), k, most_rows);
+        const Pass pass{kernel, p,    cuts,       blocks,    block, panel * kernel.nr,
+                        panels, late, a.floats(), b.floats()};
+        pass.pack(p.packed == nullptr && !late && row == 0);
+        pass.multiply_all();
+      }
+    }
+  }
+}
+
+/// A product so large that it is worth its own parallel regions, in multiply-adds.
+constexpr int64_t kLargeMacs = 1 << 25;
+// Tasks that a batch of small products should at least have, and rows that a task should keep.
+constexpr int64_t kBatchTasks = 16;
+constexpr int64_t kBatchRows = 64;
+
+/// One task of a batch: a chunk of A times all of B, block by block of K, a panel of B at a time.
+void run_chunk(const Gemm& kernel, const Problem& p, const RowCuts& cuts, const BlocksOfK& blocks,
+               int64_t chunk, float* a, float* b) {
+  for (int64_t block = 0; block < blocks.count; ++block) {
+    const int64_t k = blocks.size(block);
+    const int64_t k_begin = blocks.begin(block);
+    for (int64_t tile = 0; tile < cuts.tiles && k > 0; ++tile) {
+      pack_tile(kernel, p, cuts, chunk, tile, k_begin, k, a);
+    }
+    for (int64_t column = 0; column < p.n; column += kernel.nr) {
+      if (k > 0) pack_panel(kernel, p, column, k_begin, k, b);
+      multiply(kernel, p, cuts, chunk, a, b, column, blocks, block);
+    }
+  }
+}
+
+/// Item `item` of a batch: the last axis runs fastest.
+Problem item_of(const Problem& p, std::span<const GemmBatchAxis> batch, int64_t item) {
+  Problem q = p;
+  for (size_t x = batch.size(); x-- > 0;) {
+    const int64_t i = item % batch[x].size;
+    item /= batch[x].size;
+    q.a.data += i * batch[x].a;
+    q.b.data += i * batch[x].b;
+    q.c += i * batch[x].c;
+  }
+  return q;
+}
+
+void run_batch(const Gemm& kernel, const Problem& p, std::span<const GemmBatchAxis> batch) {
+  int64_t items = 1;
+  for (const GemmBatchAxis& axis : batch) items *= axis.size;
+  if (items == 0 || p.m <= 0 || p.n <= 0) return;
+  if (items == 1 || p.m * p.n * p.k >= kLargeMacs) {
+    for (int64_t i = 0; i < items; ++i) run(kernel, item_of(p, batch, i));
+    return;
+  }
+  const BlocksOfK blocks(p.k, kernel.kc);
+  const int64_t k = std::max<int64_t>(blocks.longest(), 1);
+  const int64_t parts = std::min(ceil_div(kBatchTasks, items), ceil_div(p.m, kBatchRows));
+  const RowCuts cuts(kernel, 0, p.m, k, std::min(chunk_rows(kernel, k), ceil_div(p.m, parts)));
+  const int64_t worker_floats = cuts.chunk_stride + panel_floats(kernel, blocks);
+  const Buffer scratch = scratch_floats(threads() * worker_floats);
+
+  const int64_t macs = cuts.chunk_rows(0) * p.n * k;
+  parallel_chunks(items * cuts.chunks, std::max<int64_t>(kTaskMacs / macs, 1),
+                  [&](int64_t, int64_t begin, int64_t end, int worker) {
+                    float* a = scratch.floats() + worker * worker_floats;
+                    for (int64_t i = begin; i < end; ++i) {
+                      run_chunk(kernel, item_of(p, batch, i / cuts.chunks), cuts, blocks,
+                                i % cuts.chunks, a, a + cuts.chunk_stride);
+                    }
+                  });
+}
+
+}  // namespace
+
+void gemm(Trans a, Trans b, int64_t m, int64_t n, int64_t k, const float* a_data, int64_t lda,
+          const float* b_data, int64_t ldb, float* c, int64_t ldc, const GemmEpilogue& epilogue) {
+  run(*kernels::active().gemm, {m, n, k, StridedMatrix::of(a, a_data, lda),
+                                StridedMatrix::of(b, b_data, ldb), nullptr, c, ldc, epilogue});
+}
+
+void gemm(Trans a, int64_t m, const float* a_data, int64_t lda, const PackedMatrix& b, float* c,
+          int64_t ldc, const GemmEpilogue& epilogue) {
+  run(*kernels::of(b.isa()).gemm,
+      {m, b.n(), b.k(), StridedMatrix::of(a, a_data, lda), {}, &b, c, ldc, epilogue});
+}
+
+void gemm_batched(std::span<const GemmBatchAxis> batch, Trans a, Trans b, int64_t m, int64_t n,
+                  int64_t k, const float* a_data, int64_t lda, const float* b_data, int64_t ldb,
+                  float* c, int64_t ldc, const GemmEpilogue& epilogue) {
+  run_batch(*kernels::active().gemm,
+            {m, n, k, StridedMatrix::of(a, a_data, lda), StridedMatrix::of(b, b_data, ldb), nullptr,
+             c, ldc, epilogue},
+            batch);
+}
+
+}  // namespace vitrine

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/isa.hpp"
+#include "core/memory.hpp"
+#include "core/tensor.hpp"
+
+namespace vitrine {
+
+/// Whether a matrix is read as it lies in memory or transposed.
+enum class Trans { kNo, kYes };
+
+/// A matrix given by its first element and two strides: element (i, j) is
+/// data[i * row_stride + j * column_stride].
+struct StridedMatrix {
+  const float* data;
+  int64_t row_stride;
+  int64_t column_stride;
+
+  static StridedMatrix of(Trans trans, const float* data, int64_t pitch) {
+    return trans == Trans::kNo ? StridedMatrix{data, pitch, 1} : StridedMatrix{data, 1, pitch};
+  }
+  StridedMatrix at(int64_t row, int64_t column) const {
+    return {data + row * row_stride + column * column_stride, row_stride, column_stride};
+  }
+};
+
+/// How K is cut for an ISA: evenly, into blocks no longer than Gemm::kc. The sums' rounding depends
+/// on these cuts, so they follow from K and the ISA alone.
+struct BlocksOfK {
+  int64_t k;
+  int64_t count;
+
+  BlocksOfK(int64_t k_, int64_t longest)
+      : k(k_), count(k_ <= longest ? 1 : (k_ + longest - 1) / longest) {}
+  int64_t begin(int64_t block) const { return block * k / count; }
+  int64_t size(int64_t block) const { return begin(block + 1) - begin(block); }
+  int64_t longest() const { return (k + count - 1) / count; }
+};
+
+/// The right operand of a product, (k, n), in the order in which the micro-kernel of one ISA reads
+/// it: for every block of K, for every panel of nr columns, [k][nr], zero-padded.
+class PackedMatrix {
+ public:
+  /// Packs B, on all threads.
+  PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b);
+
+  Isa isa() const { return isa_; }
+  int64_t k() const { return k_; }
+  int64_t n() const { return n_; }
+  /// The panel of columns [panel * nr, ...) over one block of K.
+  const float* panel(int64_t block, int64_t panel) const {
+    return panels_.floats() + offset(block, panel);
+  }
+
+ private:
+  int64_t offset(int64_t block, int64_t panel) const;
+
+  Isa isa_;
+  int64_t k_, n_;
+  Buffer panels_;
+};
+
+/// The matrix (n, k) that the rows of `weight` form, transposed and packed as the right operand of
+/// x weight^T; null unless the weight is frozen. It is kept with the weight's storage, so that
+/// only the first call packs.
+std::shared_ptr<const PackedMatrix> packed_weight(const Tensor& weight);
+
+}  // namespace vitrine

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "core/isa.hpp"
+
+namespace vitrine::kernels {
+
+struct Attention;
+struct Binary;
+struct Gemm;
+struct LayerNorm;
+struct AdamW;
+struct ClipGradNorm;
+struct CrossEntropy;
+struct Dropout;
+struct Ema;
+struct Sgd;
+struct Softmax;
+struct Normalize;
+struct Reduce;
+struct Resize;
+struct Peak;
+struct Unary;
+
+/// One table of kernels per ISA, constant-initialised and chosen once (see active). To add an
+/// operation, add its line here, in ops/simd/all.cpp and in ops/reference/all.cpp.
+struct Kernels {
+  Isa isa;
+  const Attention* attention;
+  const Binary* binary;
+  const Gemm* gemm;
+  const LayerNorm* layer_norm;
+  const AdamW* adamw;
+  const ClipGradNorm* clip_grad_norm;
+  const CrossEntropy* cross_entropy;
+  const Dropout* dropout;
+  const Ema* ema;
+  const Sgd* sgd;
+  const Softmax* softmax;
+  const Normalize* normalize_u8;
+  const Reduce* reduce;
+  const Resize* resize;
+  const Peak* peak;
+  const Unary* unary;
+};
+
+/// The table of active_isa().
+const Kernels& active();
+/// The table of one ISA; it must be built in for this processor family, not necessarily supported
+/// here.
+const Kernels& of(Isa isa);
+
+}  // namespace vitrine::kernels

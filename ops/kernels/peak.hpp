@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+
+namespace vitrine::kernels {
+
+/// The machine's limit, for reports: what a matrix product could at best reach on this ISA.
+struct Peak {
+  /// Runs `steps` rounds of independent multiply-adds that never leave the registers.
+  /// Returns their sum, so that the compiler must compute them.
+  float (*run)(int64_t steps);
+  int64_t flops_per_step;  ///< 2 per multiply-add
+};
+
+}  // namespace vitrine::kernels

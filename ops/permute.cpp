@@ -1,0 +1,69 @@
+#include "ops/permute.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <numeric>
+
+#include "core/tape.hpp"
+#include "ops/check.hpp"
+#include "ops/strided.hpp"
+
+namespace vitrine {
+namespace {
+
+/// `axes` with every entry in [0, rank). Throws unless each axis is there once.
+std::vector<int64_t> checked(const Tensor& x, const std::vector<int64_t>& axes) {
+  std::vector<int64_t> result;
+  std::vector<bool> seen(static_cast<size_t>(x.rank()));
+  for (const int64_t axis : axes) {
+    const int64_t a = axis < 0 ? axis + x.rank() : axis;
+    if (a < 0 || a >= x.rank() || seen[static_cast<size_t>(a)]) break;
+    seen[static_cast<size_t>(a)] = true;
+    result.push_back(a);
+  }
+  if (result.size() != axes.size() || axes.size() != seen.size()) {
+    throw ShapeError(fmt::format("[permute] axes ({}) must name every axis of {} once",
+                                 fmt::join(axes, ", "), x.shape().str()));
+  }
+  return result;
+}
+
+}  // namespace
+
+Tensor permute(const Tensor& x, const std::vector<int64_t>& axes) {
+  check_rank("permute", "x", x, 0);
+  const std::vector<int64_t> order = checked(x, axes);
+  std::vector<int64_t> sizes;
+  for (const int64_t axis : order) sizes.push_back(x.shape()[axis]);
+  Tensor y = Tensor::empty(Shape(sizes));
+
+  const auto x_strides = strides_of(x.shape());
+  const auto y_strides = strides_of(y.shape());
+  LoopNest loops;
+  for (size_t i = 0; i < order.size(); ++i) {
+    loops.push({sizes[i], x_strides[static_cast<size_t>(order[i])], y_strides[i]});
+  }
+  strided_copy(loops, x.data(), y.mutable_data());
+
+  if (Tape* tape = Tape::recording({&x})) {
+    std::vector<int64_t> inverse(order.size());
+    for (size_t i = 0; i < order.size(); ++i) {
+      inverse[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
+    }
+    tape->record({&x}, y,
+                 [inverse](const Tensor& dy, Needs) { return std::vector{permute(dy, inverse)}; });
+  }
+  return y;
+}
+
+Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1) {
+  check_rank("transpose", "x", x, 0);
+  std::vector<int64_t> axes(static_cast<size_t>(x.rank()));
+  std::iota(axes.begin(), axes.end(), 0);
+  std::swap(axes[static_cast<size_t>(x.shape().normalize_axis(axis0))],
+            axes[static_cast<size_t>(x.shape().normalize_axis(axis1))]);
+  return permute(x, axes);
+}
+
+}  // namespace vitrine

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/tensor.hpp"
+
+namespace vitrine {
+
+/// The same numbers with the axes in another order: axis i of the result is axis axes[i] of x, so
+/// {0, 2, 3, 1} turns NCHW into NHWC. A copy. Negative axes count from the end. Differentiable.
+/// Throws ShapeError unless every axis is named once.
+Tensor permute(const Tensor& x, const std::vector<int64_t>& axes);
+
+/// Two axes exchanged. A copy. Differentiable. Throws ShapeError on an axis out of range.
+Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1);
+
+}  // namespace vitrine

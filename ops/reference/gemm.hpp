@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+
+#include "ops/kernels/gemm.hpp"
+#include "ops/reference/activation.hpp"
+
+namespace vitrine::reference {
+
+/// C = A B with A (m, k), B (k, n), C (m, n). An element (i, j) of X is x[i * x_row + j *
+/// x_column], so that swapping the two strides transposes.
+template <class T>
+void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_column, const T* b,
+          int64_t b_row, int64_t b_column, T* c, int64_t c_row) {
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < n; ++j) {
+      T sum = 0;
+      for (int64_t p = 0; p < k; ++p) {
+        sum += a[i * a_row + p * a_column] * b[p * b_row + j * b_column];
+      }
+      c[i * c_row + j] = sum;
+    }
+  }
+}
+
+/// The epilogue for element (i, j) of C, in the order that GemmEpilogue states.
+inline float gemm_epilogue(const GemmEpilogue& e, int64_t i, int64_t j, float v) {
+  if (e.bias != nullptr) v += e.bias[j];
+  if (e.pre != nullptr) e.pre[i * e.pre_pitch + j] = v;
+  v = activate(e.activation, v);
+  if (e.scale != nullptr) v *= e.scale[j];
+  if (e.residual != nullptr) v += e.residual[i * e.residual_pitch + j];
+  return v;
+}
+
+constexpr int64_t kGemmRows = 8;
+constexpr int64_t kGemmColumns = 8;
+constexpr int64_t kGemmBlockK = 1024;
+
+inline void gemm_pack(int64_t rows, int64_t k, const float* from, int64_t row_stride,
+                      int64_t k_stride, int64_t width, float* to) {
+  for (int64_t p = 0; p < k; ++p) {
+    for (int64_t r = 0; r < width; ++r) {
+      to[p * width + r] = r < rows ? from[r * row_stride + p * k_stride] : 0.0F;
+    }
+  }
+}
+
+/// The product of packed operands; the loop over j is inside so that B is read in order.
+inline void gemm_multiply(const kernels::GemmBlock& block) {
+  for (int64_t t = 0; t < block.tiles; ++t) {
+    const int64_t begin = kernels::tile_begin(block.rows, block.tiles, t);
+    const int64_t end = kernels::tile_begin(block.rows, block.tiles, t + 1);
+    for (int64_t i = begin; i < end; ++i) {
+      const float* a = block.a + t * block.tile_stride + (i - begin);
+      float sum[kGemmColumns] = {};
+      for (int64_t p = 0; p < block.k; ++p) {
+        for (int64_t j = 0; j < kGemmColumns; ++j) {
+          sum[j] += a[p * (end - begin)] * block.b[p * kGemmColumns + j];
+        }
+      }
+      float* c = block.c + i * block.c_pitch;
+      for (int64_t j = 0; j < block.columns; ++j) {
+        const float v = block.epilogue.alpha * sum[j] + (block.add ? c[j] : 0.0F);
+        c[j] = block.last ? gemm_epilogue(block.epilogue, i, j, v) : v;
+      }
+    }
+  }
+}
+
+}  // namespace vitrine::reference

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+namespace vitrine::reference {
+
+constexpr int64_t kPeakChains = 8;
+
+/// Independent chains of x <- 0.999 x + 0.001, which go to 1.
+inline float peak(int64_t steps) {
+  float chain[kPeakChains] = {};
+  for (int64_t step = 0; step < steps; ++step) {
+    for (float& x : chain) x = 0.999F * x + 0.001F;
+  }
+  float sum = 0;
+  for (const float x : chain) sum += x;
+  return sum;
+}
+
+}  // namespace vitrine::reference

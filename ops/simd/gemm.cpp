@@ -1,0 +1,204 @@
+// Matrix product on packed operands: C = epilogue(A B).
+//
+//   for every tile of A (at most mr rows):  tile of C = micro_kernel(tile of A, panel of B)
+//                                           finish(tile of C) while it is in L1
+//
+// The packing is here too, since it decides what the micro-kernel reads. The loops around it (cache
+// blocks, threads) are in ops/gemm.cpp.
+// Source: Goto, van de Geijn 2008, Anatomy of High-Performance Matrix Multiplication; Van Zee, van
+// de Geijn 2015, BLIS.
+
+#include "ops/kernels/gemm.hpp"
+
+#include <utility>
+
+#include "ops/simd/activation.hpp"
+#include "ops/simd/micro_kernel.hpp"
+#include "ops/simd/transpose.hpp"
+
+namespace vitrine::kernels::VT_ISA {
+namespace {
+
+using namespace simd;
+
+// The tile fills the registers: 32 with AVX-512 and on ARM, 16 with AVX2 and SSE. The rest holds
+// one row of B and a broadcast of A (and a product where there is no FMA).
+#if defined(__AVX512F__)
+constexpr int kRows = 8;
+constexpr int kVectors = 3;
+#elif defined(__aarch64__)
+constexpr int kRows = 6;
+constexpr int kVectors = 4;
+#else
+constexpr int kRows = 6;
+constexpr int kVectors = 2;
+#endif
+constexpr int64_t kColumns = kVectors * kLanes;
+static_assert(kRows <= 8 && kColumns % 8 == 0, "packing transposes groups of 8 rows");
+constexpr int64_t kBlockK = 1024;
+
+using MicroKernel = void (*)(int64_t k, const float* a, const float* b, int64_t b_pitch, float* c,
+                             int64_t c_pitch, bool add);
+
+/// Micro-kernels for 1 .. kRows rows and 1 .. kVectors vectors; row-major.
+template <int... kIndex>
+struct MicroKernels {
+  constexpr explicit MicroKernels(std::integer_sequence<int, kIndex...>) {}
+  MicroKernel of[kRows * kVectors] = {
+      micro_kernel<kIndex / kVectors + 1, kIndex % kVectors + 1>...};
+};
+constexpr MicroKernels kMicroKernels(std::make_integer_sequence<int, kRows * kVectors>{});
+
+/// Columns of B one after another in memory: a copy of short rows.
+void pack_copy(int64_t rows, int64_t k, const float* from, int64_t k_stride, int64_t width,
+               float* to) {
+  const int64_t whole = rows / kLanes * kLanes;
+  for (int64_t p = 0; p < k; ++p, from += k_stride, to += width) {
+    for (int64_t r = 0; r < whole; r += kLanes) store(to + r, load(from + r));
+    if (whole < rows) store(to + whole, load_tail(from + whole, rows - whole));
+    for (int64_t r = (rows + kLanes - 1) / kLanes * kLanes; r < width; r += kLanes) {
+      store(to + r, splat(0.0F));
+    }
+  }
+}
+
+/// Up to 8 rows along a contiguous k, of a tile or panel that is `width` wide.
+void pack_transpose(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_t width,
+                    float* to) {
+  const float* row[8];  // missing ones repeat the last: what they write is overwritten
+  for (int64_t r = 0; r < 8; ++r) row[r] = from + (r < rows ? r : rows - 1) * row_stride;
+  int64_t p = 0;
+  for (; p + 4 <= k; p += 4) transpose_8x4(row, p, to + p * width, width);
+  for (; p < k; ++p) {
+    for (int64_t r = 0; r < rows; ++r) to[p * width + r] = row[r][p];
+  }
+}
+
+// Steps of k that pack does for all rows of a panel before it goes on, so that the lines it writes
+// are complete while they are in L1.
+constexpr int64_t kPackSteps = 64;
+
+/// Any strides, and rows that are missing.
+void pack_scalar(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_t k_stride,
+                 int64_t pad, int64_t width, float* to) {
+  for (int64_t p = 0; p < k; ++p, from += k_stride, to += width) {
+    for (int64_t r = 0; r < rows; ++r) to[r] = from[r * row_stride];
+    for (int64_t r = rows; r < rows + pad; ++r) to[r] = 0.0F;
+  }
+}
+
+void pack(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_t k_stride,
+          int64_t width, float* to) {
+  if (row_stride == 1) {
+    pack_copy(rows, k, from, k_stride, width, to);
+    return;
+  }
+  if (k_stride != 1) {
+    pack_scalar(rows, k, from, row_stride, k_stride, width - rows, width, to);
+    return;
+  }
+  const int64_t whole = width == rows && width <= 8 ? rows : rows / 8 * 8;
+  for (int64_t p = 0; p < k; p += kPackSteps, from += kPackSteps, to += kPackSteps * width) {
+    const int64_t steps = k - p < kPackSteps ? k - p : kPackSteps;
+    for (int64_t r = 0; r < whole; r += 8) {
+      pack_transpose(whole - r < 8 ? whole - r : 8, steps, from + r * row_stride, row_stride, width,
+                     to + r);
+    }
+    if (whole < width) {
+      pack_scalar(rows - whole, steps, from + whole * row_stride, row_stride, 1, width - rows,
+                  width, to + whole);
+    }
+  }
+}
+
+/// The part of C that is being finished.
+struct Part {
+  int64_t rows, columns;
+  bool add;   // C holds something that the sums are added to
+  bool last;  // the epilogue's turn
+};
+
+/// What remains to be done with a tile of sums: v = alpha sum (+ C), and after the last block of K
+/// the epilogue, whose pointers begin where c does. `sum` may be c. Every addition is an explicit
+/// fma: what the compiler would contract could differ between whole vectors and tails, and so
+/// between cuts of C.
+template <Activation kActivation>
+void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int64_t sum_pitch,
+            float* c, int64_t c_pitch) {
+  for (int64_t r = 0; r < part_of_c.rows; ++r, sum += sum_pitch, c += c_pitch) {
+    const float* residual = e.residual == nullptr ? nullptr : e.residual + r * e.residual_pitch;
+    float* pre = e.pre == nullptr ? nullptr : e.pre + r * e.pre_pitch;
+    for_each_vector(part_of_c.columns, [&](int64_t j, auto part) {
+      Vec before = part_of_c.add ? part.load(c + j) : splat(0.0F);
+      if (part_of_c.last && e.bias != nullptr) before = before + part.load(e.bias + j);
+      Vec v = fma(part.load(sum + j), splat(e.alpha), before);
+      if (part_of_c.last) {
+        if (pre != nullptr) part.store(pre + j, v);
+        v = activate(kActivation, v);
+        const Vec gain = e.scale != nullptr ? part.load(e.scale + j) : splat(1.0F);
+        v = fma(v, gain, residual != nullptr ? part.load(residual + j) : splat(0.0F));
+      }
+      part.store(c + j, v);
+    });
+  }
+}
+
+using Finish = void (*)(const GemmEpilogue&, const Part&, const float*, int64_t, float*, int64_t);
+
+Finish finish_for(Activation activation) {
+  switch (activation) {
+    case Activation::kNone:
+      return finish<Activation::kNone>;
+    case Activation::kRelu:
+      return finish<Activation::kRelu>;
+    case Activation::kGelu:
+      return finish<Activation::kGelu>;
+    case Activation::kGeluTanh:
+      return finish<Activation::kGeluTanh>;
+    case Activation::kQuickGelu:
+      return finish<Activation::kQuickGelu>;
+    case Activation::kSilu:
+      return finish<Activation::kSilu>;
+    case Activation::kTanh:
+      return finish<Activation::kTanh>;
+    case Activation::kSigmoid:
+      return finish<Activation::kSigmoid>;
+  }
+  return finish<Activation::kNone>;
+}
+
+void multiply(const GemmBlock& block) {
+  alignas(64) float tile[kRows * kColumns];
+  const GemmEpilogue& e = block.epilogue;
+  const int64_t vectors = (block.columns + kLanes - 1) / kLanes;
+  // The sums go straight to C if they fill whole vectors; only alpha keeps them from being added.
+  const bool direct = block.columns % kLanes == 0 && (!block.add || e.alpha == 1.0F);
+  const bool add = direct && block.add;
+  const bool done = direct && e.alpha == 1.0F && (!block.last || e.trivial());
+  const int64_t pitch = direct ? block.c_pitch : kColumns;
+  const Finish finish_tile = finish_for(e.activation);
+
+  for (int64_t t = 0; t < block.tiles; ++t) {
+    const int64_t begin = tile_begin(block.rows, block.tiles, t);
+    const int64_t rows = tile_begin(block.rows, block.tiles, t + 1) - begin;
+    float* c = block.c + begin * block.c_pitch;
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t j = 0; j < kColumns; j += kLineFloats) {
+        __builtin_prefetch(c + r * block.c_pitch + j, 1);
+      }
+    }
+    float* to = direct ? c : tile;
+    kMicroKernels.of[(rows - 1) * kVectors + vectors - 1](block.k, block.a + t * block.tile_stride,
+                                                          block.b, kColumns, to, pitch, add);
+    if (done) continue;
+    const Part part{rows, block.columns, block.add && !add, block.last};
+    finish_tile(e.at(begin, 0), part, to, pitch, c, block.c_pitch);
+  }
+}
+
+}  // namespace
+
+extern const Gemm gemm;
+const Gemm gemm{.mr = kRows, .nr = kColumns, .kc = kBlockK, .pack = pack, .multiply = multiply};
+
+}  // namespace vitrine::kernels::VT_ISA

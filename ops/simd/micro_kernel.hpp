@@ -1,0 +1,69 @@
+#pragma once
+
+// The innermost loop of every matrix product: a tile of C, kRows x (kVectors * kLanes), stays in
+// registers while k runs.
+//
+//   for p in 0..k:  for i in rows, j in columns:  C[i][j] += A[p][i] * B[p][j]
+//
+// A is packed [k][kRows] and read as broadcasts, B is packed [k][nr] and read as vectors. Per step:
+// kRows broadcasts and kVectors loads for kRows * kVectors multiply-adds, e.g. 11 for 24.
+
+#include "ops/simd/simd.hpp"
+
+namespace vitrine::simd {
+namespace {
+
+// Steps of k that B is fetched ahead. A panel is longer than L1, so it comes from L2 for every
+// tile.
+constexpr int64_t kPrefetchSteps = 8;
+constexpr int kLineFloats = 16;  // of a cache line
+
+/// c[i * c_pitch + j] = sum over p of a[p * kRows + i] * b[p * b_pitch + j], or += if `add`.
+///
+/// Every loop over the accumulators must be unrolled: with a single one left, g++ 12 keeps the
+/// whole array in memory and stores each accumulator after each multiply-add, at half the speed.
+template <int kRows, int kVectors>
+void micro_kernel(int64_t k, const float* a, const float* b, int64_t b_pitch, float* c,
+                  int64_t c_pitch, bool add) {
+  Vec sum[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) sum[i][j] = splat(0.0F);
+  }
+
+#pragma GCC unroll 1
+  for (int64_t p = 0; p < k; ++p, a += kRows, b += b_pitch) {
+    Vec row[kVectors];
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) row[j] = load(b + j * kLanes);
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors * kLanes; j += kLineFloats) {
+      __builtin_prefetch(b + kPrefetchSteps * b_pitch + j);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const Vec x = splat(a[i]);
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) sum[i][j] = fma(x, row[j], sum[i][j]);
+    }
+  }
+
+  if (add) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) {
+        sum[i][j] = sum[i][j] + load(c + i * c_pitch + j * kLanes);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) store(c + i * c_pitch + j * kLanes, sum[i][j]);
+  }
+}
+
+}  // namespace
+}  // namespace vitrine::simd

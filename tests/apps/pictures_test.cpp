@@ -1,0 +1,170 @@
+// The pictures of what a network learned: sizes, a few telling pixels, odd shapes, and errors. Not
+// here: whether they are beautiful.
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+
+#include "apps/canvas.hpp"
+#include "apps/colormap.hpp"
+#include "apps/contact_sheet.hpp"
+#include "apps/draw_attention_maps.hpp"
+#include "apps/draw_attention_rollout.hpp"
+#include "apps/draw_confusion_matrix.hpp"
+#include "apps/draw_position_similarity.hpp"
+#include "apps/fit_picture.hpp"
+#include "apps/heat_map.hpp"
+#include "apps/tile_columns.hpp"
+#include "core/error.hpp"
+#include "models/position_similarity.hpp"
+#include "tests/numbers.hpp"
+
+namespace vitrine {
+namespace {
+
+Colour pixel(const Image& image, int64_t x, int64_t y) {
+  const uint8_t* p = &image.pixels[static_cast<size_t>((y * image.width + x) * 3)];
+  return {p[0], p[1], p[2]};
+}
+
+int64_t count(const Image& image, Colour colour) {
+  int64_t n = 0;
+  for (int64_t y = 0; y < image.height; ++y) {
+    for (int64_t x = 0; x < image.width; ++x) n += pixel(image, x, y) == colour ? 1 : 0;
+  }
+  return n;
+}
+
+Image grey_picture(int64_t width, int64_t height, uint8_t value = 90) {
+  return {width, height, 1, std::vector<uint8_t>(static_cast<size_t>(width * height), value)};
+}
+
+TEST_CASE("pictures: tiles are laid out without many empty places", "[apps]") {
+  CHECK(tile_columns(1, 2) == 1);
+  CHECK(tile_columns(24, 2) == 8);
+  CHECK(tile_columns(14, 2.2) == 7);
+  for (int64_t tiles = 1; tiles < 200; ++tiles) {
+    const int64_t columns = tile_columns(tiles, 2);
+    CHECK(columns >= 1);
+    CHECK(columns <= tiles);
+  }
+  CHECK(tile_columns(0, 2) == 1);
+}
+
+TEST_CASE("pictures: small ones are enlarged by a whole factor, large ones shrunk", "[apps]") {
+  Image small = grey_picture(28, 28, 0);
+  small.pixels[29] = 200;
+  const Image enlarged = fit_picture(small, 200);
+  CHECK(enlarged.width == 196);
+  CHECK(enlarged.channels == 3);
+  CHECK(pixel(enlarged, 7, 7) == Colour{200, 200, 200});
+  CHECK(pixel(enlarged, 13, 13) == Colour{200, 200, 200});
+  CHECK(pixel(enlarged, 14, 13) == Colour{0, 0, 0});
+  const Image shrunk = fit_picture(grey_picture(1000, 500), 200);
+  CHECK(shrunk.width == 200);
+  CHECK(shrunk.height == 100);
+  CHECK(pixel(shrunk, 50, 50) == Colour{90, 90, 90});
+  CHECK(fit_picture(grey_picture(5000, 1), 200).height == 1);
+  CHECK_THROWS_AS(fit_picture(Image{}, 200), ShapeError);
+}
+
+TEST_CASE("pictures: heat maps go from 0 to the largest value", "[apps]") {
+  const std::vector<float> map = {0, 1, 2, std::nanf("")};
+  const Image grey = grey_map(map, 2, 2, 0, 2, 2, 2);
+  CHECK(grey.pixels == std::vector<uint8_t>{0, 128, 255, 0});
+  CHECK(grey_map(map, 2, 2, 1, 2, 2, 2).pixels == std::vector<uint8_t>{0, 0, 255, 0});
+  const Image colours = heat_map(grey);
+  CHECK(pixel(colours, 0, 0) == sequential_colour(0));
+  CHECK(pixel(colours, 0, 1) == sequential_colour(1));
+  const Image all_zero = grey_map(std::vector<float>(4, 0.0F), 2, 2, 0, 0, 8, 8);
+  CHECK(count(heat_map(all_zero), sequential_colour(0)) == 64);
+  const Image white = {2, 2, 3, std::vector<uint8_t>(12, 255)};
+  CHECK(pixel(masked_picture(white, grey), 0, 1) == kWhite);
+  CHECK(pixel(masked_picture(white, grey), 0, 0).r < 64);
+  CHECK_THROWS_AS(grey_map(map, 2, 3, 0, 1, 8, 8), ShapeError);
+}
+
+TEST_CASE("pictures: position similarity shows every position as most like itself", "[apps]") {
+  for (const Shape grid : {Shape{7, 7}, Shape{2, 9}, Shape{1, 1}}) {
+    const int64_t patches = grid.numel();
+    Tensor unit = Tensor::zeros({patches, patches});  // all at right angles
+    for (int64_t i = 0; i < patches; ++i) unit.mutable_data()[i * patches + i] = 1;
+    const Image image = draw_position_similarity(position_similarity(unit), grid[0], grid[1]);
+    const int64_t ones = count(image, sequential_colour(1));
+    const int64_t zeros = count(image, sequential_colour(0.5));
+    CHECK(ones >= patches);
+    if (patches > 1) {
+      // The colour bar has a few pixels of both.
+      const double ratio = static_cast<double>(zeros) / static_cast<double>(ones);
+      CHECK(ratio == Approx(static_cast<double>(patches - 1)).epsilon(0.2));
+    }
+  }
+  CHECK_THROWS_AS(draw_position_similarity(Tensor::zeros({4, 4}), 2, 3), ShapeError);
+  CHECK_THROWS_AS(draw_position_similarity(Tensor::zeros({0, 0}), 0, 0), ShapeError);
+}
+
+TEST_CASE("pictures: attention maps have a panel for the picture, the mean, and each head",
+          "[apps]") {
+  const Image picture = grey_picture(28, 28);
+  const Image two = draw_attention_maps(picture, test::random_tensor({2, 7, 7}, 1), "two heads");
+  const Image twelve = draw_attention_maps(picture, test::random_tensor({12, 7, 7}, 1), "");
+  CHECK(two.width > 224);
+  CHECK(twelve.width * twelve.height > 2 * two.width * two.height);
+  const Image nothing = draw_attention_maps(picture, Tensor::zeros({1, 7, 7}), "");
+  CHECK(nothing.channels == 3);
+  CHECK(two.pixels ==
+        draw_attention_maps(picture, test::random_tensor({2, 7, 7}, 1), "two heads").pixels);
+  CHECK_THROWS_AS(draw_attention_maps(picture, Tensor::zeros({7, 7}), ""), ShapeError);
+  CHECK_THROWS_AS(draw_attention_maps(Image{}, Tensor::zeros({1, 7, 7}), ""), ShapeError);
+}
+
+TEST_CASE("pictures: rollout of one and of many pictures", "[apps]") {
+  const auto rows = [](size_t n) {
+    return std::vector<RolloutPicture>(
+        n, {grey_picture(40, 30), test::random_tensor({7, 7}, 2), "a caption"});
+  };
+  const Image one = draw_attention_rollout(rows(1));
+  const Image eleven = draw_attention_rollout(rows(11));
+  CHECK(one.width < one.height * 4);
+  CHECK(eleven.width > one.width);
+  CHECK(eleven.height > one.height);
+  CHECK_THROWS_AS(draw_attention_rollout({}), ShapeError);
+  auto wrong = rows(2);
+  wrong[1].map = Tensor();
+  CHECK_THROWS_AS(draw_attention_rollout(wrong), ShapeError);
+}
+
+TEST_CASE("pictures: right answers are green, wrong ones red, unknown ones black", "[apps]") {
+  std::vector<ClassifiedPicture> pictures = {{grey_picture(28, 28), "Bag", 0.9, "Bag"}};
+  const Image right = contact_sheet(pictures, "");
+  CHECK(count(right, kRightAnswer) > 0);
+  CHECK(count(right, kWrongAnswer) == 0);
+  pictures[0].truth = "Shirt";
+  const Image wrong = contact_sheet(pictures, "");
+  CHECK(count(wrong, kRightAnswer) == 0);
+  CHECK(count(wrong, kWrongAnswer) > 0);
+  CHECK(wrong.height > right.height);  // the truth has a line of its own
+  pictures[0].truth = "";
+  const Image unknown = contact_sheet(pictures, "a title");
+  CHECK(count(unknown, kRightAnswer) + count(unknown, kWrongAnswer) == 0);
+  pictures[0].predicted = std::string(500, 'x');
+  CHECK(contact_sheet(pictures, std::string(500, 'y')).width == unknown.width);
+  CHECK_THROWS_AS(contact_sheet({}, ""), ShapeError);
+}
+
+TEST_CASE("pictures: confusion is red beside a blue diagonal", "[apps]") {
+  const std::vector<std::string> names = {"cat", "dog"};
+  const Image image = draw_confusion_matrix(std::vector<int64_t>{4, 0, 4, 0}, names);
+  CHECK(count(image, diverging_colour(-1)) > 1000);  // all cats are right
+  CHECK(count(image, diverging_colour(1)) > 1000);   // all dogs are taken for cats
+  const Image empty = draw_confusion_matrix(std::vector<int64_t>{0, 0, 0, 0}, names);
+  CHECK(count(empty, diverging_colour(0)) > 4000);
+  CHECK(draw_confusion_matrix(std::vector<int64_t>{7}, {}).channels == 3);
+  CHECK(draw_confusion_matrix(std::vector<int64_t>(1'000'000, 1), {}).width >= 1000);
+  CHECK_THROWS_AS(draw_confusion_matrix(std::vector<int64_t>{1, 2, 3}, names), ShapeError);
+  CHECK_THROWS_AS(draw_confusion_matrix(std::vector<int64_t>{1, 2, 3}, {}), ShapeError);
+  CHECK_THROWS_AS(draw_confusion_matrix({}, {}), ShapeError);
+}
+
+}  // namespace
+}  // namespace vitrine

@@ -1,0 +1,144 @@
+// parallel_for, the random generator, and ISA selection.
+
+#include "core/parallel.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <stdexcept>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/isa.hpp"
+#include "core/random.hpp"
+#include "ops/kernels/all.hpp"
+
+namespace vitrine {
+namespace {
+
+TEST_CASE("parallel_for: every item once, cut at multiples of the grain", "[core][threads]") {
+  const int n = GENERATE(1, 2, 3, 4, 7);
+  set_threads(n);
+  for (const int64_t items : {0, 1, 7, 100, 1001}) {
+    for (const int64_t grain : {1, 3, 64, 5000}) {
+      std::vector<std::atomic<int>> seen(static_cast<size_t>(items));
+      std::atomic<int64_t> chunks{0};
+      std::atomic<int> wrong{0};  // Catch's macros are for one thread
+      parallel_chunks(items, grain, [&](int64_t chunk, int64_t begin, int64_t end, int worker) {
+        const bool right = begin == chunk * grain && end == std::min(items, begin + grain);
+        if (!right || worker >= n) ++wrong;
+        ++chunks;
+        for (int64_t i = begin; i < end; ++i) ++seen[static_cast<size_t>(i)];
+      });
+      CHECK(wrong == 0);
+      CHECK(chunks == chunk_count(items, grain));
+      for (const auto& s : seen) CHECK(s == 1);
+    }
+  }
+  set_threads(0);
+}
+
+TEST_CASE("parallel_for: the exception of the lowest item comes out", "[core][threads]") {
+  for (const int n : {1, 4}) {
+    set_threads(n);
+    CHECK_THROWS_WITH(parallel_for(100, 1,
+                                   [](int64_t i, int64_t) {
+                                     if (i >= 3) throw std::runtime_error(std::to_string(i));
+                                   }),
+                      "3");
+    set_threads(0);
+  }
+}
+
+TEST_CASE("parallel_for: inside parallel work it is serial", "[core][threads]") {
+  set_threads(4);
+  std::atomic<int> sum{0};
+  parallel_for(8, 1, [&](int64_t, int64_t) {
+    parallel_for(10, 1, [&](int64_t, int64_t) { ++sum; });
+  });
+  CHECK(sum == 80);
+  {
+    const SerialScope serial;
+    parallel_chunks(10, 1, [&](int64_t, int64_t, int64_t, int worker) { CHECK(worker == 0); });
+  }
+  set_threads(0);
+}
+
+/// A host's thread pool, from its last task to its first.
+void backwards(int64_t count, Task task, const void* context) {
+  for (int64_t i = count - 1; i >= 0; --i) task(context, i, 1);
+}
+
+TEST_CASE("parallel_for: a host program's executor is used", "[core][threads]") {
+  set_threads(2);
+  set_executor(backwards);
+  std::vector<int64_t> order;
+  parallel_chunks(3, 1, [&](int64_t chunk, int64_t, int64_t, int worker) {
+    order.push_back(chunk);
+    CHECK(worker == 1);
+  });
+  set_executor(nullptr);
+  set_threads(0);
+  CHECK(order == std::vector<int64_t>{2, 1, 0});
+}
+
+TEST_CASE("philox: the test vectors of the paper's library", "[core][random]") {
+  // Random123's known answers for philox4x32-10.
+  CHECK(philox({0, 0, 0, 0}, 0) ==
+        std::array<uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  constexpr uint32_t kOnes = 0xffffffff;
+  CHECK(philox({kOnes, kOnes, kOnes, kOnes}, 0xffffffffffffffff) ==
+        std::array<uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+}
+
+TEST_CASE("random: streams are functions of seed, place and number", "[core][random]") {
+  const auto draw = [](uint64_t seed, RandomPlace place, uint64_t stream) {
+    Random r(seed, place, stream);
+    std::vector<uint32_t> words(9);
+    for (uint32_t& w : words) w = r.next_u32();
+    return words;
+  };
+  CHECK(draw(1, RandomPlace::kTest, 2) == draw(1, RandomPlace::kTest, 2));
+  CHECK(draw(1, RandomPlace::kTest, 2) != draw(2, RandomPlace::kTest, 2));
+  CHECK(draw(1, RandomPlace::kTest, 2) != draw(1, RandomPlace::kInit, 2));
+  CHECK(draw(1, RandomPlace::kTest, 2) != draw(1, RandomPlace::kTest, 3));
+}
+
+TEST_CASE("random: uniform, integers and normal numbers look like it", "[core][random]") {
+  Random r(5, RandomPlace::kTest);
+  constexpr int kN = 100'000;
+  double sum = 0;
+  double normal_sum = 0;
+  double normal_squares = 0;
+  std::vector<int> counts(7);
+  for (int i = 0; i < kN; ++i) {
+    const float u = r.uniform();
+    if (u < 0 || u >= 1) FAIL("uniform() gave " << u);
+    sum += double{u};
+    ++counts[r.below(7)];
+    const double z = r.normal();
+    normal_sum += z;
+    normal_squares += z * z;
+  }
+  CHECK(sum / kN == Approx(0.5).margin(0.005));
+  CHECK(normal_sum / kN == Approx(0).margin(0.02));
+  CHECK(normal_squares / kN == Approx(1).margin(0.02));
+  for (const int c : counts) CHECK(c == Approx(kN / 7.0).epsilon(0.05));
+}
+
+TEST_CASE("isa: names, and the table in use is that of the ISA", "[core][isa]") {
+  for (const Isa isa : supported_isas()) {
+    const ScopedIsa scoped(isa);
+    CHECK(active_isa() == isa);
+    CHECK(kernels::active().isa == isa);
+    CHECK(isa_from_name(isa_name(isa)) == isa);
+  }
+  if (const char* forced = std::getenv("VITRINE_ISA")) {
+    CHECK(isa_name(active_isa()) == std::string_view(forced));
+    CHECK(isa_name(kernels::active().isa) == std::string_view(forced));
+  }
+  CHECK_THROWS_AS(isa_from_name("mmx"), UsageError);
+}
+
+}  // namespace
+}  // namespace vitrine

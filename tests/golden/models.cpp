@@ -1,0 +1,177 @@
+#include <fmt/format.h>
+
+#include <set>
+
+#include "core/error.hpp"
+#include "core/tape.hpp"
+#include "models/checkpoint.hpp"
+#include "models/vit.hpp"
+#include "ops/cross_entropy.hpp"
+#include "tests/golden/case.hpp"
+#include "tests/golden/gradient.hpp"
+#include "tests/golden/layout.hpp"
+
+// Family "models": whole networks, their activations and gradients.
+
+namespace vitrine::golden {
+namespace {
+
+/// One network of the manifest.
+struct Network {
+  Network(const Manifest& manifest, const Json& entry_)
+      : entry(entry_),
+        folder(entry.at("folder").get<std::string>() + "/"),
+        golden(manifest.file(folder + entry.at("golden").get<std::string>())),
+        weights(manifest.file(folder + entry.at("weights").get<std::string>())) {}
+
+  /// With the manifest's weights.
+  Vit build() const {
+    Vit vit(VitConfig::from_json(entry.at("arch").dump()));
+    load_weights(vit, weights.content());
+    return vit;
+  }
+  std::vector<int32_t> labels() const {
+    const std::vector<int64_t> values = golden.integers(entry.at("labels"));
+    return {values.begin(), values.end()};
+  }
+
+  const Json& entry;
+  std::string folder;
+  const TensorFile& golden;
+  const TensorFile& weights;
+};
+
+void require_vit(const Json& entry) {
+  const std::string kind = entry.at("arch").at("kind");
+  if (kind != "vit") throw NotOffered{"arch.kind " + kind};
+}
+
+/// What one mode of a network is compared with; `how` says which forward pass was compared.
+struct Mode {
+  const Json& record;  // {"tensors", "tol"}
+  const TensorFile& golden;
+
+  bool has(const std::string& name) const { return record.at("tol").contains(name); }
+  void compare(const std::string& name, const char* how, const Tensor& got, Result& result) const {
+    result.compare(name + how, got, golden.tensor(name), Tolerance::of(record.at("tol"), name));
+  }
+};
+
+/// Logits without a tape, as inference computes them: with and without packed weights.
+void check_inference(const Network& network, const Mode& mode, Result& result) {
+  Vit vit = network.build();
+  result.expect(vit.config.parameters() == network.entry.at("parameters").get<int64_t>(),
+                fmt::format("{} parameters, expected {}", vit.config.parameters(),
+                            network.entry.at("parameters").get<int64_t>()));
+  const Tensor images = to_nhwc(network.golden.tensor(network.entry.at("input")));
+  mode.compare("logits", " (inference)", vit(images), result);
+  vit.freeze();
+  mode.compare("logits", " (frozen)", vit(images), result);
+}
+
+/// Logits, loss and all gradients; with a probe also the activations and attention maps.
+void check_training(const Network& network, const Mode& mode, bool probed, Result& result) {
+  const char* how = probed ? " (probed)" : "";
+  Vit vit = network.build();
+  std::set<std::string> seen;
+  Probe probe;
+  probe.output = [&](const std::string& module, const Tensor& output) {
+    if (!mode.has("act/" + module)) return;
+    seen.insert("act/" + module);
+    mode.compare("act/" + module, "", output, result);
+  };
+  probe.attention = [&](const std::string& block, const Tensor& probabilities) {
+    if (!mode.has("attn/" + block)) return;
+    seen.insert("attn/" + block);
+    mode.compare("attn/" + block, "", probabilities, result);
+  };
+  Pass pass;
+  if (probed) pass.probe = &probe;
+
+  Tape tape;
+  Tensor input = network.golden.tensor(network.entry.at("input"));
+  tape.watch(input);
+  vit.visit([&](const std::string&, Parameter& p, Role) { tape.watch(p.value); });
+  const Tensor logits = vit(to_nhwc(input), pass);
+  const Tensor loss = cross_entropy(logits, network.labels());
+  mode.compare("logits", how, logits, result);
+  mode.compare("loss", how, loss, result);
+
+  const Gradients gradients = tape.backward(loss);
+  const auto compare_gradient = [&](const std::string& name, const Tensor& leaf) {
+    seen.insert(name);
+    if (!mode.has(name)) return;
+    const Tensor gradient = gradients.of(leaf);
+    mode.compare(name, how, gradient.defined() ? gradient : Tensor::zeros(leaf.shape()), result);
+  };
+  compare_gradient("grad_input", input);
+  vit.visit([&](const std::string& name, Parameter& p, Role) {
+    compare_gradient("grad/" + name, p.value);
+  });
+  if (!probed) return;
+  seen.insert({"logits", "loss"});
+  for (const std::string name : mode.record.at("tensors")) {
+    result.expect(seen.contains(name), name + ": not reported");
+  }
+}
+
+void check_network(const Manifest& manifest, const Json& entry, Result& result) {
+  require_vit(entry);
+  const Network network(manifest, entry);
+  const Mode mode{entry.at("modes").at("eval"), network.golden};
+  check_inference(network, mode, result);
+  check_training(network, mode, false, result);
+  check_training(network, mode, true, result);
+}
+
+/// The same weights at another image size.
+void check_resized(const Manifest& manifest, const Json& entry, const Json& part, Result& result) {
+  require_vit(entry);
+  const std::string method = part.at("method");
+  if (method != "bicubic antialias") throw NotOffered{"resized by " + method};
+  const Network network(manifest, entry);
+  const std::string prefix = part.at("prefix");
+  const auto size = part.at("img_size").get<std::vector<int64_t>>();
+  Vit vit = network.build();
+  vit.resize(size.at(0), size.at(1));
+  const Mode mode{part, network.golden};
+  mode.compare(prefix + "/pos_embed", "", vit.pos_embed.value, result);
+  const Tensor images = to_nhwc(network.golden.tensor(prefix + "/input"));
+  mode.compare(prefix + "/logits", "", vit(images), result);
+}
+
+/// Adds a case for each part of `entry` under `key`, called after the part's `name_key`.
+void add_parts(const Json& entry, const char* key, const char* name_key, std::vector<Case>& cases,
+               const std::function<void(const Json&, Result&)>& run) {
+  if (!entry.contains(key)) return;
+  for (const Json& part : entry.at(key)) {
+    const bool named = part.is_object() && part.contains(name_key) && part[name_key].is_string();
+    const std::string name = named ? part[name_key].get<std::string>() : "?";
+    cases.push_back({entry.at("id").get<std::string>() + "/" + name, entry,
+                     [part, run](Result& result) { run(part, result); }});
+  }
+}
+
+}  // namespace
+
+std::vector<Case> model_cases(const ManifestPtr& manifest) {
+  std::vector<Case> cases;
+  for (Case& whole :
+       cases_from(manifest->json().at("cases"), [manifest](const Json& entry, Result& result) {
+         check_network(*manifest, entry, result);
+       })) {
+    const Json entry = whole.entry;
+    cases.push_back(std::move(whole));
+    add_parts(entry, "resized", "prefix", cases,
+              [manifest, entry](const Json& part, Result& result) {
+                check_resized(*manifest, entry, part, result);
+              });
+    add_parts(entry, "exports", "format", cases, [entry](const Json& part, Result&) {
+      require_vit(entry);
+      throw NotOffered{"weights in the format " + part.at("format").get<std::string>()};
+    });
+  }
+  return cases;
+}
+
+}  // namespace vitrine::golden

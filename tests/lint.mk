@@ -1,0 +1,54 @@
+# Checks of the source: format, include direction, headers that compile alone, symbols that kernels
+# may not share, clang-tidy.
+
+FORMATTED := $(HEADERS) $(SOURCES)
+
+.PHONY: lint tidy format check-format check-deps check-headers check-odr check-style
+lint: check-format check-deps check-headers check-odr check-style tidy-changed ## format, include direction, headers alone, shared symbols; clang-tidy on what changed since BASE
+
+build/packages/lint: third_party/packages.txt
+lint tidy format: INSTALL := 1
+
+format: build/packages/lint ## clang-format on everything
+	@clang-format-19 -i $(FORMATTED)
+
+check-format: build/packages/lint
+	@clang-format-19 --dry-run -Werror $(FORMATTED) && echo "lint: format is right"
+
+# third_party <- core <- ops <- models <- apps; only ops/simd includes xsimd.
+check-deps:
+	@sh tests/check_deps.sh
+
+# Every header compiles alone.
+HEADER_CHECKS := $(patsubst %,build/headers/%.ok,$(filter-out ops/simd/%,$(HEADERS)))
+build/headers/%.ok: % Makefile | $(PACKAGES_BUILD) $(PACKAGES_TEST)
+	@mkdir -p $(@D) && $(CXX) -std=c++20 -I. $(WARN) -fopenmp -fsyntax-only -x c++ -include $< /dev/null \
+	  -MMD -MP -MF build/headers/$*.d -MT $@ && touch $@
+-include $(patsubst %.ok,%.d,$(HEADER_CHECKS))
+check-headers: $(HEADER_CHECKS)
+	@echo "lint: $(words $(HEADER_CHECKS)) headers compile alone"
+
+check-odr: $(KERNEL_OBJECTS)
+	@sh tests/check_odr.sh $(KERNEL_OBJECTS)
+
+check-style:
+	@sh tests/check_style.sh
+
+# --- clang-tidy ----------------------------------------------------------------------------------
+
+TIDY_FLAGS := -std=c++20 -I. -fopenmp -DVITRINE_VERSION='"$(VERSION)"'
+TIDY_SOURCES := $(filter-out third_party/% ops/simd/% tests/main.cpp tests/fuzz/%,$(SOURCES))
+TIDIED := $(patsubst %,build/tidy/%.ok,$(TIDY_SOURCES))
+build/tidy/%.ok: % .clang-tidy | build/packages/lint $(PACKAGES_BUILD) $(PACKAGES_TEST)
+	$(call say,TIDY,$<)mkdir -p $(@D) && clang-tidy-19 --quiet $< -- $(TIDY_FLAGS) 2>build/tidy/$*.log && touch $@ || \
+	  { cat build/tidy/$*.log; false; }
+tidy: $(TIDIED) ## clang-tidy on everything
+	@echo "tidy: $(words $(TIDIED)) files"
+
+# What changed since BASE, committed or not; everything that a changed header touches is left to tidy.
+.PHONY: tidy-changed
+tidy-changed: build/packages/lint
+	@base=$$(git rev-parse -q --verify $(BASE)^{commit} || git rev-parse -q --verify HEAD~1^{commit} || git hash-object -t tree /dev/null); \
+	changed=$$(git diff --name-only --diff-filter=d $$base -- '*.cpp'; git ls-files -o --exclude-standard -- '*.cpp'); \
+	set --; for f in $$changed; do case " $(TIDY_SOURCES) " in *" $$f "*) set -- "$$@" build/tidy/$$f.ok;; esac; done; \
+	[ $$# -eq 0 ] || $(MAKE) "$$@"; echo "lint: clang-tidy on $$# changed files"

@@ -1,0 +1,189 @@
+// augment: shifts, mirror images and random crops are functions of (seed, epoch, index) alone,
+// cover what they should, and touch nothing else.
+
+#include "models/augment.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <map>
+#include <set>
+
+#include "core/error.hpp"
+#include "core/random.hpp"
+
+namespace vitrine {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+Preprocess rule_for(int64_t size, int channels) {
+  Preprocess rule;
+  rule.height = rule.width = size;
+  rule.channels = channels;
+  rule.crop_pct = 1;
+  rule.mean.assign(static_cast<size_t>(channels), 0.5);
+  rule.stddev = rule.mean;
+  return rule;
+}
+
+/// No pixel is zero, and no two of a channel are equal in pictures of up to 15 x 17.
+Image distinct(int64_t width, int64_t height, int channels) {
+  Image image{width, height, channels, {}};
+  for (int64_t i = 0; i < width * height; ++i) {
+    for (int c = 0; c < channels; ++c) image.pixels.push_back(static_cast<uint8_t>(1 + i + c));
+  }
+  return image;
+}
+
+Bytes run(const Image& image, const Preprocess& rule, const Augment& options,
+          const AugmentKey& key) {
+  Bytes to(static_cast<size_t>(rule.numel()), 99);
+  augment(image, rule, options, key, to);
+  return to;
+}
+
+/// What the picture should be after a move, pixel by pixel.
+Bytes moved(const Image& image, int64_t right, int64_t down, bool mirror, Fill fill) {
+  Bytes to;
+  for (int64_t y = 0; y < image.height; ++y) {
+    for (int64_t x = 0; x < image.width; ++x) {
+      for (int c = 0; c < image.channels; ++c) {
+        const int64_t u = (mirror ? image.width - 1 - x : x) - right;
+        const int64_t v = y - down;
+        const int64_t inside_u = std::clamp<int64_t>(u, 0, image.width - 1);
+        const int64_t inside_v = std::clamp<int64_t>(v, 0, image.height - 1);
+        const bool outside = u != inside_u || v != inside_v;
+        const auto at =
+            static_cast<size_t>((inside_v * image.width + inside_u) * image.channels + c);
+        to.push_back(outside && fill == Fill::kZero ? uint8_t{0} : image.pixels[at]);
+      }
+    }
+  }
+  return to;
+}
+
+TEST_CASE("augment: without options the picture is only prepared", "[models]") {
+  const Image image = distinct(9, 11, 3);
+  const Preprocess rule = rule_for(8, 3);
+  CHECK(run(image, rule, {}, {1, 2, 3}) == prepare_pixels(image, rule).pixels);
+  const Image ready = distinct(8, 8, 1);
+  CHECK(run(ready, rule_for(8, 1), {}, {1, 2, 3}) == ready.pixels);
+}
+
+TEST_CASE("augment: every shift and both mirror images occur, and nothing else", "[models]") {
+  const int channels = GENERATE(1, 3);
+  const Fill fill = GENERATE(Fill::kZero, Fill::kEdge);
+  const Image image = distinct(9, 9, channels);
+  Augment options;
+  options.shift = 2;
+  options.fill = fill;
+  options.flip = 0.5;
+  std::map<Bytes, int> want;
+  for (int64_t right = -2; right <= 2; ++right) {
+    for (int64_t down = -2; down <= 2; ++down) {
+      for (const bool mirror : {false, true}) want[moved(image, right, down, mirror, fill)] = 0;
+    }
+  }
+  REQUIRE(want.size() == 50);
+  constexpr int kRuns = 5000;  // a hundred of each
+  for (int i = 0; i < kRuns; ++i) {
+    const auto found = want.find(run(image, rule_for(9, channels), options, {7, 0, i}));
+    REQUIRE(found != want.end());
+    ++found->second;
+  }
+  for (const auto& [picture, count] : want) CHECK((count > 50 && count < 160));
+}
+
+TEST_CASE("augment: shifts larger than the picture", "[models]") {
+  const Image image = distinct(3, 3, 1);
+  Augment options;
+  options.shift = 9;
+  std::set<int> blank;
+  for (int i = 0; i < 200; ++i) {
+    blank.insert(run(image, rule_for(3, 1), options, {1, 1, i}) == Bytes(9, 0) ? 1 : 0);
+  }
+  CHECK(blank.size() == 2);
+}
+
+TEST_CASE("augment: a function of seed, epoch and index", "[models]") {
+  const Image image = distinct(15, 15, 1);
+  const Preprocess rule = rule_for(15, 1);
+  Augment options;
+  options.shift = 6;
+  options.flip = 0.5;
+  const Bytes first = run(image, rule, options, {3, 4, 5});
+  CHECK(run(image, rule, options, {3, 4, 5}) == first);
+  // One of 338 views each: three of four unequal is what this checks.
+  const int same = int{run(image, rule, options, {4, 4, 5}) == first} +
+                   int{run(image, rule, options, {3, 5, 5}) == first} +
+                   int{run(image, rule, options, {3, 4, 6}) == first} +
+                   int{run(image, rule, options, {3, 5, 4}) == first};
+  CHECK(same <= 1);
+  options.flip = 1;
+  options.shift = 0;
+  CHECK(run(image, rule, options, {3, 4, 5}) == moved(image, 0, 0, true, Fill::kZero));
+}
+
+TEST_CASE("augment: random resized crops", "[models]") {
+  // The colour of a pixel says where it is.
+  Image image{100, 60, 3, {}};
+  for (int y = 0; y < 60; ++y) {
+    for (int x = 0; x < 100; ++x) {
+      for (const int v : {2 * x, 4 * y, 128}) image.pixels.push_back(static_cast<uint8_t>(v));
+    }
+  }
+  Preprocess rule = rule_for(16, 3);
+  rule.interpolation = ResizeFilter::kBilinear;
+  Augment options;
+  options.crop_scale_min = 0.25;
+  options.crop_scale_max = 0.5;
+  double smallest = 1e9;
+  double largest = 0;
+  for (int i = 0; i < 300; ++i) {
+    const Bytes view = run(image, rule, options, {1, 0, i});
+    // Between the centres of the outer pixels lie 15/16 of the crop.
+    const double width = (view[15 * 3] - view[0]) / 2.0 * 16 / 15;
+    const double height = (view[15 * 16 * 3 + 1] - view[1]) / 4.0 * 16 / 15;
+    const double area = width * height / 6000;
+    smallest = std::min(smallest, area);
+    largest = std::max(largest, area);
+    CHECK((width / height > 0.65 && width / height < 1.52));
+    CHECK(view[2] == 128);
+  }
+  CHECK((smallest > 0.21 && smallest < 0.3));
+  CHECK((largest > 0.42 && largest < 0.56));
+
+  // Nothing fits ten times: the largest central part of an allowed ratio, here 60 x 60.
+  options.crop_scale_min = options.crop_scale_max = 1;
+  options.crop_ratio_min = options.crop_ratio_max = 1;
+  const Image middle = resize(ImageView(image).part(20, 0, 60, 60), 16, 16, rule.interpolation);
+  CHECK(run(image, rule, options, {1, 0, 0}) == middle.pixels);
+  // A network that sees grey gets grey.
+  CHECK(run(image, rule_for(16, 1), options, {1, 0, 0}).size() == 256);
+}
+
+TEST_CASE("augment: JSON keeps every value, impossible ones are refused", "[models][errors]") {
+  Augment a;
+  a.shift = 2;
+  a.fill = Fill::kEdge;
+  a.flip = 0.25;
+  a.crop_scale_min = 0.1;
+  a.crop_scale_max = 0.9;
+  a.crop_ratio_min = 0.5;
+  a.crop_ratio_max = 2;
+  CHECK(Augment::from_json(a.to_json()) == a);
+  CHECK(Augment::from_json(Augment{}.to_json()) == Augment{});
+  CHECK(Augment::from_json(R"({"flip": 0.5})").flip == 0.5);
+  for (const char* text :
+       {"1", "{", R"({"shift": -1})", R"({"shift": 5000})", R"({"flip": 1.5})", R"({"flip": "x"})",
+        R"({"fill": "mirror"})", R"({"crop_scale_min": 0.5})", R"({"crop_scale_max": 2})",
+        R"({"crop_ratio_min": 0})", R"({"crop_ratio_min": 2})", R"({"rotate": 3})"}) {
+    INFO(text);
+    CHECK_THROWS_AS(Augment::from_json(text), UsageError);
+  }
+  Bytes small(3);
+  CHECK_THROWS_AS(augment(distinct(4, 4, 1), rule_for(4, 1), {}, {}, small), ShapeError);
+}
+
+}  // namespace
+}  // namespace vitrine

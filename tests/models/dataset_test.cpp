@@ -1,0 +1,224 @@
+// Data sets: IDX files and folders made in a temporary folder, Debian's Fashion-MNIST, and the
+// random parts of a data set.
+
+#include "models/dataset.hpp"
+
+#include <fmt/format.h>
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+#include <set>
+
+#include "core/error.hpp"
+#include "tests/temp_dir.hpp"
+
+namespace vitrine {
+namespace {
+
+using test::TempDir;
+
+std::string idx(std::initializer_list<int> shape, const std::string& elements) {
+  std::string bytes{0, 0, 8, static_cast<char>(shape.size())};
+  for (const int size : shape) {
+    bytes += std::string{0, 0, static_cast<char>(size / 256), static_cast<char>(size % 256)};
+  }
+  return bytes + elements;
+}
+
+/// Four 2 x 3 pictures of classes 0 .. 2 for training, two for test.
+void add_idx(const TempDir& dir) {
+  dir.add("train-images-idx3-ubyte", idx({4, 2, 3}, std::string("abcdefghijklmnopqrstuvwx")));
+  dir.add("train-labels-idx1-ubyte", idx({4}, std::string("\0\2\1\0", 4)));
+  dir.add("t10k-images-idx3-ubyte", idx({2, 2, 3}, std::string("ABCDEFGHIJKL")));
+  dir.add("t10k-labels-idx1-ubyte", idx({2}, std::string("\1\0", 2)));
+}
+
+/// A picture whose pixels all have the value `shade`.
+void add_picture(const std::string& path, uint8_t shade, int channels = 3) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  Image image{5, 4, channels, {}};
+  image.pixels.assign(static_cast<size_t>(20 * channels), shade);
+  write_png(path, image);
+}
+
+TEST_CASE("dataset: IDX files", "[models]") {
+  const TempDir dir;
+  add_idx(dir);
+  const auto train = open_dataset("idx:" + dir.path(), Split::kTrain);
+  CHECK(train->size() == 4);
+  CHECK(train->height() == 2);
+  CHECK(train->width() == 3);
+  CHECK(train->channels() == 1);
+  CHECK(train->labels() == std::vector<int32_t>{0, 2, 1, 0});
+  CHECK(train->class_names() == std::vector<std::string>{"0", "1", "2"});
+  Image storage;
+  const ImageView second = train->picture(1, 1, storage);
+  CHECK(std::string(second.pixels, second.pixels + 6) == "ghijkl");
+  CHECK_THROWS_AS(train->picture(4, 1, storage), ShapeError);
+
+  // The test part has the classes of the training part, whatever occurs in it.
+  const auto test = open_dataset("idx:" + dir.path(), Split::kTest);
+  CHECK(test->size() == 2);
+  CHECK(test->classes() == 3);
+
+  dir.add("labels.txt", "cat\r\ndog\nant\nfrog\n\n");
+  CHECK(open_dataset("idx:" + dir.path(), Split::kTest)->class_names() ==
+        std::vector<std::string>{"cat", "dog", "ant", "frog"});
+  dir.add("labels.txt", "cat\ndog\n");
+  CHECK_THROWS_WITH(open_dataset("idx:" + dir.path(), Split::kTrain),
+                    Catch::Contains("must be below 2"));
+  dir.add("labels.txt", "\xff\xfe\n");
+  CHECK_THROWS_WITH(open_dataset("idx:" + dir.path(), Split::kTrain), Catch::Contains("UTF-8"));
+}
+
+TEST_CASE("dataset: IDX files that are missing or malformed", "[models][errors]") {
+  const TempDir dir;
+  const std::string name = "idx:" + dir.path();
+  CHECK_THROWS_WITH(open_dataset(name, Split::kTrain), Catch::Contains("no such file"));
+  add_idx(dir);
+  dir.add("train-images-idx3-ubyte", idx({4, 2, 3}, "short"));
+  CHECK_THROWS_AS(open_dataset(name, Split::kTrain), FormatError);
+  dir.add("train-images-idx3-ubyte", idx({0, 2, 3}, ""));
+  dir.add("train-labels-idx1-ubyte", idx({0}, ""));
+  CHECK_THROWS_AS(open_dataset(name, Split::kTrain), FormatError);
+  CHECK_THROWS_AS(open_dataset("idx:", Split::kTrain), UsageError);
+  CHECK_THROWS_WITH(open_dataset("imagenet", Split::kTrain), Catch::Contains("fashion-mnist"));
+}
+
+TEST_CASE("dataset: a folder with a training and a test part", "[models]") {
+  const TempDir dir;
+  add_picture(dir.file("train/dog/b.png"), 2);
+  add_picture(dir.file("train/dog/a.PNG"), 1);
+  add_picture(dir.file("train/cat/z.png"), 3, 1);
+  add_picture(dir.file("val/dog/c.png"), 4);
+  dir.add("train/cat/notes.txt", "not a picture");
+  dir.add("train/cat/.hidden.png", "not a picture");
+  const auto train = open_dataset("folder:" + dir.path(), Split::kTrain);
+  CHECK(train->class_names() == std::vector<std::string>{"cat", "dog"});
+  CHECK(train->labels() == std::vector<int32_t>{0, 1, 1});
+  CHECK_FALSE(train->in_memory());
+  Image storage;
+  std::vector<int> shades;
+  for (int64_t i = 0; i < train->size(); ++i) {
+    const ImageView picture = train->picture(i, 3, storage);
+    CHECK(picture.width == 5);
+    CHECK(picture.channels == 3);
+    shades.push_back(picture.pixels[0]);
+  }
+  CHECK(shades == std::vector<int>{3, 1, 2});
+  CHECK(train->picture(1, 1, storage).channels == 1);
+
+  const auto test = open_dataset("folder:" + dir.path(), Split::kTest);
+  CHECK(test->labels() == std::vector<int32_t>{1});
+  CHECK(test->classes() == 2);
+  add_picture(dir.file("val/emu/d.png"), 5);
+  CHECK_THROWS_WITH(open_dataset("folder:" + dir.path(), Split::kTest),
+                    Catch::Contains("class 'emu'"));
+}
+
+TEST_CASE("dataset: a test part split off a folder by seed", "[models]") {
+  const TempDir dir;
+  for (const char* name : {"cat", "dog"}) {
+    std::filesystem::create_directories(dir.file(name));
+    for (int i = 0; i < 20; ++i) dir.add(fmt::format("{}/{}.png", name, i), "not read here");
+  }
+  const auto open = [&](Split split, uint64_t seed) {
+    return open_dataset("folder:" + dir.path(), split, seed)->files();
+  };
+  const auto train = open(Split::kTrain, 1);
+  const auto test = open(Split::kTest, 1);
+  CHECK(train.size() == 36);
+  CHECK(test.size() == 4);  // a tenth of each class
+  CHECK(std::ranges::count_if(test, [](const auto& f) { return f.find("/cat/") != f.npos; }) == 2);
+  std::set<std::string> all(train.begin(), train.end());
+  all.insert(test.begin(), test.end());
+  CHECK(all.size() == 40);
+  CHECK(open(Split::kTest, 1) == test);
+  CHECK(open(Split::kTest, 2) != test);
+}
+
+TEST_CASE("dataset: folders that cannot be used", "[models][errors]") {
+  const TempDir dir;
+  const std::string name = "folder:" + dir.path();
+  CHECK_THROWS_WITH(open_dataset(name + "/none", Split::kTrain),
+                    dir.path() + "/none: no such folder");
+  CHECK_THROWS_WITH(open_dataset(name, Split::kTrain), Catch::Contains("no folders in it"));
+  std::filesystem::create_directories(dir.file("cat"));
+  CHECK_THROWS_WITH(open_dataset(name, Split::kTrain), Catch::Contains("no .jpg"));
+  dir.add("cat/a.png", "this is text");
+  const auto broken = open_dataset(name, Split::kTrain);
+  Image storage;
+  CHECK_THROWS_WITH(broken->picture(0, 3, storage), Catch::Contains("cat/a.png"));
+  CHECK_THROWS_WITH(open_dataset(name, Split::kTest), Catch::Contains("too few pictures"));
+  std::filesystem::remove(dir.file("cat/a.png"));
+  CHECK_THROWS_AS(broken->picture(0, 3, storage), IoError);
+  std::filesystem::create_directories(dir.file("test"));
+  CHECK_THROWS_WITH(open_dataset(name, Split::kTrain), Catch::Contains("no train folder"));
+}
+
+TEST_CASE("dataset: pictures and labels must fit", "[models][errors]") {
+  CHECK_THROWS_AS(Dataset(std::vector<uint8_t>(5), 2, 3, 1, {0}, {"a"}), ShapeError);
+  CHECK_THROWS_AS(Dataset(std::vector<uint8_t>(6), 2, 3, 1, {1}, {"a"}), ShapeError);
+  CHECK_THROWS_AS(Dataset(std::vector<uint8_t>(6), 2, 3, 1, {-1}, {"a"}), ShapeError);
+  CHECK_THROWS_AS(Dataset({}, 2, 3, 1, {}, {"a"}), ShapeError);
+  CHECK_THROWS_AS(Dataset({"a.png"}, {0, 0}, {"a"}), ShapeError);
+}
+
+TEST_CASE("dataset: the validation part is even over the classes and follows the seed",
+          "[models]") {
+  // 100 pictures of class 0, 50 of class 1, 10 of class 2, mixed.
+  std::vector<int32_t> labels;
+  for (int i = 0; i < 160; ++i) labels.push_back(i % 16 < 10 ? 0 : i % 16 < 15 ? 1 : 2);
+  const Dataset data(std::vector<uint8_t>(160), 1, 1, 1, labels, {"a", "b", "c"});
+  const ValidationSplit split = split_validation(data, 0.1, 5);
+  CHECK(split.validation.size() == 16);
+  std::vector<int> count(3);
+  for (const int64_t i : split.validation) {
+    ++count[static_cast<size_t>(labels[static_cast<size_t>(i)])];
+  }
+  CHECK(count == std::vector<int>{10, 5, 1});
+
+  std::vector<int64_t> all = split.train;
+  all.insert(all.end(), split.validation.begin(), split.validation.end());
+  CHECK(std::ranges::is_sorted(split.train));
+  CHECK(std::ranges::is_sorted(split.validation));
+  std::ranges::sort(all);
+  std::vector<int64_t> want(160);
+  std::iota(want.begin(), want.end(), int64_t{0});
+  CHECK(all == want);
+
+  CHECK(split_validation(data, 0.1, 5).validation == split.validation);
+  CHECK(split_validation(data, 0.1, 6).validation != split.validation);
+  CHECK(split_validation(data, 0, 5).train.size() == 160);
+  CHECK_THROWS_AS(split_validation(data, 1.0, 5), UsageError);
+  CHECK_THROWS_AS(split_validation(data, -0.1, 5), UsageError);
+}
+
+TEST_CASE("dataset: pixel statistics", "[models]") {
+  const Dataset data({0, 10, 255, 30}, 1, 2, 1, {0, 0}, {"a"});
+  const PixelStatistics s = pixel_statistics(data);
+  CHECK(s.mean[0] == Approx(73.75 / 255));
+  CHECK(s.stddev[0] == Approx(105.2007 / 255).epsilon(1e-5));
+  const Dataset flat({7, 9, 11, 7, 9, 11}, 1, 2, 3, {0}, {"a"});
+  CHECK(pixel_statistics(flat).mean[2] == Approx(11.0 / 255));
+  CHECK(pixel_statistics(flat).stddev[2] == 1);
+  CHECK_THROWS_AS(pixel_statistics(Dataset({"x.png"}, {0}, {"a"})), UsageError);
+}
+
+TEST_CASE("dataset: Fashion-MNIST", "[models]") {
+  const auto test = open_dataset("fashion-mnist", Split::kTest);
+  CHECK(test->size() == 10'000);
+  CHECK(test->height() == 28);
+  CHECK(test->class_names()[9] == "Ankle boot");
+  for (int32_t label = 0; label < 10; ++label) {
+    CHECK(std::ranges::count(test->labels(), label) == 1000);
+  }
+  const PixelStatistics s = pixel_statistics(*test);
+  CHECK(s.mean[0] == Approx(0.2868).epsilon(1e-3));
+  CHECK(s.stddev[0] == Approx(0.3524).epsilon(1e-3));
+}
+
+}  // namespace
+}  // namespace vitrine

@@ -1,0 +1,215 @@
+// Training: accumulation, masks, state, memory; schedule; evaluation; checkpoints.
+// Not here: PyTorch's trajectories (golden_check train), whole runs (tests/program).
+
+#include "models/training.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "core/error.hpp"
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+#include "models/checkpoint.hpp"
+#include "models/evaluate.hpp"
+#include "models/schedule.hpp"
+#include "tests/numbers.hpp"
+#include "tests/temp_dir.hpp"
+
+namespace vitrine {
+namespace {
+
+const std::vector<int32_t> kLabels = {1, 4, 6, 0, 2, 3};
+
+Vit small_vit(double drop = 0) {
+  VitConfig c = vit_config("vit_d32_l2_h2_patch4_16_c7");
+  c.drop_path = c.projection_dropout = c.position_dropout = c.head_dropout = drop;
+  Vit vit(c);
+  vit.initialize(2);
+  return vit;
+}
+
+Tensor small_images() { return test::random_tensor({6, 16, 16, 3}, 3); }
+
+std::vector<float> all_values(Vit& vit) {
+  std::vector<float> all;
+  vit.visit([&](const std::string&, Parameter& p, Role) {
+    all.insert(all.end(), p.value.values().begin(), p.value.values().end());
+  });
+  return all;
+}
+
+std::vector<float> train(Vit vit, const UpdateOptions& options, int steps) {
+  Training training(vit, options);
+  const Tensor images = small_images();
+  const int64_t micro = 6 / options.accumulate;
+  for (int s = 0; s < steps; ++s) {
+    for (int64_t i = 0; i < options.accumulate; ++i) {
+      training.add_gradients(images.rows(i * micro, (i + 1) * micro),
+                             std::span(kLabels).subspan(static_cast<size_t>(i * micro),
+                                                        static_cast<size_t>(micro)));
+    }
+    training.update(1e-3);
+  }
+  return all_values(vit);
+}
+
+TEST_CASE("training: it learns six images by heart", "[models]") {
+  Vit vit = small_vit();
+  Training training(vit, {});
+  const Tensor images = small_images();
+  BatchResult result;
+  for (int s = 0; s < 60; ++s) {
+    result = training.add_gradients(images, kLabels);
+    training.update(3e-3);
+  }
+  CHECK(result.correct == 6);
+  CHECK(result.loss < 0.1);
+}
+
+TEST_CASE("training: micro batches add up to the large batch", "[models]") {
+  UpdateOptions options;
+  options.clip_norm = 1;
+  const auto whole = train(small_vit(), options, 4);
+  for (const int64_t k : {2, 3, 6}) {
+    options.accumulate = k;
+    CHECK(test::max_error(train(small_vit(), options, 4), whole) < 1e-5);
+  }
+}
+
+TEST_CASE("training: masks are a function of seed and step, not of threads", "[models][threads]") {
+  UpdateOptions options;
+  options.accumulate = 2;
+  options.seed = 5;
+  set_threads(1);
+  const auto one = train(small_vit(0.3), options, 3);
+  set_threads(3);
+  CHECK(train(small_vit(0.3), options, 3) == one);
+  set_threads(0);
+  options.seed = 6;
+  CHECK(train(small_vit(0.3), options, 3) != one);
+}
+
+TEST_CASE("training: the second step allocates nothing new", "[models][memory]") {
+  for (const int n : {1, 3}) {
+    set_threads(n);
+    Vit vit = small_vit(0.1);
+    UpdateOptions options;
+    options.clip_norm = 1;
+    options.ema = 0.9;
+    options.accumulate = 2;
+    Training training(vit, options);
+    const Tensor images = small_images();
+    const auto step = [&] {
+      training.add_gradients(images, kLabels);
+      training.add_gradients(images, kLabels);
+      training.update(1e-3);
+    };
+    step();
+    const int64_t blocks = memory_stats().new_blocks;
+    for (int i = 0; i < 4; ++i) step();
+    CHECK(memory_stats().new_blocks == blocks);
+  }
+  set_threads(0);
+}
+
+TEST_CASE("training: a model file and a training state come back bit for bit", "[models]") {
+  const test::TempDir folder;
+  const std::string path = folder.path() + "/model.safetensors";
+  UpdateOptions options;
+  options.ema = 0.9;
+  options.optimizer = GENERATE(OptimizerKind::kAdamW, OptimizerKind::kSgd);
+  Model model{std::make_unique<Vit>(small_vit()), {}, {"a", "b", "c", "d", "e", "f", "g"}};
+  model.preprocess.height = model.preprocess.width = 16;
+  Training training(*model.vit, options);
+  const Tensor images = small_images();
+  const auto step = [&](Training& t) {
+    t.add_gradients(images, kLabels);
+    t.update(1e-3);
+  };
+  step(training);
+  step(training);
+  std::vector<NamedTensor> tensors = model_tensors(model);
+  for (const NamedTensor& t : training.state()) tensors.push_back(t);
+  write_safetensors(path, tensors, model_metadata(model));
+  step(training);
+
+  Model loaded = load_model(path);
+  CHECK(loaded.labels == model.labels);
+  CHECK(loaded.preprocess == model.preprocess);
+  Training resumed(*loaded.vit, options);
+  resumed.restore(SafetensorsFile(path), 2);
+  step(resumed);
+  CHECK(all_values(*loaded.vit) == all_values(*model.vit));
+  resumed.swap_average();
+  training.swap_average();
+  CHECK(all_values(*loaded.vit) == all_values(*model.vit));
+}
+
+TEST_CASE("checkpoint: a file that does not fit is refused before it is used", "[models][errors]") {
+  const test::TempDir folder;
+  const std::string path = folder.path() + "/model.safetensors";
+  Model model{std::make_unique<Vit>(small_vit()), {}, {}};
+  const auto write = [&](auto change) {
+    std::vector<NamedTensor> tensors = model_tensors(model);
+    Metadata metadata = model_metadata(model);
+    change(tensors, metadata);
+    write_safetensors(path, tensors, metadata);
+  };
+  const auto kind = [&] {
+    try {
+      load_model(path);
+    } catch (const FormatError& e) {
+      return std::string(format_kind_name(e.kind()));
+    }
+    return std::string("loaded");
+  };
+  write([](auto&, auto&) {});
+  CHECK(kind() == "loaded");
+  write([](auto& tensors, auto&) { tensors.pop_back(); });
+  CHECK(kind() == "mismatch");
+  write([](auto& tensors, auto&) { tensors.push_back({"extra", tensors.front().tensor}); });
+  CHECK(kind() == "mismatch");
+  write([](auto&, auto& metadata) { metadata.erase("vitrine.config"); });
+  CHECK(kind() == "mismatch");
+  write([](auto&, auto& metadata) { metadata["vitrine.format"] = "99"; });
+  CHECK(kind() == "unsupported");
+  write([](auto&, auto& metadata) { metadata["vitrine.format"] = "one"; });
+  CHECK(kind() == "bad_header");
+  write([](auto&, auto& metadata) { metadata["vitrine.labels"] = "[\"only one\"]"; });
+  CHECK(kind() == "mismatch");
+  write([&](auto&, auto& metadata) {
+    VitConfig huge = model.vit->config;  // terabytes, if it were believed
+    huge.width = 16384;
+    huge.depth = 1000;
+    metadata["vitrine.config"] = huge.to_json();
+  });
+  CHECK(kind() == "mismatch");
+  CHECK_THROWS_AS(load_model(folder.path() + "/nothing.safetensors"), IoError);
+}
+
+TEST_CASE("schedule: warm-up, cosine, end", "[models]") {
+  const Schedule s{.lr = 1, .warmup_lr = 0.1, .min_lr = 0.01, .warmup_steps = 4, .total_steps = 20};
+  CHECK(learning_rate(s, 0) == Approx(0.1));
+  CHECK(learning_rate(s, 2) == Approx(0.55));
+  CHECK(learning_rate(s, 10) == Approx(0.01 + 0.99 / 2));
+  CHECK(learning_rate(s, 20) == Approx(0.01));
+  CHECK(learning_rate(s, 25) == Approx(0.01));
+  CHECK(learning_rate({.lr = 0.5}, 1000) == 0.5);
+}
+
+TEST_CASE("evaluate: hits, ties and values that are no numbers", "[models]") {
+  Evaluation e;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> logits = {1, 5, 2, 0, 0, 0, 0,  // 1
+                                     3, 3, 3, 3, 3, 3, 3,  // all equal: 0
+                                     nan, nan, nan, nan, nan, nan, nan};
+  const std::vector<int32_t> labels = {1, 1, 0};
+  e.add(Tensor::from(logits, {3, 7}), labels);
+  CHECK(e.images == 3);
+  CHECK(e.top1 == 1);
+  CHECK(e.top5 == 2);
+  CHECK(e.confusion[1 * 7 + 1] == 1);
+  CHECK(e.confusion[1 * 7 + 0] == 1);
+}
+
+}  // namespace
+}  // namespace vitrine

@@ -1,0 +1,242 @@
+// The vision transformer: sizes, both paths of the forward pass, threads, memory, configurations.
+// Not here: the values of timm (golden_check models).
+
+#include "models/vit.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <map>
+
+#include "core/error.hpp"
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+#include "core/tape.hpp"
+#include "models/position_embedding.hpp"
+#include "ops/cross_entropy.hpp"
+#include "tests/isas.hpp"
+#include "tests/numbers.hpp"
+
+namespace vitrine {
+namespace {
+
+VitConfig small_config() {
+  VitConfig c = vit_config("vit_d32_l2_h2_patch4_16_c7");
+  return c;
+}
+
+int64_t count_parameters(const VitConfig& config) {
+  Vit vit(config);
+  int64_t n = 0;
+  vit.visit([&](const std::string&, const Parameter& p, Role role) {
+    if (role != Role::kBuffer) n += p.value.numel();
+  });
+  return n;
+}
+
+TEST_CASE("vit: parameters and multiply-adds of the published sizes", "[models]") {
+  struct Row {
+    const char* name;
+    int64_t parameters, macs;
+  };
+  const auto row = GENERATE(Row{"vit_tiny_patch16_224", 5'717'416, 1'253'683'200},
+                            Row{"vit_small_patch16_224", 22'050'664, 4'598'882'304},
+                            Row{"vit_base_patch16_224", 86'567'656, 17'563'828'224},
+                            Row{"vit_base_patch32_224", 88'224'232, 4'409'186'304},
+                            Row{"vit_large_patch16_224", 304'326'632, 61'554'712'576},
+                            Row{"vit_huge_patch14_224", 632'045'800, 167'295'109'120},
+                            Row{"vit_base_patch16_384", 86'859'496, 55'484'350'464});
+  const VitConfig c = vit_config(row.name);
+  CHECK(c.parameters() == row.parameters);
+  CHECK(c.macs() == row.macs);
+}
+
+TEST_CASE("vit: the closed form counts what visit visits", "[models]") {
+  VitConfig c = small_config();
+  SECTION("plain") {}
+  SECTION("distilled") { c.distilled = true; }
+  SECTION("registers, layer scale, no class in the embedding") {
+    c.registers = 3;
+    c.layer_scale = 1e-5;
+    c.no_embed_class = true;
+  }
+  SECTION("mean pooling, fc_norm, no class token") {
+    c.class_token = false;
+    c.pool = Pool::kMean;
+    c.fc_norm = true;
+  }
+  SECTION("pre-logits, no biases, qk_norm, pre_norm") {
+    c.pre_logits = 24;
+    c.qkv_bias = c.patch_bias = false;
+    c.qk_norm = c.pre_norm = true;
+  }
+  SECTION("no head, no position") {
+    c.classes = 0;
+    c.position = Position::kNone;
+  }
+  SECTION("fixed positions") { c.position = Position::kSinCosMae; }
+  CHECK(count_parameters(c) == c.parameters());
+  CHECK(VitConfig::from_json(c.to_json()).to_json() == c.to_json());
+  Vit vit(c);
+  vit.initialize(1);
+  const Tensor y = vit(test::random_tensor({2, 16, 16, 3}, 1));
+  CHECK(y.shape() == Shape{2, c.classes > 0 ? c.classes : c.width});
+  for (const float v : y.values()) CHECK(std::isfinite(v));
+}
+
+/// Logits, loss and every gradient of one step.
+std::map<std::string, Tensor> step(Vit& vit, const Tensor& images, Probe* probe) {
+  std::map<std::string, Tensor> found;
+  const std::vector<int32_t> labels = {1, 4, 6};
+  Tape tape;
+  vit.visit([&](const std::string&, Parameter& p, Role) { tape.watch(p.value); });
+  Pass pass;
+  pass.probe = probe;
+  found["logits"] = vit(images, pass);
+  const Gradients g = tape.backward(cross_entropy(found["logits"], labels));
+  vit.visit([&](const std::string& name, Parameter& p, Role) { found[name] = g.of(p.value); });
+  return found;
+}
+
+TEST_CASE("vit: watched and unwatched forward passes agree", "[models]") {
+  VitConfig c = small_config();
+  c.layer_scale = 0.5;
+  Vit vit(c);
+  vit.initialize(2);
+  const Tensor images = test::random_tensor({3, 16, 16, 3}, 3);
+  std::vector<std::string> seen;
+  Probe probe;
+  probe.output = [&](const std::string& name, const Tensor&) { seen.push_back(name); };
+  probe.attention = [&](const std::string& block, const Tensor& p) {
+    CHECK(p.shape() == Shape{3, 2, 17, 17});
+    seen.push_back("attention of " + block);
+  };
+  const auto fused = step(vit, images, nullptr);
+  const auto watched = step(vit, images, &probe);
+  for (const auto& [name, value] : fused) {
+    INFO(name);
+    REQUIRE(value.defined());
+    CHECK(test::max_error(watched.at(name).values(), value.values()) < 2e-5);
+  }
+  CHECK(std::ranges::count(seen, "blocks.1.mlp.act") == 1);
+  CHECK(std::ranges::count(seen, "attention of blocks.0") == 1);
+}
+
+TEST_CASE("vit: identical bits for any number of threads", "[models][threads]") {
+  const ScopedIsa isa(test::each_isa());
+  Vit vit(small_config());
+  vit.initialize(2);
+  const Tensor images = test::random_tensor({3, 16, 16, 3}, 3);
+  set_threads(1);
+  const auto one = step(vit, images, nullptr);
+  for (const int n : {2, 3, 4}) {
+    set_threads(n);
+    const auto many = step(vit, images, nullptr);
+    for (const auto& [name, value] : one) {
+      INFO(name << " with " << n << " threads");
+      CHECK(test::same_bits(value, many.at(name)));
+    }
+  }
+  set_threads(0);
+}
+
+TEST_CASE("vit: a batch gives what its images give alone", "[models]") {
+  const ScopedIsa isa(test::each_isa());
+  Vit vit(small_config());
+  vit.initialize(2);
+  const Tensor images = test::random_tensor({5, 16, 16, 3}, 3);
+  const Tensor together = vit(images);
+  for (int64_t i = 0; i < 5; ++i) {
+    const Tensor alone = vit(images.rows(i, i + 1));
+    CHECK(test::max_error(alone.values(), together.rows(i, i + 1).values()) < 1e-6);
+  }
+}
+
+TEST_CASE("vit: a frozen model gives the same logits", "[models]") {
+  const ScopedIsa isa(test::each_isa());
+  Vit vit(small_config());
+  vit.initialize(2);
+  const Tensor images = test::random_tensor({2, 16, 16, 3}, 3);
+  const Tensor before = vit(images);
+  vit.freeze();
+  CHECK(test::same_bits(vit(images), before));
+  CHECK(test::same_bits(vit(images), before));  // now from the panels that were kept
+}
+
+TEST_CASE("vit: the second forward pass allocates nothing new", "[models][memory]") {
+  for (const int n : {1, 3}) {
+    set_threads(n);
+    Vit vit(small_config());
+    vit.initialize(2);
+    vit.freeze();
+    const Tensor images = test::random_tensor({2, 16, 16, 3}, 3);
+    vit(images);
+    const int64_t blocks = memory_stats().new_blocks;
+    for (int i = 0; i < 5; ++i) vit(images);
+    CHECK(memory_stats().new_blocks == blocks);
+  }
+  set_threads(0);
+}
+
+TEST_CASE("vit: another image size keeps prefix tokens and the embedding's corners", "[models]") {
+  Vit vit(small_config());
+  vit.initialize(2);
+  const Tensor before = vit.pos_embed.value.clone();
+  vit.resize(24, 32);
+  CHECK(vit.pos_embed.value.shape() == Shape{1, 1 + 6 * 8, 32});
+  CHECK(test::max_error(vit.pos_embed.value.values().first(32), before.values().first(32)) == 0);
+  CHECK(vit(test::random_tensor({1, 24, 32, 3}, 3)).shape() == Shape{1, 7});
+  vit.resize(16, 16);
+  CHECK_THROWS_AS(vit(test::random_tensor({1, 24, 32, 3}, 3)), ShapeError);
+}
+
+TEST_CASE("vit: resampling one axis gives PyTorch's antialiased bicubic", "[models]") {
+  const std::vector<float> squares = {0, 1, 4, 9, 16, 25, 36};
+  const Tensor from = Tensor::from(squares, {1, 7, 1});
+  const auto to = [&](int64_t n) { return resample_position_embedding(from, 0, 1, 7, 1, n); };
+  const std::vector<double> four = {.22572, 4.4222, 15.44434, 31.42733};
+  const std::vector<double> twelve = {-.07774, .19927, .91847, 2.37674, 4.51562, 7.33507,
+                                      10.83507, 15.01562, 19.87674, 25.438, 32.82529, 36.85515};
+  CHECK(test::max_error(to(4).values(), four) < 1e-5);
+  CHECK(test::max_error(to(12).values(), twelve) < 1e-5);
+}
+
+TEST_CASE("vit: initial values are a function of the seed and look as they should", "[models]") {
+  Vit a(vit_config("vit_d64_l2_h2_patch4_28_gray"));
+  Vit b(a.config);
+  a.initialize(7);
+  b.initialize(7);
+  std::map<std::string, Tensor> values;
+  a.visit([&](const std::string& name, Parameter& p, Role) { values[name] = p.value; });
+  b.visit([&](const std::string& name, Parameter& p, Role) {
+    CHECK(test::same_bits(p.value, values.at(name)));
+  });
+  const auto deviation = [&](const char* name) {
+    const auto v = values.at(name).values();
+    return std::sqrt(test::dot(v, v) / static_cast<double>(v.size()));
+  };
+  CHECK(deviation("blocks.0.attn.qkv.weight") == Approx(0.02).epsilon(0.05));
+  CHECK(deviation("pos_embed") == Approx(0.02).epsilon(0.05));
+  CHECK(deviation("cls_token") == Approx(1e-6).epsilon(0.5));
+  CHECK(deviation("patch_embed.proj.weight") == Approx(0.25 / std::sqrt(3.0)).epsilon(0.1));
+  CHECK(deviation("blocks.0.norm1.weight") == 1.0);
+  CHECK(deviation("blocks.0.mlp.fc1.bias") == 0.0);
+}
+
+TEST_CASE("vit_config: impossible configurations and unknown names are refused", "[models][errors]") {
+  CHECK_THROWS_AS(vit_config("resnet"), UsageError);
+  CHECK_THROWS_AS(vit_config("vit_d30_l2_h4_patch4_28"), UsageError);  // 4 does not divide 30
+  CHECK_THROWS_AS(vit_config("vit_d32_l2_h4_patch40_28"), UsageError);
+  CHECK_THROWS_AS(vit_config("vit_d0_l2_h4_patch4_28"), UsageError);
+  CHECK_THROWS_AS(vit_config("vit_d999999_l999_h1_patch1_9999"), UsageError);
+  CHECK_THROWS_AS(VitConfig::from_json("{\"depht\": 3}"), UsageError);
+  CHECK_THROWS_AS(VitConfig::from_json("{\"depth\": \"three\"}"), UsageError);
+  CHECK_THROWS_AS(VitConfig::from_json("[]"), UsageError);
+  CHECK_THROWS_AS(VitConfig::from_json("{"), UsageError);
+  CHECK_THROWS_AS(VitConfig::from_json("{\"class_token\": false}"), UsageError);
+  CHECK(vit_config("vit_d32_l2_h4_patch4_28_gray_c7").classes == 7);
+  CHECK(names_classes("vit_d32_l2_h4_patch4_28_gray_c7"));
+  CHECK_FALSE(names_classes("vit_base_patch16_224"));
+}
+
+}  // namespace
+}  // namespace vitrine

@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+"""test_program.py VITRINE [COUNT_FILE]: the program as a user and as a script meet it.
+
+Trains on a small made-up data set (two hundred pictures of bars in ten directions), so that a run takes
+a second. Ends with "N passed, N failed, N skipped". Not here: accuracy on real data (make demo), speed.
+"""
+import glob
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import zlib
+
+VITRINE = os.path.abspath(sys.argv[1])
+MODEL = "vit_d32_l2_h2_patch4_12_gray"
+TRAIN = ["--model", MODEL, "--epochs", "3", "--batch", "16", "--lr", "2e-3", "--shift", "1", "--flip", "0.5",
+         "--label-smoothing", "0.1", "--drop-path", "0.1", "--dropout", "0.1", "--clip-norm", "1", "--ema", "0.9",
+         "--accumulate", "2", "--seed", "3"]
+
+
+def run(*args, env=None, status=0, **kwargs):
+    done = subprocess.run([VITRINE, *map(str, args)], capture_output=True, text=True, timeout=300,
+                          env={**os.environ, **(env or {})}, **kwargs)
+    assert done.returncode == status, f"{args}: status {done.returncode}, wanted {status}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def refused(*args, status, says, **kwargs):
+    """The command fails with this status and one line on standard error that holds `says`."""
+    done = run(*args, status=status, **kwargs)
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, f"{args}: {len(lines)} lines on standard error:\n{done.stderr}"
+    assert says in lines[0], f"{args}: '{says}' is not in: {lines[0]}"
+    return lines[0]
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def idx_bytes(shape, values):
+    return bytes([0, 0, 8, len(shape)]) + b"".join(struct.pack(">I", n) for n in shape) + bytes(values)
+
+
+def make_data(folder, train=240, test=60, size=12):
+    """Bars through the middle, in a direction that is the class, with noise."""
+    os.makedirs(folder, exist_ok=True)
+    rng = random.Random(1)
+    for prefix, count in (("train", train), ("t10k", test)):
+        pixels, labels = bytearray(), bytearray()
+        for i in range(count):
+            label = i % 10
+            dx, dy = [(1, 0), (0, 1), (1, 1), (1, -1), (2, 1), (1, 2), (2, -1), (1, -2), (3, 1), (3, -1)][label]
+            for y in range(size):
+                for x in range(size):
+                    distance = abs((x - size / 2 + .5) * dy - (y - size / 2 + .5) * dx) / (dx * dx + dy * dy) ** .5
+                    pixels.append(max(0, min(255, int(230 - 150 * distance + rng.gauss(0, 20)))))
+            labels.append(label)
+        with open(f"{folder}/{prefix}-images-idx3-ubyte", "wb") as f:
+            f.write(idx_bytes([count, size, size], pixels))
+        with open(f"{folder}/{prefix}-labels-idx1-ubyte", "wb") as f:
+            f.write(idx_bytes([count], labels))
+
+
+def png_bytes(width, height, rgb):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    row = b"\0" + bytes(rgb) * width
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(row * height)) + chunk(b"IEND", b""))
+
+
+def train(out, *extra, data="data", **kwargs):
+    return run("train", "--data", f"idx:{data}", *TRAIN, "--out", out, "--quiet", *extra, **kwargs)
+
+
+# --- what a user does ----------------------------------------------------------------------------
+
+def test_help_and_version():
+    assert "train" in run("--help").stdout
+    assert run("--version").stdout.startswith("vitrine 0.")
+    for command in ("train", "eval", "classify", "inspect", "visualize", "bench"):
+        assert "--threads" in run(command, "--help").stdout or command in ("visualize", "bench")
+
+
+def test_train_eval_classify():
+    done = run("train", "--data", "idx:data", *TRAIN, "--epochs", "12", "--out", "first", "--json")
+    result = json.loads(done.stdout)
+    assert result["top1"] > 0.5, result
+    for name in ("config.json", "checkpoint.safetensors", "model.safetensors", "metrics.jsonl", "curves.png",
+                 "confusion.png"):
+        assert os.path.getsize(f"first/{name}") > 0
+    assert json.loads(run("eval", "--model", "first", "--data", "idx:data", "--json").stdout) == result
+    with open("grey.png", "wb") as f:
+        f.write(png_bytes(30, 20, (128, 128, 128)))
+    guesses = json.loads(run("classify", "--model", "first", "--json", "grey.png").stdout)
+    assert guesses[0]["file"] == "grey.png" and len(guesses[0]["top"]) == 3
+    assert abs(sum(g["probability"] for g in json.loads(
+        run("classify", "--model", "first", "--top", "10", "--json", "grey.png").stdout)[0]["top"]) - 1) < 1e-5
+    for line in open("first/metrics.jsonl"):
+        assert {"epoch", "step"} <= json.loads(line).keys()
+
+
+def test_shipped_model():
+    if not os.path.exists(os.path.join(os.path.dirname(VITRINE), "../models/pretrained/fashion_vit.safetensors")):
+        raise Skip("the program does not lie beside a checkout")
+    with open("black.png", "wb") as f:
+        f.write(png_bytes(28, 28, (0, 0, 0)))
+    assert "%" in run("classify", "black.png").stdout
+    described = json.loads(run("inspect", "--json").stdout)
+    assert len(described["labels"]) == 10
+
+
+def test_inspect():
+    described = json.loads(run("inspect", "vit_base_patch16_224", "--json").stdout)
+    assert described["parameters"] == 86567656 and described["macs"] == 17563828224
+    assert "86567656 parameters" in run("inspect", "vit_base_patch16_224").stdout
+    assert json.loads(run("inspect", "first", "--json").stdout)["config"]["embed_dim"] == 32
+
+
+def test_visualize():
+    run("visualize", "position", "--model", "first", "--out", "position.png")
+    run("visualize", "attention", "--model", "first", "--out", "attention.png", "grey.png")
+    run("visualize", "rollout", "--model", "first", "--out", "rollout.png", "grey.png", "grey.png")
+    run("visualize", "curves", "--run", "first", "--out", "curves.png")
+    run("visualize", "samples", "--model", "first", "--data", "idx:data", "--count", "4", "--out", "samples")
+    pictures = ["position.png", "attention.png", "rollout.png", "curves.png", *glob.glob("samples/*.png")]
+    assert len(pictures) == 9
+    for picture in pictures:
+        assert read(picture).startswith(b"\x89PNG"), picture
+
+
+def test_bench():
+    for kind in ("model", "train"):
+        result = json.loads(run("bench", kind, "--model", MODEL, "--batch", 2, "--seconds", 0.05, "--json").stdout)
+        assert {"ms_best", "ms_median", "gflops", "peak_gflops", "peak_rss_mib", "first_answer_s"} <= result.keys()
+        assert 0 < result["gflops"] < result["peak_gflops"] and result["ms_best"] <= result["ms_median"]
+
+
+# --- the promises --------------------------------------------------------------------------------
+
+def test_same_bits_for_any_number_of_threads_and_workers():
+    train("one", "--threads", 1, "--workers", 0)
+    train("three", "--threads", 3, "--workers", 2)
+    for name in ("checkpoint.safetensors", "model.safetensors"):
+        assert read(f"one/{name}") == read(f"three/{name}"), name
+
+
+def test_killed_and_resumed_run_equals_the_uninterrupted_one():
+    if not os.path.exists("one"):
+        train("one", "--threads", 1)
+    rng = random.Random(2)
+    for attempt in range(4):
+        out = f"killed{attempt}"
+        command = [VITRINE, "train", "--data", "idx:data", *TRAIN, "--out", out, "--quiet", "--resume",
+                   "--checkpoint-steps", "3"]
+        for _ in range(3):
+            process = subprocess.Popen(command)
+            time.sleep(rng.uniform(0.02, 0.4))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        run(*command[1:], "--threads", 1 + attempt % 2)
+        for name in ("checkpoint.safetensors", "model.safetensors"):
+            assert read(f"{out}/{name}") == read(f"one/{name}"), (attempt, name)
+        left = [f for f in os.listdir(out) if f.startswith(".") or f.endswith(".tmp")]
+        assert not left, left
+
+
+def test_interrupt_writes_a_checkpoint():
+    command = [VITRINE, "train", "--data", "idx:data", *TRAIN, "--epochs", "2000", "--out", "interrupted"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not os.path.exists("interrupted/checkpoint.safetensors"):
+        assert process.poll() is None
+        time.sleep(0.02)
+    before = read("interrupted/checkpoint.safetensors")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "--resume" in err, (process.returncode, err)
+    assert read("interrupted/checkpoint.safetensors") != before
+    refused("train", "--out", "interrupted", "--resume", "--lr", "0.5", status=2, says="lr")
+
+
+def test_every_isa_is_really_used():
+    isas = run("--version").stdout.splitlines()[1].split()[1:]
+    for isa in isas:
+        result = json.loads(run("bench", "model", "--model", MODEL, "--seconds", 0.01, "--json",
+                                env={"VITRINE_ISA": isa}).stdout)
+        assert result["isa"] == isa
+        assert json.loads(run("bench", "model", "--model", MODEL, "--seconds", 0.01, "--json", "--isa", "reference",
+                              env={"VITRINE_ISA": isa}).stdout)["isa"] == "reference"
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+def test_wrong_usage():
+    refused("frobnicate", status=2, says="frobnicate")
+    refused("train", status=2, says="--out")
+    refused("eval", "--batch", "0", status=2, says="--batch")
+    refused("eval", "--modle", "x", status=2, says="--modle")
+    refused("train", "--data", "idx:data", "--model", "vit_nonsense", "--out", "x", status=2, says="vit_nonsense")
+    refused("train", "--data", "nonsense", "--out", "x", status=2, says="nonsense")
+    refused("train", "--data", "idx:data", *TRAIN, "--lr", "-1", "--out", "x", status=2, says="--lr")
+    refused("eval", "--isa", "mmx", status=2, says="mmx")
+    refused("inspect", "vit_base_patch16_22x", status=2, says="vit_base_patch16_22x")
+    foreign = "neon64" if os.uname().machine == "x86_64" else "avx2"
+    refused("eval", "--model", "first", "--data", "idx:data", status=2, says=foreign, env={"VITRINE_ISA": foreign})
+    refused("train", "--data", "idx:data", *TRAIN, "--out", "first", status=2, says="--resume")
+    assert not os.path.exists("x")
+
+
+def test_missing_and_malformed_files():
+    refused("eval", "--model", "nowhere", "--data", "idx:data", status=2, says="nowhere")
+    refused("eval", "--model", "first", "--data", "idx:nowhere", status=1, says="nowhere")
+    refused("classify", "--model", "first", "nothing.png", status=1, says="nothing.png")
+    with open("text.png", "w") as f:
+        f.write("not a picture")
+    refused("classify", "--model", "first", "text.png", status=1, says="text.png")
+    checkpoint = read("first/model.safetensors")
+    for n in (0, 7, 8, 100, len(checkpoint) // 2, len(checkpoint) - 1):
+        with open("cut.safetensors", "wb") as f:
+            f.write(checkpoint[:n])
+        refused("eval", "--model", "cut.safetensors", "--data", "idx:data", status=1, says="cut.safetensors")
+    shutil.copytree("data", "cut")
+    images = read("data/train-images-idx3-ubyte")
+    with open("cut/train-images-idx3-ubyte", "wb") as f:
+        f.write(images[:-7])
+    refused("train", "--data", "idx:cut", *TRAIN, "--out", "y", status=1, says="cut/train-images-idx3-ubyte")
+    assert not os.path.exists("y")
+
+
+def test_checkpoint_of_another_shape():
+    """The metadata promise a wider network than the tensors are."""
+    content = read("first/model.safetensors")
+    length = struct.unpack("<Q", content[:8])[0]
+    header = json.loads(content[8:8 + length])
+    for key, value, says in (("embed_dim", 64, "holds"), ("depth", 1, "extra"), ("num_classes", 9, "9")):
+        config = json.loads(header["__metadata__"]["vitrine.config"])
+        config[key] = value
+        changed = json.loads(json.dumps(header))
+        changed["__metadata__"]["vitrine.config"] = json.dumps(config)
+        text = json.dumps(changed).encode()
+        with open("other.safetensors", "wb") as f:
+            f.write(struct.pack("<Q", len(text)) + text + content[8 + length:])
+        refused("eval", "--model", "other.safetensors", "--data", "idx:data", status=1, says=says)
+    header["__metadata__"]["vitrine.format"] = "2"
+    text = json.dumps(header).encode()
+    with open("newer.safetensors", "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + content[8 + length:])
+    refused("eval", "--model", "newer.safetensors", "--data", "idx:data", status=1, says="newer")
+
+
+def small_files_only():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+
+
+def test_full_disk():
+    refused("train", "--data", "idx:data", *TRAIN, "--out", "full", "--quiet", status=1, says="full/",
+            preexec_fn=small_files_only)
+    assert not [f for f in os.listdir("full") if f.endswith(".safetensors")], os.listdir("full")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([VITRINE, "inspect", "first"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done
+    if os.geteuid() != 0:
+        raise Skip("mounting a small tmpfs needs root")
+    os.makedirs("tmpfs", exist_ok=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "tmpfs"], capture_output=True).returncode:
+        raise Skip("no permission to mount a tmpfs")
+    try:
+        refused("train", "--data", "idx:data", *TRAIN, "--out", "tmpfs/run", "--quiet", status=1, says="No space left")
+        assert not glob.glob("tmpfs/run/*.safetensors*") and not glob.glob("tmpfs/run/.*")
+    finally:
+        subprocess.run(["umount", "tmpfs"], check=True)
+
+
+class Skip(Exception):
+    pass
+
+
+def main():
+    passed = failed = skipped = 0
+    home = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        make_data("data")
+        for name, test in [(n, t) for n, t in globals().items() if n.startswith("test_")]:
+            begin = time.time()
+            try:
+                test()
+                passed += 1
+                print(f"program  {name[5:].replace('_', ' ')}  {time.time() - begin:.1f} s")
+            except Skip as reason:
+                skipped += 1
+                print(f"program  {name[5:].replace('_', ' ')}  partly skipped: {reason}")
+            except Exception:
+                failed += 1
+                print(f"program  {name[5:].replace('_', ' ')}  FAILED")
+                traceback.print_exc(file=sys.stdout)
+            sys.stdout.flush()
+        os.chdir(home)
+    if len(sys.argv) > 2:
+        with open(sys.argv[2], "w") as f:
+            f.write(f"{passed} {failed} {skipped}\n")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    sys.exit(0 if failed == 0 or len(sys.argv) > 2 else 1)
+
+
+main()

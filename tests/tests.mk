@@ -1,0 +1,74 @@
+# Running the tests. Each script leaves "passed failed skipped" in build/test/*.count; the summary adds
+# them up and fails if something failed or nothing ran.
+
+GOLDEN_DIRS := tests/golden/data $(GOLDEN)
+COUNTS      := $(OUT)/test
+
+.PHONY: test test-unit test-golden test-program test-start
+test: INSTALL := 1
+test: test-start test-unit test-golden test-program ## unit tests and golden data per ISA, then the program end to end
+	@sh tests/summary.sh $(COUNTS)
+
+test-start:
+	@rm -rf $(COUNTS) && mkdir -p $(COUNTS)
+
+test-unit: test-start $(TESTS) $(OUT)/vitrine
+	@sh tests/run_per_isa.sh unit $(COUNTS) $(OUT)/vitrine $(TESTS)
+
+test-golden: test-start $(CHECK) $(OUT)/vitrine
+	@sh tests/run_per_isa.sh golden $(COUNTS) $(OUT)/vitrine $(CHECK) $(GOLDEN_DIRS)
+
+# After the others: they would take its processors, and it looks at time limits.
+test-program: test-start test-unit test-golden $(OUT)/vitrine | build/packages/data
+	@python3 tests/program/test_program.py $(OUT)/vitrine $(COUNTS)/program.count
+
+# --- sanitizers ----------------------------------------------------------------------------------
+
+.PHONY: debug asan ubsan tsan
+debug: ## the program with assertions, build/debug/vitrine
+	@$(MAKE) MODE=debug build/debug/vitrine
+
+# Everything that make test runs, under AddressSanitizer or UndefinedBehaviorSanitizer.
+asan: ## the tests under AddressSanitizer
+	@ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1 $(MAKE) MODE=asan INSTALL=1 test
+ubsan: ## the tests under UndefinedBehaviorSanitizer
+	@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) MODE=ubsan INSTALL=1 test
+# clang's OpenMP: ThreadSanitizer does not understand libgomp.
+tsan: | build/packages/tools ## the unit tests under ThreadSanitizer (clang-16, libomp)
+	@TSAN_OPTIONS="suppressions=tests/tsan.supp ignore_noninstrumented_modules=1" $(MAKE) MODE=tsan INSTALL=1 build/tsan/tests/unit_tests
+	@VITRINE_THREADS=3 TSAN_OPTIONS="suppressions=tests/tsan.supp ignore_noninstrumented_modules=1" build/tsan/tests/unit_tests
+
+# --- emulated processors -------------------------------------------------------------------------
+
+# Kernel tests, golden operations and one small model on processors that are not here. Slow.
+.PHONY: test-qemu
+test-qemu: INSTALL := 1
+test-qemu: $(TESTS) $(CHECK) | build/packages/tools ## kernels under emulation: Nehalem (sse42), Haswell (avx2), aarch64 (neon64)
+	@$(MAKE) CXX=aarch64-linux-gnu-g++ MODE=neon build/neon/tests/kernel_tests build/neon/tests/golden_check
+	@sh tests/run_qemu.sh build
+
+# --- fuzzing -------------------------------------------------------------------------------------
+
+FUZZERS := $(patsubst tests/fuzz/%.cpp,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
+.PHONY: fuzz
+fuzz: | build/packages/tools ## libFuzzer on every reader of files, FUZZ_SECONDS each [60]
+	@$(MAKE) MODE=fuzz $(FUZZERS)
+	@sh tests/fuzz/run.sh $(or $(FUZZ_SECONDS),60) $(FUZZERS)
+build/fuzz/%: $(OBJ)/tests/fuzz/%.o $(LIB)
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
+
+# --- benchmarks, demo, installation --------------------------------------------------------------
+
+.PHONY: bench demo install
+bench: $(OUT)/vitrine ## GEMM, inference and training beside the measured peak
+	@$(OUT)/vitrine bench gemm
+	@for m in vit_base_patch16_224 vit_tiny_patch16_224; do $(OUT)/vitrine bench model --model $$m; done
+	@$(OUT)/vitrine bench train --model vit_d128_l6_h4_patch4_28_gray --batch 128
+
+demo: INSTALL := 1
+demo: $(OUT)/vitrine | build/packages/data ## trains a ViT on real pictures, evaluates it, shows what it learned
+	@sh apps/demo.sh $(OUT)/vitrine build/demo
+
+install: $(OUT)/vitrine ## into PREFIX [/usr/local]: the program and the shipped model
+	install -D $(OUT)/vitrine $(DESTDIR)$(PREFIX)/bin/vitrine
+	install -D -m 644 models/pretrained/fashion_vit.safetensors $(DESTDIR)$(PREFIX)/share/vitrine/fashion_vit.safetensors
