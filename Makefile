@@ -26,20 +26,21 @@ FLAGS_asan    := -O1 -g -fsanitize=address -fno-omit-frame-pointer -D_GLIBCXX_AS
 FLAGS_ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
 FLAGS_tsan    := -O1 -g -fsanitize=thread
 FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FLAGS_neon    := -O2 -static
 ifneq ($(filter tsan fuzz,$(MODE)),)
 CXX := clang++-16
+else ifeq ($(MODE),neon)
+CXX := aarch64-linux-gnu-g++
 endif
 
 OUT     := $(if $(filter release,$(MODE)),build,build/$(MODE))
 OBJ     := build/obj/$(MODE)
-ARCH    := $(shell $(CXX) -dumpmachine | cut -d- -f1)
+ARCH    := $(shell $(CXX) -dumpmachine 2>/dev/null | cut -d- -f1)
 CLANG   := $(findstring clang,$(CXX))
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast \
            -Wimplicit-fallthrough $(if $(CLANG),-Wno-unused-function -Wno-pass-failed)
-VERSION := 0.1.0
-CXXFLAGS += -std=c++20 -fPIC -I. $(SYSROOT) $(WARN) $(FLAGS_$(MODE)) -fopenmp \
-            -DVITRINE_VERSION='"$(VERSION)"' -MMD -MP
-LDLIBS  := -lz
+CXXFLAGS += -std=c++20 -fPIC -I. $(WARN) $(FLAGS_$(MODE)) -fopenmp
+LDLIBS  := -lz -ldl
 # Everything but the kernels is plain IEEE arithmetic, the same on every processor.
 BASELINE := -ffp-contract=off
 
@@ -54,6 +55,11 @@ ISA_avx2     := -mavx2 -mfma -mf16c
 ISA_avx512   := -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c \
                 -mprefer-vector-width=512
 ISA_neon64   :=
+
+# Objects are made again when the flags change.
+FLAGS := $(OBJ)/flags
+ALL_FLAGS := $(CXX) $(CXXFLAGS) $(BASELINE) $(KERNEL) $(foreach i,$(ISAS),$(ISA_$(i)))
+$(shell mkdir -p $(OBJ); [ "$$(cat $(FLAGS) 2>/dev/null)" = "$(ALL_FLAGS)" ] || echo "$(ALL_FLAGS)" >$(FLAGS))
 
 # --- what there is -------------------------------------------------------------------------------
 
@@ -82,25 +88,35 @@ all: $(OUT)/vitrine ## the program, build/vitrine (MODE=release; debug, asan, ub
 include third_party/packages.mk
 
 $(OUT)/vitrine: $(OBJ)/apps/main.o $(APP_OBJECTS) $(LIB)
-	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -ldl -o $@
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
 
 $(LIB): $(LIB_OBJECTS)
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-# A changed Makefile may mean changed flags.
-$(OBJ)/%.o: %.cpp Makefile | $(PACKAGES_BUILD)
-	$(call say,CXX,$<)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(BASELINE) -c $< -o $@
+$(OBJ)/%.o: %.cpp $(FLAGS) | $(PACKAGES_BUILD)
+	$(call say,CXX,$<)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(BASELINE) -MMD -MP -c $< -o $@
 
 # Debian's headers: not clean under our warnings, and stb's arithmetic on damaged files overflows.
 $(OBJ)/third_party/%.o: CXXFLAGS += -w -fwrapv $(if $(filter ubsan fuzz,$(MODE)),-fno-sanitize=undefined)
 
 define kernel_rule
-$(OBJ)/ops/simd/$(1)/%.o: ops/simd/%.cpp Makefile | $(PACKAGES_BUILD)
-	$$(call say,$(1),$$<)mkdir -p $$(@D) && $$(CXX) $$(CXXFLAGS) $$(KERNEL) $$(ISA_$(1)) -DVT_ISA=$(1) -c $$< -o $$@
+$(OBJ)/ops/simd/$(1)/%.o: ops/simd/%.cpp $(FLAGS) | $(PACKAGES_BUILD)
+	$$(call say,$(1),$$<)mkdir -p $$(@D) && $$(CXX) $$(CXXFLAGS) $$(KERNEL) $$(ISA_$(1)) -DVT_ISA=$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach i,$(ISAS),$(eval $(call kernel_rule,$(i))))
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+# Debian has no headers for another processor; those that do not depend on it are lent.
+ifeq ($(MODE),neon)
+LENT := build/neon/include
+CXXFLAGS += -isystem $(LENT)
+LDLIBS   :=
+$(LIB_OBJECTS) $(call objects,$(TEST_SOURCES) $(GOLDEN_SOURCES)): | $(LENT)
+$(LENT):
+	@mkdir -p $@ && for h in fmt xsimd nlohmann catch2 stb zlib.h; do ln -sfn /usr/include/$$h $@/$$h; done
+	@ln -sfn /usr/include/*-linux-gnu/zconf.h $@/zconf.h
+endif
 
 # --- tests ---------------------------------------------------------------------------------------
 
@@ -111,9 +127,14 @@ $(call objects,$(TEST_SOURCES)): | $(PACKAGES_TEST)
 $(OBJ)/tests/main.o: BASELINE += -O0 -w
 
 $(TESTS): $(call objects,$(TEST_SOURCES)) $(APP_OBJECTS) $(LIB)
-	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -ldl -o $@
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
 
 $(CHECK): $(call objects,$(GOLDEN_SOURCES)) $(LIB)
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
+
+# What runs under emulation: no files but safetensors, so no zlib, which is not here for aarch64.
+KERNEL_TESTS := $(OUT)/tests/kernel_tests
+$(KERNEL_TESTS): $(call objects,tests/main.cpp $(wildcard tests/ops/*.cpp)) $(LIB)
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
 
 include tests/tests.mk

@@ -1,5 +1,6 @@
 // The program: one command per file, exit status 0 done, 1 it failed, 2 wrong usage.
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -7,6 +8,7 @@
 #include "apps/command.hpp"
 #include "core/error.hpp"
 #include "core/isa.hpp"
+#include "core/version.hpp"
 
 namespace {
 
@@ -30,7 +32,7 @@ std::string version() {
     isas += " ";
     isas += vitrine::isa_name(isa);
   }
-  return "vitrine " VITRINE_VERSION "\nruns" + isas;
+  return std::string("vitrine ") + vitrine::kVersion + "\nruns" + isas;
 }
 
 int run(CLI::App& app, int argc, char** argv) {
@@ -41,6 +43,12 @@ int run(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::Success& e) {  // --help, --version
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
+    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+    const auto named = [&](const CLI::App* c) { return c->get_name() == argv[1]; };
+    if (argc > 1 && argv[1][0] != '-' && std::ranges::none_of(commands, named)) {
+      return complain(std::string("unknown command '") + argv[1] + "'; see vitrine --help",
+                      kWrongUsage);
+    }
     return complain(std::string(e.what()) + "; see vitrine --help", kWrongUsage);
   } catch (const vitrine::UsageError& e) {
     return complain(e.what(), kWrongUsage);

@@ -22,7 +22,7 @@ namespace {
 // blocks the position embedding and the head.
 enum Mask : uint32_t { kAttentionDropout, kAttentionPath, kMlpDropout, kMlpOutDropout, kMlpPath };
 constexpr uint32_t kMasksPerBlock = 8;
-constexpr uint32_t kPositionMask = 1U << 30;
+constexpr uint32_t kPositionMask = (1U << 24) - 2;  // places end at 2^24
 constexpr uint32_t kHeadMask = kPositionMask + 1;
 
 RandomKey key_of(const Pass& pass, int64_t block, Mask mask) {

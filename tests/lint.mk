@@ -21,7 +21,7 @@ check-deps:
 
 # Every header compiles alone.
 HEADER_CHECKS := $(patsubst %,build/headers/%.ok,$(filter-out ops/simd/%,$(HEADERS)))
-build/headers/%.ok: % Makefile | $(PACKAGES_BUILD) $(PACKAGES_TEST)
+build/headers/%.ok: % $(FLAGS) | $(PACKAGES_BUILD) $(PACKAGES_TEST)
 	@mkdir -p $(@D) && $(CXX) -std=c++20 -I. $(WARN) -fopenmp -fsyntax-only -x c++ -include $< /dev/null \
 	  -MMD -MP -MF build/headers/$*.d -MT $@ && touch $@
 -include $(patsubst %.ok,%.d,$(HEADER_CHECKS))
@@ -36,7 +36,7 @@ check-style:
 
 # --- clang-tidy ----------------------------------------------------------------------------------
 
-TIDY_FLAGS := -std=c++20 -I. -fopenmp -DVITRINE_VERSION='"$(VERSION)"'
+TIDY_FLAGS := -std=c++20 -I. -fopenmp
 TIDY_SOURCES := $(filter-out third_party/% ops/simd/% tests/main.cpp tests/fuzz/%,$(SOURCES))
 TIDIED := $(patsubst %,build/tidy/%.ok,$(TIDY_SOURCES))
 build/tidy/%.ok: % .clang-tidy | build/packages/lint $(PACKAGES_BUILD) $(PACKAGES_TEST)

@@ -44,7 +44,7 @@ tsan: | build/packages/tools ## the unit tests under ThreadSanitizer (clang-16, 
 .PHONY: test-qemu
 test-qemu: INSTALL := 1
 test-qemu: $(TESTS) $(CHECK) | build/packages/tools ## kernels under emulation: Nehalem (sse42), Haswell (avx2), aarch64 (neon64)
-	@$(MAKE) CXX=aarch64-linux-gnu-g++ MODE=neon build/neon/tests/kernel_tests build/neon/tests/golden_check
+	@$(MAKE) MODE=neon build/neon/tests/kernel_tests build/neon/tests/golden_check
 	@sh tests/run_qemu.sh build
 
 # --- fuzzing -------------------------------------------------------------------------------------

@@ -224,10 +224,12 @@ TEST_CASE("binary: the number of threads", "[ops][threads]") {
                                                       {{100001}, {}}};
   for (const auto& [sa, sb] : pairs) {
     const Tensor dy = test::random_tensor(broadcast_shape("test", sa, sb), 3);
+    const Tensor a0 = argument(sa, 1);
+    const Tensor b0 = argument(sb, 2);
     const auto run = [&](int n) {
       set_threads(n);
-      Tensor a = argument(sa, 1);
-      Tensor b = argument(sb, 2);
+      Tensor a = a0.clone();
+      Tensor b = b0.clone();
       Tape tape;
       tape.watch(a);
       tape.watch(b);

@@ -144,7 +144,7 @@ TEST_CASE("slice: starts, stops and steps", "[ops]") {
       {0, kEnd, 1}, {1, 6, 1}, {-3, -1, 1}, {0, 9, 2}, {2, 3, 5}, {-100, 100, 3}, {5, 2, 1}};
   for (const auto& a : ranges) {
     for (const auto& b : ranges) {
-      const auto c = ranges[(a[2] + b[2]) % 6];
+      const auto& c = ranges[static_cast<size_t>((a[2] + b[2]) % 6)];
       const auto f = [&](const Tensor& t) {
         return slice(t, {a[0], b[0], c[0]}, {a[1], b[1], c[1]}, {a[2], b[2], c[2]});
       };

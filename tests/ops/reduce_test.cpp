@@ -282,7 +282,8 @@ TEST_CASE("reduce: the number of threads", "[ops][threads]") {
                                                                      {{1, 3000, 24}, {1}},
                                                                      {{3, 16000}, {0}},
                                                                      {{20, 100, 30}, {0, 2}}};
-  for (const auto& [shape, axes] : cases) {
+  for (const auto& [shape, reduced] : cases) {
+    const std::vector<int64_t> axes = reduced;
     const Tensor x0 = random_tensor(shape, 1);
     const auto run = [&](int n) {
       set_threads(n);
