@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/bench_gemm.hpp"
 #include "apps/bench_model.hpp"
 #include "apps/command.hpp"
 #include "core/isa.hpp"
@@ -44,9 +45,9 @@ int run_model(const ModelBench& bench, const CommonOptions& common) {
 void add_model_bench(CLI::App& parent, const char* name, const char* help, bool training) {
   auto bench = std::make_shared<ModelBench>();
   bench->training = training;
-  CLI::App* command =
-      add_command(parent, name, help,
-                  [bench](const CommonOptions& common) { return run_model(*bench, common); });
+  CLI::App* command = add_command(parent, name, help, [bench](const CommonOptions& common) {
+    return run_model(*bench, common);
+  });
   command->add_option("--model", bench->model, "name of a model")->capture_default_str();
   command->add_option("--batch", bench->batch, "images per call")
       ->check(CLI::Range(1, 100000))
@@ -65,6 +66,7 @@ void add_model_bench(CLI::App& parent, const char* name, const char* help, bool 
 void add_bench(CLI::App& app) {
   CLI::App* parent = app.add_subcommand("bench", "speed, and its share of the machine's peak");
   parent->require_subcommand(1);
+  add_bench_gemm(*parent);
   add_model_bench(*parent, "model", "a forward pass", false);
   add_model_bench(*parent, "train", "a training step", true);
 }

@@ -64,7 +64,8 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
 
   std::vector<int32_t> labels(static_cast<size_t>(bench.batch));
   for (size_t i = 0; i < labels.size(); ++i) {
-    labels[i] = static_cast<int32_t>(static_cast<int64_t>(i) % std::max<int64_t>(config.classes, 1));
+    labels[i] =
+        static_cast<int32_t>(static_cast<int64_t>(i) % std::max<int64_t>(config.classes, 1));
   }
   std::unique_ptr<Training> training;
   std::function<void()> call = [&] { vit(images); };
@@ -102,7 +103,8 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
   result.calls = static_cast<int64_t>(times.size());
   result.ms_best = 1e3 * times.front();
   result.ms_median = 1e3 * times[times.size() / 2];
-  const double flops = 2.0 * static_cast<double>(config.macs() * bench.batch) * (bench.training ? 3 : 1);
+  const double flops =
+      2.0 * static_cast<double>(config.macs() * bench.batch) * (bench.training ? 3 : 1);
   result.gflops = flops / times.front() / 1e9;
   return result;
 }

@@ -39,8 +39,7 @@ int eval(const EvalOptions& o, const CommonOptions& common) {
 
   Progress progress(data->size(), "evaluating", common.quiet || common.json);
   const Evaluation result = evaluate(*model.vit, loader, [&](const Evaluation& so_far) {
-    progress.update(so_far.images,
-                    fmt::format("accuracy {:.2f} %", 100 * so_far.accuracy()));
+    progress.update(so_far.images, fmt::format("accuracy {:.2f} %", 100 * so_far.accuracy()));
   });
   progress.finish();
 

@@ -91,12 +91,12 @@ void print_text(const Description& d) {
 
 void add_inspect(CLI::App& app) {
   auto what = std::make_shared<std::string>();
-  CLI::App* command = add_command(app, "inspect", "what a model is made of",
-                                  [what](const CommonOptions& common) {
-                                    const Description d = describe(*what);
-                                    common.json ? print_json(d) : print_text(d);
-                                    return 0;
-                                  });
+  CLI::App* command =
+      add_command(app, "inspect", "what a model is made of", [what](const CommonOptions& common) {
+        const Description d = describe(*what);
+        common.json ? print_json(d) : print_text(d);
+        return 0;
+      });
   command->add_option("model", *what, "file, folder or name; the shipped model if left out");
 }
 

@@ -47,10 +47,11 @@ std::unique_ptr<Run> open_run(const TrainOptions& o, const CommonOptions& common
     std::unique_ptr<Run> run = Run::resume(o.out, o.workers);
     check_same(o.given, run->options());
     if (!common.quiet && run->checkpoint_isa() != isa_name(active_isa())) {
-      fmt::print(stderr,
-                 "vitrine: the checkpoint was written with {}, this runs {}: the result will not be "
-                 "bit-identical; --isa {} would keep it so\n",
-                 run->checkpoint_isa(), isa_name(active_isa()), run->checkpoint_isa());
+      fmt::print(
+          stderr,
+          "vitrine: the checkpoint was written with {}, this runs {}: the result will not be "
+          "bit-identical; --isa {} would keep it so\n",
+          run->checkpoint_isa(), isa_name(active_isa()), run->checkpoint_isa());
     }
     return run;
   }
@@ -64,9 +65,8 @@ std::unique_ptr<Run> open_run(const TrainOptions& o, const CommonOptions& common
 
 void print_heading(Run& run) {
   const VitConfig& c = run.model().vit->config;
-  fmt::print("{} on {}: {} parameters, {} training and {} validation images\n",
-             run.options().model, run.options().data, c.parameters(), run.train_images(),
-             run.validation_images());
+  fmt::print("{} on {}: {} parameters, {} training and {} validation images\n", run.options().model,
+             run.options().data, c.parameters(), run.train_images(), run.validation_images());
   fmt::print("{}, {} threads, {}\n", isa_name(active_isa()), threads(), cpu_name());
   std::fflush(stdout);
 }
@@ -78,8 +78,7 @@ bool train_with_progress(Run& run, const TrainOptions& o, bool quiet) {
   const auto label = [&](int64_t epoch) {
     return fmt::format("epoch {}/{}", epoch + 1, run.options().epochs);
   };
-  Progress progress(total, label(run.epochs_done()), quiet, "images",
-                    run.images_done());
+  Progress progress(total, label(run.epochs_done()), quiet, "images", run.images_done());
   RunObserver observer;
   observer.stop = interrupted;
   observer.step = [&](const RunObserver::Step& s) {
@@ -124,13 +123,13 @@ int train(const TrainOptions& options, const CommonOptions& common, bool seed_gi
   watch_interrupt();
   if (!train_with_progress(*run, o, quiet)) {
     if (!common.quiet) {
-      fmt::print(stderr, "vitrine: interrupted; to go on: vitrine train --out {} --resume\n", o.out);
+      fmt::print(stderr, "vitrine: interrupted; to go on: vitrine train --out {} --resume\n",
+                 o.out);
     }
     return kInterrupted;
   }
   const Evaluation result = run->test();
-  write_png(o.out + "/confusion.png",
-            draw_confusion_matrix(result.confusion, run->model().labels));
+  write_png(o.out + "/confusion.png", draw_confusion_matrix(result.confusion, run->model().labels));
   report(result, o, common);
   return 0;
 }
@@ -164,7 +163,8 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   real("--min-lr", "/min_lr", fmt::format("learning rate at the end [{}]", d.min_lr).c_str());
   real("--warmup-epochs", "/warmup_epochs", "epochs of linear warm-up [1]");
   run_option<bool>(command, o, "--cosine", "/cosine", "cosine decay, true (default) or false");
-  text("--optimizer", "/optimizer", "adamw (default) or sgd")->check(CLI::IsMember({"adamw", "sgd"}));
+  text("--optimizer", "/optimizer", "adamw (default) or sgd")
+      ->check(CLI::IsMember({"adamw", "sgd"}));
   real("--weight-decay", "/weight_decay", "of matrices [0.05]");
   real("--momentum", "/momentum", "of SGD [0.9]");
   real("--clip-norm", "/clip_norm", "largest norm of the gradient; 0 (default) for no clipping");
@@ -192,11 +192,13 @@ void add_train(CLI::App& app) {
   (*command)->add_option("--out", o->out, "folder of the run")->required();
   (*command)->add_flag("--resume", o->resume,
                        "go on from the folder's checkpoint; start if there is none");
-  (*command)->add_option("--workers", o->workers, "threads that prepare pictures")
+  (*command)
+      ->add_option("--workers", o->workers, "threads that prepare pictures")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
-  (*command)->add_option("--checkpoint-steps", o->checkpoint_steps,
-                         "a checkpoint every so many steps too; 0 for once an epoch")
+  (*command)
+      ->add_option("--checkpoint-steps", o->checkpoint_steps,
+                   "a checkpoint every so many steps too; 0 for once an epoch")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   add_run_options(*command, o);

@@ -40,8 +40,8 @@ void say(const std::string& path, const CommonOptions& common) {
 
 /// One picture seen by the model: what it saw, what it said, and the attention of every block.
 struct Look {
-  Image seen;                      ///< after resize and crop
-  std::vector<Tensor> attention;   ///< per block (H, N, N)
+  Image seen;                     ///< after resize and crop
+  std::vector<Tensor> attention;  ///< per block (H, N, N)
   std::string label;
   double probability = 0;
 };
@@ -129,7 +129,8 @@ int curves(const VisualizeOptions& o, const CommonOptions& common) {
   return 0;
 }
 
-/// Test pictures, evenly spread over the data set, as PNG files, and a sheet of what the model says.
+/// Test pictures, evenly spread over the data set, as PNG files, and a sheet of what the model
+/// says.
 int samples(const VisualizeOptions& o, const CommonOptions& common) {
   const Model model = load_model(find_model(o.model));
   const auto data = open_dataset(o.data, Split::kTest, common.seed);
@@ -141,7 +142,9 @@ int samples(const VisualizeOptions& o, const CommonOptions& common) {
     const int64_t index = i * data->size() / count;
     Image storage;
     const ImageView view = data->picture(index, model.preprocess.channels, storage);
-    Image picture{view.width, view.height, view.channels,
+    Image picture{view.width,
+                  view.height,
+                  view.channels,
                   {view.pixels, view.pixels + view.pitch * view.height}};
     const auto label = static_cast<size_t>(data->labels()[static_cast<size_t>(index)]);
     std::string name = data->class_names()[label];

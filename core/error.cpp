@@ -34,8 +34,8 @@ std::string_view format_kind_name(FormatKind kind) {
 FormatError::FormatError(FormatKind kind, std::string_view path, int64_t offset,
                          std::string_view what)
     : Error(one_line(offset < 0 ? fmt::format("{}: {}: {}", path, format_kind_name(kind), what)
-                                : fmt::format("{}: {} at byte {}: {}", path,
-                                              format_kind_name(kind), offset, what))),
+                                : fmt::format("{}: {} at byte {}: {}", path, format_kind_name(kind),
+                                              offset, what))),
       kind_(kind) {}
 
 namespace detail {

@@ -7,7 +7,8 @@
 
 namespace vitrine {
 
-/// Base of everything that Vitrine throws; what() is one line that says what, where, and what to do.
+/// Base of everything that Vitrine throws; what() is one line that says what, where, and what to
+/// do.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -53,7 +54,8 @@ enum class FormatKind {
 std::string_view format_kind_name(FormatKind kind);
 
 /// A file whose content is wrong. `offset` is the byte where it was noticed, -1 if there is none.
-/// Text: "weights.safetensors: truncated at byte 8: header says 512 bytes, file has 100; download it again".
+/// Text: "weights.safetensors: truncated at byte 8: header says 512 bytes, file has 100; download
+/// it again".
 class FormatError : public Error {
  public:
   FormatError(FormatKind kind, std::string_view path, int64_t offset, std::string_view what);

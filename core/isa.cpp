@@ -52,8 +52,8 @@ std::vector<Isa> detect() {
   const Registers one = cpuid(1);
   const Registers seven = cpuid(7);
   const uint64_t saved = saved_state(one);
-  constexpr uint64_t kYmm = 0x6;   // XMM and the upper halves of YMM
-  constexpr uint64_t kZmm = 0xE6;  // and opmask, upper ZMM0-15, ZMM16-31
+  constexpr uint64_t kYmm = 0x6;        // XMM and the upper halves of YMM
+  constexpr uint64_t kZmm = 0xE6;       // and opmask, upper ZMM0-15, ZMM16-31
   if (!bit(one.ecx, 20)) return found;  // SSE4.2
   found.push_back(Isa::kSse42);
   const bool fma = bit(one.ecx, 12) && bit(one.ecx, 28) && bit(one.ecx, 29);  // FMA, AVX, F16C
@@ -89,8 +89,8 @@ void require_supported(Isa isa, std::string_view who) {
   if (std::ranges::find(isas, isa) != isas.end()) return;
   std::vector<std::string_view> names;
   for (const Isa i : isas) names.push_back(isa_name(i));
-  throw UsageError(fmt::format("{}: this processor does not run {}; it runs {}", who,
-                               isa_name(isa), fmt::join(names, ", ")));
+  throw UsageError(fmt::format("{}: this processor does not run {}; it runs {}", who, isa_name(isa),
+                               fmt::join(names, ", ")));
 }
 
 Isa initial_isa() {
@@ -117,8 +117,7 @@ std::string_view isa_name(Isa isa) { return kNames[static_cast<size_t>(isa)]; }
 Isa isa_from_name(std::string_view name) {
   const auto* found = std::ranges::find(kNames, name);
   if (found == kNames.end()) {
-    throw UsageError(
-        fmt::format("unknown ISA '{}'; known are {}", name, fmt::join(kNames, ", ")));
+    throw UsageError(fmt::format("unknown ISA '{}'; known are {}", name, fmt::join(kNames, ", ")));
   }
   return static_cast<Isa>(found - kNames.begin());
 }

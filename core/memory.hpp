@@ -19,8 +19,8 @@ void reset_peak_memory();
 /// Gives every block that waits in the pool back to the operating system.
 void trim_memory();
 
-/// A block of memory from the pool: aligned to 64 bytes (a cache line, and a full AVX-512 register),
-/// uninitialised, returned to the pool when it dies. Movable, not copyable.
+/// A block of memory from the pool: aligned to 64 bytes (a cache line, and a full AVX-512
+/// register), uninitialised, returned to the pool when it dies. Movable, not copyable.
 ///
 /// The pool keeps free blocks by size class (four per power of two, so at most 25 % is wasted) and
 /// never splits or merges them: a step that repeats takes the same blocks again and allocates

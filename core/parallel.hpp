@@ -45,8 +45,8 @@ void run_tasks(int64_t count, Task task, const void* context);
 /// Number of chunks into which parallel_chunks cuts n items: depends on n and grain alone.
 constexpr int64_t chunk_count(int64_t n, int64_t grain) { return (n + grain - 1) / grain; }
 
-/// Calls f(chunk, begin, end, worker) for every chunk of `grain` items of [0, n). Where the cuts are
-/// depends on n and grain, never on the number of threads: that is what keeps results
+/// Calls f(chunk, begin, end, worker) for every chunk of `grain` items of [0, n). Where the cuts
+/// are depends on n and grain, never on the number of threads: that is what keeps results
 /// bit-identical. Work that adds up keeps one partial result per chunk and adds them in order.
 /// `worker` < threads() picks a scratch buffer that no other running chunk uses.
 template <class F>
@@ -58,7 +58,7 @@ void parallel_chunks(int64_t n, int64_t grain, const F& f) {
   const Context context{n, std::max<int64_t>(grain, 1), &f};
   const auto task = [](const void* opaque, int64_t i, int worker) {
     const auto& c = *static_cast<const Context*>(opaque);
-    (*c.f)(i, i * c.grain, std::min(c.n, (i + 1) * c.grain), worker);
+    (*c.f)(i, i* c.grain, std::min(c.n, (i + 1) * c.grain), worker);
   };
   detail::run_tasks(chunk_count(n, context.grain), task, &context);
 }
@@ -66,8 +66,7 @@ void parallel_chunks(int64_t n, int64_t grain, const F& f) {
 /// Calls f(begin, end) for every chunk of `grain` items of [0, n); see parallel_chunks.
 template <class F>
 void parallel_for(int64_t n, int64_t grain, const F& f) {
-  parallel_chunks(n, grain,
-                  [&f](int64_t, int64_t begin, int64_t end, int) { f(begin, end); });
+  parallel_chunks(n, grain, [&f](int64_t, int64_t begin, int64_t end, int) { f(begin, end); });
 }
 
 }  // namespace vitrine

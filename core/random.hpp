@@ -5,9 +5,9 @@
 
 namespace vitrine {
 
-/// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, 'Parallel random numbers: as easy as 1, 2, 3', SC'11):
-/// four 32-bit words that are a pure function of a 128-bit counter and a 64-bit key. Nothing is
-/// stored between calls, so any thread can compute any number, in any order.
+/// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, 'Parallel random numbers: as easy as 1, 2, 3',
+/// SC'11): four 32-bit words that are a pure function of a 128-bit counter and a 64-bit key.
+/// Nothing is stored between calls, so any thread can compute any number, in any order.
 constexpr std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, uint64_t key) {
   auto k0 = static_cast<uint32_t>(key);
   auto k1 = static_cast<uint32_t>(key >> 32);
@@ -28,12 +28,12 @@ constexpr float unit_float(uint32_t word) { return static_cast<float>(word >> 8)
 /// Where random numbers are used. Each place draws from a stream of its own: adding a draw in one
 /// place changes no other.
 enum class RandomPlace : uint32_t {
-  kInit = 1,   ///< initial weights
-  kShuffle,    ///< order of an epoch
-  kSplit,      ///< validation part
-  kAugment,    ///< crop, shift, flip of one sample
-  kDropout,    ///< dropout and drop path
-  kTest,       ///< tests and benchmarks
+  kInit = 1,  ///< initial weights
+  kShuffle,   ///< order of an epoch
+  kSplit,     ///< validation part
+  kAugment,   ///< crop, shift, flip of one sample
+  kDropout,   ///< dropout and drop path
+  kTest,      ///< tests and benchmarks
 };
 
 /// A sequence of random numbers, a function of (seed, place, stream) alone; `stream` is the number

@@ -84,8 +84,8 @@ Gradients Tape::backward(const Tensor& loss) {
 Gradients Tape::backward(std::span<const Tensor> outputs, std::span<const Tensor> cotangents) {
   if (done_) throw ShapeError("[backward] ran already on this tape: record again");
   if (outputs.size() != cotangents.size()) {
-    throw ShapeError(fmt::format("[backward] {} outputs but {} cotangents", outputs.size(),
-                                 cotangents.size()));
+    throw ShapeError(
+        fmt::format("[backward] {} outputs but {} cotangents", outputs.size(), cotangents.size()));
   }
   done_ = true;
   const Pause pause;

@@ -107,8 +107,8 @@ class Tape {
   Tape* outer_;
   bool done_ = false;
   std::vector<Node> nodes_;
-  std::vector<bool> watched_;        // by slot
-  std::vector<Tensor> gradients_;    // by slot, while backward runs
+  std::vector<bool> watched_;      // by slot
+  std::vector<Tensor> gradients_;  // by slot, while backward runs
 };
 
 /// What backward found.

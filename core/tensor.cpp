@@ -69,8 +69,8 @@ Tensor Tensor::reshape(std::span<const int64_t> dims) const {
 
 Tensor Tensor::reshape(const Shape& shape) const {
   if (shape.numel() != numel()) {
-    throw ShapeError(fmt::format("[reshape] {} has {} elements, {} needs {}", shape_.str(),
-                                 numel(), shape.str(), shape.numel()));
+    throw ShapeError(fmt::format("[reshape] {} has {} elements, {} needs {}", shape_.str(), numel(),
+                                 shape.str(), shape.numel()));
   }
   Tensor y(storage_, offset_, shape);
   if (Tape* tape = Tape::recording({this})) {
@@ -83,8 +83,8 @@ Tensor Tensor::reshape(const Shape& shape) const {
 
 Tensor Tensor::rows(int64_t begin, int64_t end) const {
   if (rank() == 0 || begin < 0 || end < begin || end > shape_[0]) {
-    throw ShapeError(fmt::format("[rows] [{}, {}) is out of range for {}", begin, end,
-                                 shape_.str()));
+    throw ShapeError(
+        fmt::format("[rows] [{}, {}) is out of range for {}", begin, end, shape_.str()));
   }
   const int64_t row = shape_.product(1, rank());
   Tensor y(storage_, offset_ + begin * row, shape_.with(0, end - begin));

@@ -142,8 +142,8 @@ void load_weights(Vit& vit, const SafetensorsFile& file, const std::vector<std::
     if (tensor == nullptr) {
       missing.push_back(name);
     } else if (shape_of(*tensor) != p.value.shape()) {
-      reshaped.push_back(fmt::format("{} is {}, wanted {}", name, shape_of(*tensor).str(),
-                                     p.value.shape().str()));
+      reshaped.push_back(
+          fmt::format("{} is {}, wanted {}", name, shape_of(*tensor).str(), p.value.shape().str()));
     }
   });
   std::vector<std::string> extra;

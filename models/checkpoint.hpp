@@ -39,7 +39,8 @@ void save_model(const std::string& path, const Model& model);
 /// program, or its tensors do not fit its configuration.
 Model load_model(const std::string& path);
 
-/// The model's file behind `path`: itself, or the one in the folder. Throws IoError if there is none.
+/// The model's file behind `path`: itself, or the one in the folder. Throws IoError if there is
+/// none.
 std::string model_file(const std::string& path);
 
 /// Reads what describes a model; the network's weights are not initialised.

@@ -50,9 +50,7 @@ struct LayerNorm {
   float eps = 1e-6F;
 
   bool defined() const { return weight.defined(); }
-  Tensor operator()(const Tensor& x) const {
-    return layer_norm(x, weight.value, bias.value, eps);
-  }
+  Tensor operator()(const Tensor& x) const { return layer_norm(x, weight.value, bias.value, eps); }
 
   template <class F>
   void visit(const std::string& name, F&& f) {

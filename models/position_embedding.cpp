@@ -42,9 +42,8 @@ std::vector<double> resampling_matrix(int64_t from, int64_t to) {
 
 Tensor sincos_position_embedding(Position kind, int64_t grid_h, int64_t grid_w, int64_t width) {
   const int64_t quarter = width / 4;
-  const double steps = static_cast<double>(kind == Position::kSinCosMoco
-                                               ? std::max<int64_t>(quarter - 1, 1)
-                                               : quarter);
+  const double steps = static_cast<double>(
+      kind == Position::kSinCosMoco ? std::max<int64_t>(quarter - 1, 1) : quarter);
   Tensor t = Tensor::empty({1, grid_h * grid_w, width});
   float* to = t.mutable_data();
   for (int64_t y = 0; y < grid_h; ++y) {

@@ -11,9 +11,9 @@ namespace vitrine {
 ///   kSinCosMae    frequencies 10000^(-k / (width/4)); sin and cos of x, then of y (MAE)
 Tensor sincos_position_embedding(Position kind, int64_t grid_h, int64_t grid_w, int64_t width);
 
-/// The embedding (1, prefix + old_h * old_w, D) for another grid: prefix tokens are copied, the grid
-/// is resampled bicubically with antialiasing, as timm's resample_abs_pos_embed does (Keys' cubic
-/// with a = -0.5, support widened when shrinking, weights normalised at the borders).
+/// The embedding (1, prefix + old_h * old_w, D) for another grid: prefix tokens are copied, the
+/// grid is resampled bicubically with antialiasing, as timm's resample_abs_pos_embed does (Keys'
+/// cubic with a = -0.5, support widened when shrinking, weights normalised at the borders).
 Tensor resample_position_embedding(const Tensor& embedding, int64_t prefix, int64_t old_h,
                                    int64_t old_w, int64_t new_h, int64_t new_w);
 

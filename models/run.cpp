@@ -168,9 +168,7 @@ void Run::restore() {
     const json state = json::parse(file.metadata().at("vitrine.training"));
     epoch_ = state.at("epoch");
     step_ = state.at("step");
-    const auto sums = [](const json& from) {
-      return Sums{from.at(0), from.at(1), from.at(2)};
-    };
+    const auto sums = [](const json& from) { return Sums{from.at(0), from.at(1), from.at(2)}; };
     epoch_sums_ = sums(state.at("epoch_sums"));
     line_sums_ = sums(state.at("line_sums"));
     best_accuracy_ = state.at("best_accuracy");
@@ -224,8 +222,7 @@ BatchResult Run::train_step(double lr, double& grad_norm) {
     VT_CHECK(batch != nullptr);
     sums.add(training_->add_gradients(batch->images, batch->labels));
   }
-  const BatchResult result{sums.loss / static_cast<double>(sums.images), sums.correct,
-                           sums.images};
+  const BatchResult result{sums.loss / static_cast<double>(sums.images), sums.correct, sums.images};
   if (!std::isfinite(result.loss)) {
     throw Error(fmt::format(
         "step {}: the loss is {}; lower --lr or set --clip-norm, then go on with --resume from the "
@@ -264,8 +261,7 @@ bool Run::train(const RunObserver& observer, int64_t checkpoint_steps) {
       if (observer.step) {
         const auto n = static_cast<double>(epoch_sums_.images);
         observer.step({epoch_, options_.epochs, step_, steps_per_epoch(), epoch_sums_.loss / n,
-                       static_cast<double>(epoch_sums_.correct) / n, lr, grad_norm,
-                       result.images});
+                       static_cast<double>(epoch_sums_.correct) / n, lr, grad_norm, result.images});
       }
       const bool last = step_ == steps_per_epoch();
       if (observer.stop && observer.stop()) {

@@ -29,8 +29,8 @@ struct RunOptions {
   double validation = 1.0 / 12;  ///< part of the training data that chooses the best weights
   uint64_t seed = 0;
   // Changes to the named model.
-  std::string position;          ///< none, learned, sincos_moco, sincos_mae; "" for the model's own
-  std::string pool;              ///< token, avg; "" for the model's own
+  std::string position;  ///< none, learned, sincos_moco, sincos_mae; "" for the model's own
+  std::string pool;      ///< token, avg; "" for the model's own
   double drop_path = 0;
   double dropout = 0;
 
@@ -42,17 +42,17 @@ struct RunOptions {
 /// What a run tells while it works. All of it is for people: nothing here changes what is computed.
 struct RunObserver {
   struct Step {
-    int64_t epoch, epochs;     ///< the epoch under way, from 0
-    int64_t step, steps;       ///< of the epoch, the one just done counted
-    double loss, accuracy;     ///< means over the epoch so far
+    int64_t epoch, epochs;  ///< the epoch under way, from 0
+    int64_t step, steps;    ///< of the epoch, the one just done counted
+    double loss, accuracy;  ///< means over the epoch so far
     double lr, grad_norm;
-    int64_t images;            ///< in this step
+    int64_t images;  ///< in this step
   };
   struct Epoch {
     int64_t epoch, epochs;
-    double loss, accuracy;     ///< training, means over the epoch
+    double loss, accuracy;  ///< training, means over the epoch
     Evaluation validation;
-    bool best;                 ///< these weights are the best so far
+    bool best;  ///< these weights are the best so far
     double seconds;
   };
   std::function<void(const Step&)> step;

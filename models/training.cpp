@@ -71,8 +71,8 @@ double Training::update(double lr) {
   for (const Slot& slot : slots_) {
     if (slot.parameter->grad.defined()) gradients.push_back(slot.parameter->grad);
   }
-  const double norm = options_.clip_norm > 0 ? clip_grad_norm(gradients, options_.clip_norm)
-                                             : grad_norm(gradients);
+  const double norm =
+      options_.clip_norm > 0 ? clip_grad_norm(gradients, options_.clip_norm) : grad_norm(gradients);
   ++steps_;
   micro_ = 0;
   for (Slot& slot : slots_) {
@@ -108,9 +108,10 @@ void Training::swap_average() {
 
 std::vector<NamedTensor> Training::state() const {
   std::vector<NamedTensor> tensors;
-  const auto add = [&](const std::string& prefix, Tensor Slot::*member) {
+  const auto add = [&](const std::string& prefix, Tensor Slot::* member) {
     for (const Slot& slot : slots_) {
-      if ((slot.*member).defined()) tensors.push_back({prefix + slot.name, raw_tensor(slot.*member)});
+      if ((slot.*member).defined())
+        tensors.push_back({prefix + slot.name, raw_tensor(slot.*member)});
     }
   };
   add(first_name(options_.optimizer), &Slot::first);
@@ -120,7 +121,7 @@ std::vector<NamedTensor> Training::state() const {
 }
 
 void Training::restore(const SafetensorsFile& file, int64_t steps) {
-  const auto take = [&](const std::string& prefix, Tensor Slot::*member) {
+  const auto take = [&](const std::string& prefix, Tensor Slot::* member) {
     for (Slot& slot : slots_) {
       Tensor& to = slot.*member;
       if (!to.defined()) continue;

@@ -20,11 +20,11 @@ struct UpdateOptions {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // AdamW
   double momentum = 0.9;                          // SGD
   bool nesterov = false;
-  double clip_norm = 0;        ///< largest norm of all gradients together; 0 for no clipping
-  double ema = 0;              ///< decay of the averaged weights; 0 for none
+  double clip_norm = 0;  ///< largest norm of all gradients together; 0 for no clipping
+  double ema = 0;        ///< decay of the averaged weights; 0 for none
   double label_smoothing = 0;
-  int64_t accumulate = 1;      ///< micro batches per update
-  uint64_t seed = 0;           ///< of dropout and drop path
+  int64_t accumulate = 1;  ///< micro batches per update
+  uint64_t seed = 0;       ///< of dropout and drop path
 };
 
 /// What one batch gave.

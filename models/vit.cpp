@@ -97,8 +97,8 @@ Tensor Block::operator()(const Tensor& x, const Pass& pass) const {
   if (pass.training && dropout > 0) {
     h = vitrine::dropout(h, dropout, key_of(pass, index, kMlpDropout));
   }
-  const Tensor result = add_branch(z, h, mlp.fc2, ls2.value, *this, pass, kMlpOutDropout, kMlpPath,
-                                   name + ".mlp");
+  const Tensor result =
+      add_branch(z, h, mlp.fc2, ls2.value, *this, pass, kMlpOutDropout, kMlpPath, name + ".mlp");
   pass.report(name, result);
   return result;
 }
@@ -124,7 +124,8 @@ Tensor Vit::tokens_of(const Tensor& images, const Pass& pass) const {
   if (pos_embed.defined() && !add_first) x = add(x, pos_embed.value);
 
   if (pass.training && config.position_dropout > 0) {
-    x = dropout(x, static_cast<float>(config.position_dropout), {pass.seed, pass.step, kPositionMask});
+    x = dropout(x, static_cast<float>(config.position_dropout),
+                {pass.seed, pass.step, kPositionMask});
   }
   if (norm_pre.defined()) x = norm_pre(x);
   pass.report("tokens", x);

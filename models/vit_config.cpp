@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 // Far beyond every published network, and small enough that parameters() and macs() fit 63 bits.
-constexpr int64_t kMaxSide = int64_t{1} << 14;     // pixels
+constexpr int64_t kMaxSide = int64_t{1} << 14;  // pixels
 constexpr int64_t kMaxWidth = int64_t{1} << 14;
 constexpr int64_t kMaxDepth = int64_t{1} << 10;
 constexpr int64_t kMaxTokens = int64_t{1} << 16;
@@ -162,7 +162,8 @@ int64_t number(const std::string& digits) { return digits.empty() ? 0 : std::sto
 
 const std::regex& name_pattern() {
   static const std::regex pattern(
-      "vit_(?:(tiny|small|medium|base|large|huge|giant|gigantic)|d(\\d{1,6})_l(\\d{1,4})_h(\\d{1,4}))"
+      "vit_(?:(tiny|small|medium|base|large|huge|giant|gigantic)|d(\\d{1,6})_l(\\d{1,4})_h(\\d{1,4}"
+      "))"
       "_patch(\\d{1,4})_(\\d{1,5})(_gray)?(?:_c(\\d{1,6}))?");
   return pattern;
 }
@@ -268,7 +269,9 @@ std::string VitConfig::to_json() const {
 VitConfig VitConfig::from_json(std::string_view text) {
   VitConfig config;
   try {
-    config = read(json::parse(text));
+    const json object = json::parse(text);
+    if (!object.is_object()) throw UsageError("model configuration: not a JSON object");
+    config = read(object);
   } catch (const json::exception& e) {
     throw UsageError(fmt::format("model configuration: {}", e.what()));
   }

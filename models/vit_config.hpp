@@ -38,9 +38,9 @@ struct VitConfig {
   Activation activation = Activation::kGelu;
   double norm_eps = 1e-6;
   bool qkv_bias = true;
-  bool qk_norm = false;      ///< layer norm of q and k, per head
-  bool pre_norm = false;     ///< a norm before the first block
-  double layer_scale = 0;    ///< initial gamma on each branch; 0 for none
+  bool qk_norm = false;    ///< layer norm of q and k, per head
+  bool pre_norm = false;   ///< a norm before the first block
+  double layer_scale = 0;  ///< initial gamma on each branch; 0 for none
 
   // Tokens: class, distillation, registers, patches, in this order.
   bool class_token = true;

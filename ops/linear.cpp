@@ -68,8 +68,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Activat
   return y;
 }
 
-Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias,
-                  const Tensor& residual, const Tensor& scale) {
+Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
+                  const Tensor& scale) {
   check_arguments("linear_add", x, weight, bias);
   const int64_t n = weight.dim(0);
   check_shape("linear_add", "residual", residual, x.shape().with(-1, n));

@@ -19,8 +19,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias,
 ///   residual (..., N)
 ///   scale    (N), LayerScale's gamma; or undefined for 1
 ///   returns  (..., N); differentiable in all of them. Throws ShapeError.
-Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias,
-                  const Tensor& residual, const Tensor& scale = {});
+Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
+                  const Tensor& scale = {});
 
 struct LinearGradients {
   Tensor dx;       ///< (..., K)

@@ -46,15 +46,15 @@ double max_error(const A& got, const B& want) {
 /// The same bits in every element (so that NaN equals NaN and 0 differs from -0).
 inline bool same_bits(const Tensor& a, const Tensor& b) {
   return a.shape() == b.shape() &&
-         std::equal(a.values().begin(), a.values().end(), b.values().begin(),
-                    [](float x, float y) { return std::bit_cast<int>(x) == std::bit_cast<int>(y); });
+         std::equal(a.values().begin(), a.values().end(), b.values().begin(), [](float x, float y) {
+           return std::bit_cast<int>(x) == std::bit_cast<int>(y);
+         });
 }
 
 /// Gradient of `f` at `x` by four-point central differences: in double, good to about 1e-9 for
 /// values around 1. The proof that a formula for a gradient is right.
-inline std::vector<double> differences(
-    const std::function<double(const std::vector<double>&)>& f, std::vector<double> x,
-    double step = 1e-3) {
+inline std::vector<double> differences(const std::function<double(const std::vector<double>&)>& f,
+                                       std::vector<double> x, double step = 1e-3) {
   std::vector<double> gradient(x.size());
   for (size_t i = 0; i < x.size(); ++i) {
     const double at = x[i];
@@ -62,8 +62,8 @@ inline std::vector<double> differences(
       x[i] = at + offset;
       return f(x);
     };
-    gradient[i] = (8 * (value(step) - value(-step)) - (value(2 * step) - value(-2 * step))) /
-                  (12 * step);
+    gradient[i] =
+        (8 * (value(step) - value(-step)) - (value(2 * step) - value(-2 * step))) / (12 * step);
     x[i] = at;
   }
   return gradient;
@@ -72,7 +72,8 @@ inline std::vector<double> differences(
 template <class A, class B>
 double dot(const A& a, const B& b) {
   double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  for (size_t i = 0; i < a.size(); ++i)
+    sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
   return sum;
 }
 

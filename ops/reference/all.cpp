@@ -1,47 +1,48 @@
 // The textbook loops as an ISA of their own: what every other table is compared with.
 
 #include "ops/kernels/all.hpp"
+#include "ops/kernels/adamw.hpp"
 #include "ops/kernels/attention.hpp"
 #include "ops/kernels/binary.hpp"
-#include "ops/kernels/gemm.hpp"
-#include "ops/kernels/reduce.hpp"
-#include "ops/kernels/unary.hpp"
-#include "ops/kernels/layer_norm.hpp"
-#include "ops/kernels/adamw.hpp"
 #include "ops/kernels/clip_grad_norm.hpp"
 #include "ops/kernels/cross_entropy.hpp"
 #include "ops/kernels/dropout.hpp"
 #include "ops/kernels/ema.hpp"
+#include "ops/kernels/gemm.hpp"
+#include "ops/kernels/layer_norm.hpp"
+#include "ops/kernels/normalize.hpp"
+#include "ops/kernels/peak.hpp"
+#include "ops/kernels/reduce.hpp"
+#include "ops/kernels/resize.hpp"
 #include "ops/kernels/sgd.hpp"
 #include "ops/kernels/softmax.hpp"
-#include "ops/kernels/normalize.hpp"
-#include "ops/kernels/resize.hpp"
-#include "ops/kernels/peak.hpp"
+#include "ops/kernels/unary.hpp"
+#include "ops/reference/adamw.hpp"
 #include "ops/reference/attention.hpp"
 #include "ops/reference/binary.hpp"
-#include "ops/reference/gemm.hpp"
-#include "ops/reference/reduce.hpp"
-#include "ops/reference/unary.hpp"
-#include "ops/reference/layer_norm.hpp"
-#include "ops/reference/adamw.hpp"
 #include "ops/reference/clip_grad_norm.hpp"
 #include "ops/reference/cross_entropy.hpp"
 #include "ops/reference/dropout.hpp"
 #include "ops/reference/ema.hpp"
+#include "ops/reference/gemm.hpp"
+#include "ops/reference/layer_norm.hpp"
+#include "ops/reference/normalize.hpp"
+#include "ops/reference/peak.hpp"
+#include "ops/reference/reduce.hpp"
+#include "ops/reference/resize.hpp"
 #include "ops/reference/sgd.hpp"
 #include "ops/reference/softmax.hpp"
-#include "ops/reference/normalize.hpp"
-#include "ops/reference/resize.hpp"
-#include "ops/reference/peak.hpp"
+#include "ops/reference/unary.hpp"
 
 namespace vitrine::kernels::reference {
 namespace {
 
-constexpr Attention kAttention{
-    vitrine::reference::attention_scratch<float>, vitrine::reference::attention_forward<float>,
-    vitrine::reference::attention_scratch<float>, vitrine::reference::attention_backward<float>,
-    vitrine::reference::attention_scratch<float>,
-    vitrine::reference::attention_probabilities<float>};
+constexpr Attention kAttention{vitrine::reference::attention_scratch<float>,
+                               vitrine::reference::attention_forward<float>,
+                               vitrine::reference::attention_scratch<float>,
+                               vitrine::reference::attention_backward<float>,
+                               vitrine::reference::attention_scratch<float>,
+                               vitrine::reference::attention_probabilities<float>};
 
 constexpr Binary kBinary{vitrine::reference::binary_forward, vitrine::reference::binary_backward};
 

@@ -53,9 +53,8 @@ TEST_CASE("parallel_for: the exception of the lowest item comes out", "[core][th
 TEST_CASE("parallel_for: inside parallel work it is serial", "[core][threads]") {
   set_threads(4);
   std::atomic<int> sum{0};
-  parallel_for(8, 1, [&](int64_t, int64_t) {
-    parallel_for(10, 1, [&](int64_t, int64_t) { ++sum; });
-  });
+  parallel_for(8, 1,
+               [&](int64_t, int64_t) { parallel_for(10, 1, [&](int64_t, int64_t) { ++sum; }); });
   CHECK(sum == 80);
   {
     const SerialScope serial;

@@ -104,7 +104,9 @@ TEST_CASE("memory: peak and trim", "[core]") {
   trim_memory();
   reset_peak_memory();
   const int64_t live = memory_stats().live_bytes;
-  { const Buffer large(int64_t{8} << 20); }
+  {
+    const Buffer large(int64_t{8} << 20);
+  }
   CHECK(memory_stats().peak_bytes >= live + (int64_t{8} << 20));
   CHECK(memory_stats().pooled_bytes >= (int64_t{8} << 20));
   trim_memory();

@@ -43,9 +43,9 @@ std::vector<float> train(Vit vit, const UpdateOptions& options, int steps) {
   const int64_t micro = 6 / options.accumulate;
   for (int s = 0; s < steps; ++s) {
     for (int64_t i = 0; i < options.accumulate; ++i) {
-      training.add_gradients(images.rows(i * micro, (i + 1) * micro),
-                             std::span(kLabels).subspan(static_cast<size_t>(i * micro),
-                                                        static_cast<size_t>(micro)));
+      training.add_gradients(
+          images.rows(i * micro, (i + 1) * micro),
+          std::span(kLabels).subspan(static_cast<size_t>(i * micro), static_cast<size_t>(micro)));
     }
     training.update(1e-3);
   }
@@ -199,8 +199,8 @@ TEST_CASE("schedule: warm-up, cosine, end", "[models]") {
 TEST_CASE("evaluate: hits, ties and values that are no numbers", "[models]") {
   Evaluation e;
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  const std::vector<float> logits = {1, 5, 2, 0, 0, 0, 0,  // 1
-                                     3, 3, 3, 3, 3, 3, 3,  // all equal: 0
+  const std::vector<float> logits = {1,   5,   2,   0,   0,   0,   0,  // 1
+                                     3,   3,   3,   3,   3,   3,   3,  // all equal: 0
                                      nan, nan, nan, nan, nan, nan, nan};
   const std::vector<int32_t> labels = {1, 1, 0};
   e.add(Tensor::from(logits, {3, 7}), labels);

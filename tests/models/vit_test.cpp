@@ -194,8 +194,8 @@ TEST_CASE("vit: resampling one axis gives PyTorch's antialiased bicubic", "[mode
   const Tensor from = Tensor::from(squares, {1, 7, 1});
   const auto to = [&](int64_t n) { return resample_position_embedding(from, 0, 1, 7, 1, n); };
   const std::vector<double> four = {.22572, 4.4222, 15.44434, 31.42733};
-  const std::vector<double> twelve = {-.07774, .19927, .91847, 2.37674, 4.51562, 7.33507,
-                                      10.83507, 15.01562, 19.87674, 25.438, 32.82529, 36.85515};
+  const std::vector<double> twelve = {-.07774,  .19927,   .91847,   2.37674, 4.51562,  7.33507,
+                                      10.83507, 15.01562, 19.87674, 25.438,  32.82529, 36.85515};
   CHECK(test::max_error(to(4).values(), four) < 1e-5);
   CHECK(test::max_error(to(12).values(), twelve) < 1e-5);
 }
@@ -222,7 +222,8 @@ TEST_CASE("vit: initial values are a function of the seed and look as they shoul
   CHECK(deviation("blocks.0.mlp.fc1.bias") == 0.0);
 }
 
-TEST_CASE("vit_config: impossible configurations and unknown names are refused", "[models][errors]") {
+TEST_CASE("vit_config: impossible configurations and unknown names are refused",
+          "[models][errors]") {
   CHECK_THROWS_AS(vit_config("resnet"), UsageError);
   CHECK_THROWS_AS(vit_config("vit_d30_l2_h4_patch4_28"), UsageError);  // 4 does not divide 30
   CHECK_THROWS_AS(vit_config("vit_d32_l2_h4_patch40_28"), UsageError);
