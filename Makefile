@@ -82,6 +82,19 @@ LIB            := $(OBJ)/libvitrine.a
 # main() of the program stays out of the tests.
 APP_OBJECTS    := $(call objects,$(filter-out apps/main.cpp,$(APP_SOURCES)))
 
+# Debian has no headers for another processor; those that do not depend on it are lent.
+ifeq ($(MODE),neon)
+LENT := build/neon/include
+CXXFLAGS += -isystem $(LENT)
+LDLIBS   :=
+LIB_SOURCES += tests/emulation/no_zlib.cpp
+LIB_OBJECTS += $(call objects,tests/emulation/no_zlib.cpp)
+$(LIB_OBJECTS) $(call objects,$(TEST_SOURCES) $(GOLDEN_SOURCES)): | $(LENT)
+$(LENT):
+	@mkdir -p $@ && for h in fmt xsimd nlohmann catch2 stb zlib.h; do ln -sfn /usr/include/$$h $@/$$h; done
+	@ln -sfn /usr/include/*-linux-gnu/zconf.h $@/zconf.h
+endif
+
 .PHONY: all
 all: $(OUT)/vitrine ## the program, build/vitrine (MODE=release; debug, asan, ubsan, tsan)
 
@@ -106,17 +119,6 @@ endef
 $(foreach i,$(ISAS),$(eval $(call kernel_rule,$(i))))
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
-
-# Debian has no headers for another processor; those that do not depend on it are lent.
-ifeq ($(MODE),neon)
-LENT := build/neon/include
-CXXFLAGS += -isystem $(LENT)
-LDLIBS   :=
-$(LIB_OBJECTS) $(call objects,$(TEST_SOURCES) $(GOLDEN_SOURCES)): | $(LENT)
-$(LENT):
-	@mkdir -p $@ && for h in fmt xsimd nlohmann catch2 stb zlib.h; do ln -sfn /usr/include/$$h $@/$$h; done
-	@ln -sfn /usr/include/*-linux-gnu/zconf.h $@/zconf.h
-endif
 
 # --- tests ---------------------------------------------------------------------------------------
 

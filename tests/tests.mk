@@ -57,6 +57,12 @@ fuzz: | build/packages/tools ## libFuzzer on every reader of files, FUZZ_SECONDS
 build/fuzz/%: $(OBJ)/tests/fuzz/%.o $(LIB)
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
 
+# --- a new operation -----------------------------------------------------------------------------
+
+.PHONY: new-op
+new-op: ## NAME=my_op: copies the files of layer_norm, the pattern of an operation
+	@sh ops/new_op.sh $(NAME)
+
 # --- benchmarks, demo, installation --------------------------------------------------------------
 
 .PHONY: bench demo install
