@@ -95,11 +95,28 @@ inline int64_t attention_backward_scratch(int64_t queries, int64_t keys, int64_t
   return Backward(queries, keys, head_dim, nullptr).floats;
 }
 
-inline float dot(int64_t n, const float* a, const float* b) {
-  Vec sum = splat(0.0F);
-  for_each_vector(
-      n, [&](int64_t j, auto part) { sum = fma(part.load(a + j), part.load(b + j), sum); });
-  return reduce_add(sum);
+/// delta[i - begin] = sum over d of d_o[i][d] o[i][d], for queries [begin, end): one chain of
+/// multiply-adds over d, as product() has for dP. Where a query sees one key alone, o is that key's
+/// value to the last bit; equal chains then make dP - delta exactly 0, as it is in truth.
+inline void row_deltas(const BackwardHead& to, int64_t begin, int64_t end, float* delta) {
+  constexpr int64_t kRows = 8;  // chains side by side, which hides the latency of an addition
+  for (int64_t first = begin; first < end; first += kRows) {
+    const int64_t rows = end - first < kRows ? end - first : kRows;
+    const float* g[kRows];
+    const float* o[kRows];
+    Vec sum[kRows];  // every lane alike: the very instruction that product() uses
+    for (int64_t r = 0; r < kRows; ++r) {
+      const int64_t i = first + (r < rows ? r : 0);
+      g[r] = to.d_o + i * to.d_o_pitch;
+      o[r] = to.o + i * to.o_pitch;
+      sum[r] = splat(0.0F);
+    }
+    for (int64_t d = 0; d < to.head.head_dim; ++d) {
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < kRows; ++r) sum[r] = fma(splat(g[r][d]), splat(o[r][d]), sum[r]);
+    }
+    for (int64_t r = 0; r < rows; ++r) delta[first - begin + r] = sum[r].get(0);
+  }
 }
 
 /// Row i of what `to` will write, and of what the next head will read.
@@ -149,9 +166,7 @@ void attention_backward(const BackwardHead& to, int64_t begin, int64_t end,
   const Head& head = to.head;
   const int64_t hd = head.head_dim;
   const Backward f(end - begin, head.keys, hd, scratch);
-  for (int64_t i = begin; i < end; ++i) {
-    f.delta[i - begin] = dot(hd, to.d_o + i * to.d_o_pitch, to.o + i * to.o_pitch);
-  }
+  row_deltas(to, begin, end, f.delta);
   const Pieces blocks(begin, end - begin, kBlock);
   for (int64_t t = 0; t < f.tiles.count; ++t) {
     const int64_t at = f.tiles.begin(t);

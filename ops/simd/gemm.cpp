@@ -49,9 +49,18 @@ struct MicroKernels {
 };
 constexpr MicroKernels kMicroKernels(std::make_integer_sequence<int, kRows * kVectors>{});
 
-/// Columns of B one after another in memory: a copy of short rows.
+/// Rows that lie side by side in memory: a copy of short runs.
 void pack_copy(int64_t rows, int64_t k, const float* from, int64_t k_stride, int64_t width,
                float* to) {
+  if (rows == width && rows >= 4 && rows <= 8) {  // a tile of A: two quads that overlap
+    for (int64_t p = 0; p < k; ++p, from += k_stride, to += width) {
+      const Quad first = load_quad(from);
+      const Quad last = load_quad(from + rows - 4);
+      store_quad(to, first);
+      store_quad(to + rows - 4, last);
+    }
+    return;
+  }
   const int64_t whole = rows / kLanes * kLanes;
   for (int64_t p = 0; p < k; ++p, from += k_stride, to += width) {
     for (int64_t r = 0; r < whole; r += kLanes) store(to + r, load(from + r));

@@ -5,7 +5,7 @@
 // the same bits.
 //
 // The error bounds are against double, over all floats, on every ISA, and are checked by
-// tests/ops/simd_math_test.cpp. NaN stays NaN in all of them. The polynomials and rational
+// tests/ops/unary_test.cpp. NaN stays NaN in all of them. The polynomials and rational
 // functions are minimax fits (reweighted least squares in double, coefficients then rounded to
 // float).
 

@@ -17,6 +17,8 @@ inline Quad load_quad(const float* p) {
   return q;
 }
 
+inline void store_quad(float* p, Quad q) { __builtin_memcpy(p, &q, sizeof q); }
+
 /// to[c * pitch + r] = row[r][at + c] for 8 rows and 4 columns. Writes 8 floats per column, in the
 /// order of the columns: with a pitch below 8 the later ones overwrite what the earlier ones wrote
 /// too far.
