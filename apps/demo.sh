@@ -9,9 +9,9 @@ rm -rf "$out"
 step() { printf '\n== %s\n' "$1"; }
 
 step "training a vision transformer on 55,000 pictures of clothes"
-"$vitrine" train --data fashion-mnist --model vit_d64_l4_h4_patch4_28_gray --epochs 4 --batch 128 \
-  --lr 2e-3 --warmup-epochs 0.5 --clip-norm 1 --label-smoothing 0.1 --shift 1 --flip 0.5 \
-  --out "$out/run"
+# Patches of 7 x 7 make 17 tokens, a third of the work of 4 x 4: minutes, not an hour.
+"$vitrine" train --data fashion-mnist --model vit_d128_l3_h4_patch7_28_gray --epochs 7 --batch 64 \
+  --lr 7e-4 --warmup-epochs 0.2 --clip-norm 1 --flip 0.5 --label-smoothing 0.1 --out "$out/run"
 
 step "its accuracy on the 10,000 test pictures"
 "$vitrine" eval --model "$out/run" --data fashion-mnist

@@ -28,6 +28,16 @@
 #endif
 #include <xsimd/xsimd.hpp>
 
+#if defined(__aarch64__)
+// xsimd 8 divides floats as 32-bit ARM must: it refines an estimate of the reciprocal, which is off
+// by some units in the last place. This makes a / b correctly rounded, as it is on x86.
+template <>
+inline xsimd::batch<float, xsimd::neon64>& xsimd::batch<float, xsimd::neon64>::operator/=(
+    const batch& other) noexcept {
+  return *this = vdivq_f32(*this, other);
+}
+#endif
+
 #ifndef VT_ISA
 #error "compile with -DVT_ISA=sse42, avx2, avx512 or neon64"
 #endif
@@ -56,7 +66,13 @@ using xsimd::copysign;
 using xsimd::floor;
 using xsimd::nearbyint;  // to even, as the CPU does by default
 using xsimd::select;     // select(mask, a, b): a where the mask is set, else b
-using xsimd::sqrt;       // correctly rounded
+
+/// Correctly rounded.
+#if defined(__aarch64__)
+inline Vec sqrt(Vec x) { return vsqrtq_f32(x); }  // xsimd 8 refines an estimate here
+#else
+using xsimd::sqrt;
+#endif
 
 /// kLanes floats from any address.
 inline Vec load(const float* p) { return Vec::load_unaligned(p); }
