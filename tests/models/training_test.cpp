@@ -66,12 +66,15 @@ TEST_CASE("training: it learns six images by heart", "[models]") {
 }
 
 TEST_CASE("training: micro batches add up to the large batch", "[models]") {
+  // SGD: AdamW divides a gradient by its own size, which turns the rounding error of a gradient
+  // that is 0 in truth (the key's bias) into a full step.
   UpdateOptions options;
+  options.optimizer = OptimizerKind::kSgd;
   options.clip_norm = 1;
   const auto whole = train(small_vit(), options, 4);
   for (const int64_t k : {2, 3, 6}) {
     options.accumulate = k;
-    CHECK(test::max_error(train(small_vit(), options, 4), whole) < 1e-5);
+    CHECK(test::max_error(train(small_vit(), options, 4), whole) < 1e-6);
   }
 }
 
