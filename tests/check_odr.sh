@@ -3,6 +3,7 @@
 # must have no choice between two of their symbols. Weak and common symbols, and global ones outside
 # vitrine::kernels::<isa>, are refused. DW.ref.* is a pointer to the exception handler, not code.
 set -eu
+[ $# -gt 0 ] || { echo "lint: check_odr.sh was given no kernel objects" >&2; exit 1; }
 bad=$(for object in "$@"; do
   isa=$(basename "$(dirname "$object")")
   nm -C --defined-only "$object" |

@@ -40,7 +40,8 @@ const Kernels& of(Isa isa) {
     default:
       break;
   }
-  VT_CHECK(!"kernels of an ISA of another processor family");
+  constexpr bool kOfThisProcessorFamily = false;
+  VT_CHECK(kOfThisProcessorFamily);
   return reference::table;
 }
 
