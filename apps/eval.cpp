@@ -23,8 +23,7 @@ struct EvalOptions {
 int eval(const EvalOptions& o, const CommonOptions& common) {
   const Model model = load_model(find_model(o.model));
   model.vit->freeze();
-  const auto data =
-      open_dataset(o.data, o.split == "test" ? Split::kTest : Split::kTrain, common.seed);
+  const auto data = open_dataset(o.data, o.split == "test" ? Split::kTest : Split::kTrain);
   if (data->classes() != model.vit->config.classes) {
     throw UsageError(fmt::format("the model has {} classes, data {} has {}",
                                  model.vit->config.classes, o.data, data->classes()));

@@ -133,7 +133,7 @@ int curves(const VisualizeOptions& o, const CommonOptions& common) {
 /// says.
 int samples(const VisualizeOptions& o, const CommonOptions& common) {
   const Model model = load_model(find_model(o.model));
-  const auto data = open_dataset(o.data, Split::kTest, common.seed);
+  const auto data = open_dataset(o.data, Split::kTest);
   const std::string out = o.out.empty() ? "samples" : o.out;
   fs::create_directories(out);
   std::vector<ClassifiedPicture> sheet;

@@ -156,14 +156,14 @@ ImageView Dataset::picture(int64_t i, int channels, Image& storage) const {
   return storage;
 }
 
-std::shared_ptr<const Dataset> open_dataset(std::string_view name, Split split, uint64_t seed) {
+std::shared_ptr<const Dataset> open_dataset(std::string_view name, Split split) {
   if (name == "fashion-mnist") return open_fashion_mnist(split);
   const size_t colon = name.find(':');
   const std::string_view kind = name.substr(0, colon);
   if (colon != std::string_view::npos && colon + 1 < name.size()) {
     const std::string folder(name.substr(colon + 1));
     if (kind == "idx") return open_idx(folder, split, idx_class_names(folder));
-    if (kind == "folder") return open_folder_dataset(folder, split, seed);
+    if (kind == "folder") return open_folder_dataset(folder, split);
   }
   throw UsageError(
       fmt::format("unknown data set '{}'; known are fashion-mnist, idx:DIR and folder:DIR", name));

@@ -60,15 +60,15 @@ inline constexpr double kTestFraction = 0.1;
 
 /// Opens the training or the test part of
 ///   fashion-mnist   Debian's package dataset-fashion-mnist
-///   idx:DIR         train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-... (plain, or with
-///   .gz),
-///                   and optionally labels.txt, a class name a line
+///   idx:DIR         train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., each plain or with
+///                   .gz, and optionally labels.txt, a class name a line
 ///   folder:DIR      DIR/train/<class>/*.jpg|jpeg|png and DIR/test/<class>/... (or DIR/val/...), or
 ///                   DIR/<class>/...; without a test part, kTestFraction of every class is split
-///                   off by `seed`, the same for both parts
+///                   off. Which pictures depends on the folder alone, never on a run's seed, so
+///                   nothing that was trained on is ever tested on
 /// Classes and files are sorted by name. Throws UsageError for another kind, IoError for what is
 /// missing, FormatError for what is malformed.
-std::shared_ptr<const Dataset> open_dataset(std::string_view name, Split split, uint64_t seed = 0);
+std::shared_ptr<const Dataset> open_dataset(std::string_view name, Split split);
 
 /// Two lists of picture numbers, both ascending.
 struct ValidationSplit {

@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 
 // The stream of the test part; split_validation draws from another.
 constexpr uint64_t kTestStream = 1;
+// One seed for every run: a model must not be tested on pictures that another seed trained it on.
+constexpr uint64_t kTestSeed = 0;
 
 bool is_folder(const std::string& path) {
   std::error_code ignored;
@@ -117,8 +119,7 @@ void check_class_name(const std::string& name, const std::string& path) {
   }
 }
 
-std::shared_ptr<const Dataset> open_folder_dataset(const std::string& folder, Split split,
-                                                   uint64_t seed) {
+std::shared_ptr<const Dataset> open_folder_dataset(const std::string& folder, Split split) {
   if (!is_folder(folder)) throw IoError(folder, "no such folder");
   const std::string test = test_folder(folder);
   const bool has_train = is_folder(folder + "/train");
@@ -133,7 +134,7 @@ std::shared_ptr<const Dataset> open_folder_dataset(const std::string& folder, Sp
   Listing listing = list(split == Split::kTest && !test.empty() ? test : train, classes);
   if (test.empty()) {
     const TwoParts parts = stratified_split(listing.labels, kTestFraction,
-                                            Random(seed, RandomPlace::kSplit, kTestStream));
+                                            Random(kTestSeed, RandomPlace::kSplit, kTestStream));
     listing = pick(listing, split == Split::kTest ? parts.chosen : parts.rest);
   }
   if (listing.files.empty()) {

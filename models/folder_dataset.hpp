@@ -10,8 +10,7 @@ namespace vitrine {
 
 /// folder:DIR of open_dataset, which says what the folder looks like. Names that begin with a dot
 /// and files that are not .jpg, .jpeg or .png (in any case) are left out; links are followed.
-std::shared_ptr<const Dataset> open_folder_dataset(const std::string& folder, Split split,
-                                                   uint64_t seed);
+std::shared_ptr<const Dataset> open_folder_dataset(const std::string& folder, Split split);
 
 /// Throws FormatError(kBadHeader) unless `name`, found at `path`, is UTF-8 text: class names go
 /// into checkpoints and reports.

@@ -85,7 +85,7 @@ Run::Run(const std::string& folder, const RunOptions& options, int workers, bool
     : folder_(folder),
       options_(options),
       workers_(workers),
-      data_(open_dataset(options.data, Split::kTrain, options.seed)) {
+      data_(open_dataset(options.data, Split::kTrain)) {
   const VitConfig config = configure(options_, *data_);
   model_.vit = std::make_unique<Vit>(config);
   model_.preprocess = preprocess_for(config, *data_);
@@ -98,6 +98,8 @@ Run::Run(const std::string& folder, const RunOptions& options, int workers, bool
     if (error) throw IoError(folder_, "cannot make this folder: " + error.message());
     const std::string text = json::parse(options_.to_json()).dump(2) + "\n";
     write_file_atomically(path("config.json"), std::as_bytes(std::span(text)));
+    // A run that was killed before its first checkpoint starts again; its lines do not count.
+    write_file_atomically(path(kMetrics), {});
   } else {
     restore();
   }
@@ -233,6 +235,20 @@ BatchResult Run::train_step(double lr, double& grad_norm) {
   return result;
 }
 
+/// The line of the steps since the line before it.
+void Run::write_train_line(double lr, double grad_norm, double seconds) {
+  const auto n = static_cast<double>(line_sums_.images);
+  const json line = {{"epoch", epoch_},
+                     {"step", training_->steps()},
+                     {"loss", line_sums_.loss / n},
+                     {"top1", static_cast<double>(line_sums_.correct) / n},
+                     {"lr", lr},
+                     {"grad_norm", grad_norm},
+                     {"images_per_s", std::round(n / seconds)}};
+  write_metrics(line.dump());
+  line_sums_ = {};
+}
+
 bool Run::train(const RunObserver& observer, int64_t checkpoint_steps) {
   while (epoch_ < options_.epochs) {
     const auto epoch_start = std::chrono::steady_clock::now();
@@ -246,16 +262,7 @@ bool Run::train(const RunObserver& observer, int64_t checkpoint_steps) {
       epoch_sums_.add(result);
       line_sums_.add(result);
       if (step_ % kStepsPerLine == 0 || step_ == steps_per_epoch()) {
-        const auto n = static_cast<double>(line_sums_.images);
-        const json line = {{"epoch", epoch_},
-                           {"step", training_->steps()},
-                           {"loss", line_sums_.loss / n},
-                           {"top1", static_cast<double>(line_sums_.correct) / n},
-                           {"lr", lr},
-                           {"grad_norm", grad_norm},
-                           {"images_per_s", std::round(n / seconds_since(line_start))}};
-        write_metrics(line.dump());
-        line_sums_ = {};
+        write_train_line(lr, grad_norm, seconds_since(line_start));
         line_start = std::chrono::steady_clock::now();
       }
       if (observer.step) {
@@ -309,7 +316,7 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
 }
 
 Evaluation Run::test(const std::function<void(const Evaluation&)>& seen) const {
-  const auto data = open_dataset(options_.data, Split::kTest, options_.seed);
+  const auto data = open_dataset(options_.data, Split::kTest);
   const Model best = load_model(path(kModel));
   LoaderOptions o;
   o.batch = options_.batch;

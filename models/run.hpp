@@ -110,6 +110,7 @@ class Run {
   BatchResult train_step(double lr, double& grad_norm);
   void finish_epoch(const RunObserver& observer, double seconds);
   void save_checkpoint() const;
+  void write_train_line(double lr, double grad_norm, double seconds);
   void write_metrics(const std::string& line);
   std::string path(const char* name) const { return folder_ + "/" + name; }
   int64_t steps_per_epoch() const { return train_->batches() / options_.update.accumulate; }

@@ -76,12 +76,12 @@ class Reader {
   explicit Reader(const json& object) : object_(object) {}
 
   template <class T>
-  void get(const std::string& key, T& value) {
+  void field(const std::string& key, T& value) {
     known_.insert(key);
     if (const auto found = object_.find(key); found != object_.end()) value = found->get<T>();
   }
   /// A pair [height, width], or one number for both.
-  void get_pair(const std::string& key, int64_t& height, int64_t& width) {
+  void pair(const std::string& key, int64_t& height, int64_t& width) {
     known_.insert(key);
     const auto found = object_.find(key);
     if (found == object_.end()) return;
@@ -93,13 +93,13 @@ class Reader {
     }
   }
   template <class Table, class Value>
-  void get_named(const std::string& key, const Table& table, Value& value) {
+  void named(const std::string& key, const Table& table, Value& value) {
     known_.insert(key);
     const auto found = object_.find(key);
     if (found != object_.end()) value = value_of(table, key, found->get<std::string>());
   }
   /// The initial value of a LayerScale: a number, or true for its usual 1e-5.
-  void get_layer_scale(const std::string& key, double& value) {
+  void layer_scale(const std::string& key, double& value) {
     known_.insert(key);
     const auto found = object_.find(key);
     if (found == object_.end()) return;
@@ -118,41 +118,66 @@ class Reader {
   std::set<std::string> known_;
 };
 
+/// Puts values into a JSON object; the counterpart of Reader.
+class Writer {
+ public:
+  template <class T>
+  void field(const std::string& key, const T& value) {
+    object[key] = value;
+  }
+  void pair(const std::string& key, int64_t height, int64_t width) {
+    object[key] = {height, width};
+  }
+  template <class Table, class Value>
+  void named(const std::string& key, const Table& table, Value value) {
+    object[key] = name_of(table, value);
+  }
+  void layer_scale(const std::string& key, double value) { object[key] = value; }
+
+  json object = {{"kind", "vit"}};
+};
+
+/// Every value under its JSON key: the one list that reading and writing share.
+template <class Config, class Visitor>
+void visit_fields(Config& c, Visitor& v) {
+  v.pair("img_size", c.image_height, c.image_width);
+  v.pair("patch_size", c.patch_height, c.patch_width);
+  v.field("in_chans", c.channels);
+  v.field("patch_bias", c.patch_bias);
+  v.field("embed_dim", c.width);
+  v.field("depth", c.depth);
+  v.field("num_heads", c.heads);
+  v.field("mlp_ratio", c.mlp_ratio);
+  v.named("act", kActivations, c.activation);
+  v.field("norm_eps", c.norm_eps);
+  v.field("qkv_bias", c.qkv_bias);
+  v.field("qk_norm", c.qk_norm);
+  v.field("pre_norm", c.pre_norm);
+  v.layer_scale("layer_scale", c.layer_scale);
+  v.field("class_token", c.class_token);
+  v.field("distilled", c.distilled);
+  v.field("reg_tokens", c.registers);
+  v.named("position", kPositions, c.position);
+  v.field("no_embed_class", c.no_embed_class);
+  v.named("global_pool", kPools, c.pool);
+  v.field("fc_norm", c.fc_norm);
+  v.field("pre_logits", c.pre_logits);
+  v.field("num_classes", c.classes);
+  v.field("pos_drop_rate", c.position_dropout);
+  v.field("proj_drop_rate", c.projection_dropout);
+  v.field("drop_rate", c.head_dropout);
+  v.field("drop_path_rate", c.drop_path);
+}
+
 VitConfig read(const json& object) {
   VitConfig c;
   Reader reader(object);
   std::string kind = "vit";
-  reader.get("kind", kind);
+  reader.field("kind", kind);
   if (kind != "vit") {
     throw UsageError(fmt::format("model configuration: unknown kind '{}'; known is vit", kind));
   }
-  reader.get_pair("img_size", c.image_height, c.image_width);
-  reader.get_pair("patch_size", c.patch_height, c.patch_width);
-  reader.get("in_chans", c.channels);
-  reader.get("patch_bias", c.patch_bias);
-  reader.get("embed_dim", c.width);
-  reader.get("depth", c.depth);
-  reader.get("num_heads", c.heads);
-  reader.get("mlp_ratio", c.mlp_ratio);
-  reader.get_named("act", kActivations, c.activation);
-  reader.get("norm_eps", c.norm_eps);
-  reader.get("qkv_bias", c.qkv_bias);
-  reader.get("qk_norm", c.qk_norm);
-  reader.get("pre_norm", c.pre_norm);
-  reader.get_layer_scale("layer_scale", c.layer_scale);
-  reader.get("class_token", c.class_token);
-  reader.get("distilled", c.distilled);
-  reader.get("reg_tokens", c.registers);
-  reader.get_named("position", kPositions, c.position);
-  reader.get("no_embed_class", c.no_embed_class);
-  reader.get_named("global_pool", kPools, c.pool);
-  reader.get("fc_norm", c.fc_norm);
-  reader.get("pre_logits", c.pre_logits);
-  reader.get("num_classes", c.classes);
-  reader.get("pos_drop_rate", c.position_dropout);
-  reader.get("proj_drop_rate", c.projection_dropout);
-  reader.get("drop_rate", c.head_dropout);
-  reader.get("drop_path_rate", c.drop_path);
+  visit_fields(c, reader);
   reader.refuse_unknown();
   return c;
 }
@@ -223,6 +248,7 @@ void VitConfig::validate() const {
   require(width % heads == 0, fmt::format("{} heads do not divide width {}", heads, width));
   require(mlp_ratio > 0 && mlp_ratio <= kMaxMlpRatio && hidden() >= 1,
           fmt::format("mlp_ratio must be above 0 and at most {}, got {}", kMaxMlpRatio, mlp_ratio));
+  require(layer_scale >= 0, "layer_scale must not be negative");
   require(norm_eps >= 0 && norm_eps < 1, "norm_eps must be in [0, 1)");
   require(pool == Pool::kMean || class_token, "pooling by class token needs a class token");
   require(!distilled || class_token, "a distilled model needs a class token");
@@ -235,35 +261,9 @@ void VitConfig::validate() const {
 }
 
 std::string VitConfig::to_json() const {
-  const json object = {{"kind", "vit"},
-                       {"img_size", {image_height, image_width}},
-                       {"patch_size", {patch_height, patch_width}},
-                       {"in_chans", channels},
-                       {"patch_bias", patch_bias},
-                       {"embed_dim", width},
-                       {"depth", depth},
-                       {"num_heads", heads},
-                       {"mlp_ratio", mlp_ratio},
-                       {"act", name_of(kActivations, activation)},
-                       {"norm_eps", norm_eps},
-                       {"qkv_bias", qkv_bias},
-                       {"qk_norm", qk_norm},
-                       {"pre_norm", pre_norm},
-                       {"layer_scale", layer_scale},
-                       {"class_token", class_token},
-                       {"distilled", distilled},
-                       {"reg_tokens", registers},
-                       {"position", name_of(kPositions, position)},
-                       {"no_embed_class", no_embed_class},
-                       {"global_pool", name_of(kPools, pool)},
-                       {"fc_norm", fc_norm},
-                       {"pre_logits", pre_logits},
-                       {"num_classes", classes},
-                       {"pos_drop_rate", position_dropout},
-                       {"proj_drop_rate", projection_dropout},
-                       {"drop_rate", head_dropout},
-                       {"drop_path_rate", drop_path}};
-  return object.dump();
+  Writer writer;
+  visit_fields(*this, writer);
+  return writer.object.dump();
 }
 
 VitConfig VitConfig::from_json(std::string_view text) {

@@ -120,17 +120,30 @@ Tensor std(const Tensor& x, const std::vector<int64_t>& axes, int64_t correction
   return y;
 }
 
-Tensor amax(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
-  const Reduction r("amax", x, axes);
-  check_not_empty("amax", r, x);
+namespace {
+
+/// amax; `name` is the caller's, for errors.
+Tensor largest(const char* name, const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
+  const Reduction r(name, x, axes);
+  check_not_empty(name, r, x);
   Tensor y = reduce_max(r).reshape(r.shape(keepdim));
   if (Tape* tape = Tape::recording({&x})) {
     tape->record({&x}, y, [x = Saved(x), y = Saved(y), kept = r.kept](const Tensor& dy, Needs) {
-      const Tensor largest = y.get().reshape(kept);
-      return std::vector{amax_backward(dy.reshape(kept), x, largest)};
+      return std::vector{amax_backward(dy.reshape(kept), x, y.get().reshape(kept))};
     });
   }
   return y;
+}
+
+}  // namespace
+
+Tensor amax(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
+  return largest("amax", x, axes, keepdim);
+}
+
+Tensor amin(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
+  check_rank("amin", "x", x, 0);
+  return neg(largest("amin", neg(x), axes, keepdim));
 }
 
 Tensor amax_backward(const Tensor& dy, const Tensor& x, const Tensor& y) {
@@ -143,10 +156,6 @@ Tensor amax_backward(const Tensor& dy, const Tensor& x, const Tensor& y) {
   });
   const Tensor share = div(dy, sum_to(winners, y.shape()));
   return mul(std::move(winners), share);
-}
-
-Tensor amin(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
-  return neg(amax(neg(x), axes, keepdim));
 }
 
 std::vector<int32_t> argmax(const Tensor& x, int64_t axis) {

@@ -233,6 +233,7 @@ TEST_CASE("reduce: amin mirrors amax", "[ops][gradient]") {
   const Tensor dx = tape.backward(std::span(&y, 1), std::span(&dy, 1)).of(x);
   const std::vector<float> want{0, 1, 0, 0, 0.5F, 0.5F};
   CHECK(std::ranges::equal(dx.values(), want));
+  CHECK_THROWS_WITH(amin(x, {7}), Catch::Contains("[amin]"));
 }
 
 TEST_CASE("reduce: variance far from 0, and of equal numbers", "[ops]") {

@@ -175,6 +175,15 @@ def test_killed_and_resumed_run_equals_the_uninterrupted_one():
         assert not left, left
 
 
+def test_start_over_what_never_reached_a_checkpoint():
+    os.makedirs("early")
+    with open("early/metrics.jsonl", "w") as f:
+        f.write("a line of the run that was killed\n")
+    train("early", "--resume")
+    assert read("early/checkpoint.safetensors") == read("one/checkpoint.safetensors")
+    assert all("step" in json.loads(line) for line in open("early/metrics.jsonl"))
+
+
 def test_interrupt_writes_a_checkpoint():
     command = [VITRINE, "train", "--data", "idx:data", *TRAIN, "--epochs", "2000", "--out", "interrupted"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
