@@ -26,8 +26,8 @@ for isa in $isas; do
   [ $status -ne 0 ] && [ "${set_failed%% *}" -eq 0 ] && count="${count%% *} 1 0"
   echo "$count" >"$counts/$name.$isa.count"
   if [ $status -eq 0 ]; then
-    printf '%-8s %-10s %s\n' "$name" "$isa" "$(tail -n 1 "$log" | sed '/^$/d')"
-    [ "$name" = unit ] && printf '%-8s %-10s %s test cases\n' "$name" "$isa" "${count%% *}"
+    if [ "$name" = unit ]; then line="${count%% *} test cases passed"; else line=$(tail -n 1 "$log"); fi
+    printf '%-8s %-10s %s\n' "$name" "$isa" "$line"
   else
     printf '%-8s %-10s FAILED (status %s); the end of %s:\n' "$name" "$isa" "$status" "$log"
     tail -n 40 "$log"
