@@ -174,6 +174,8 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   real("--drop-path", "/drop_path", "stochastic depth of the last block [0]");
   text("--position", "/position", "none, learned, sincos_moco or sincos_mae");
   text("--pool", "/pool", "token, or avg (mean of the patches, no class token)");
+  text("--weight-init", "/weight_init", "initial weights as timm (default) or jax has them")
+      ->check(CLI::IsMember({"timm", "jax"}));
   real("--validation", "/validation", "part of the training data that chooses the best [1/12]");
   whole("--shift", "/augment/shift", "random shift by up to so many pixels [0]");
   real("--flip", "/augment/flip", "probability of a mirror image [0]");

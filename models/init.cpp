@@ -40,6 +40,16 @@ void fill_truncated_normal(Tensor& tensor, double deviation, uint64_t seed,
   });
 }
 
+void fill_cut_normal(Tensor& tensor, double deviation, uint64_t seed, const std::string& name) {
+  // The deviation of a unit normal that is cut at +-2.
+  constexpr double kCut = 0.87962566103423978;
+  fill(tensor, seed, name, [wide = deviation / kCut](Random& random) {
+    double value = random.normal();
+    while (std::abs(value) > 2) value = random.normal();
+    return value * wide;
+  });
+}
+
 void fill_uniform(Tensor& tensor, double bound, uint64_t seed, const std::string& name) {
   fill(tensor, seed, name,
        [bound](Random& random) { return (2 * double{random.uniform()} - 1) * bound; });

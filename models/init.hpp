@@ -13,6 +13,9 @@ namespace vitrine {
 /// timm's trunc_normal_ has it).
 void fill_truncated_normal(Tensor& tensor, double deviation, uint64_t seed,
                            const std::string& name);
+/// Fills with a normal distribution cut at +-2 deviations, widened so that `deviation` is what
+/// remains after the cut (flax's truncated variance scaling).
+void fill_cut_normal(Tensor& tensor, double deviation, uint64_t seed, const std::string& name);
 /// Fills uniformly in [-bound, bound).
 void fill_uniform(Tensor& tensor, double bound, uint64_t seed, const std::string& name);
 

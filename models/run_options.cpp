@@ -37,6 +37,7 @@ void each_option(Options& o, F&& f) {
   f("seed", o.seed);
   f("position", o.position);
   f("pool", o.pool);
+  f("weight_init", o.weight_init);
   f("drop_path", o.drop_path);
   f("dropout", o.dropout);
 }
@@ -69,6 +70,7 @@ void validate(const RunOptions& o) {
   require(o.update.label_smoothing >= 0 && o.update.label_smoothing < 1,
           "label_smoothing must be in [0, 1)");
   require(o.update.accumulate >= 1, "accumulate must be at least 1");
+  require(o.weight_init == "timm" || o.weight_init == "jax", "weight_init must be timm or jax");
   require(o.validation > 0 && o.validation < 1, "validation must be in (0, 1)");
 }
 

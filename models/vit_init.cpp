@@ -8,9 +8,10 @@
 namespace vitrine {
 namespace {
 
-// timm's init_weights_vit_timm.
+// timm's init_weights_vit_timm and init_weights_vit_jax.
 constexpr double kDeviation = 0.02;
 constexpr double kTokenDeviation = 1e-6;
+constexpr double kMlpBiasDeviation = 1e-6;
 
 Linear make_linear(int64_t out, int64_t in, bool bias) {
   Linear linear;
@@ -81,21 +82,34 @@ Vit::Vit(const VitConfig& c) : config(c) {
   if (c.classes > 0 && c.distilled) head_dist = make_linear(c.classes, features, true);
 }
 
-void Vit::initialize(uint64_t seed) {
-  // PyTorch's default for a convolution: uniform, weight and bias.
-  const int64_t fan_in = config.channels * config.patch_height * config.patch_width;
-  const double patch_bound = 1 / std::sqrt(static_cast<double>(fan_in));
+void Vit::initialize(uint64_t seed, WeightInit scheme) {
+  const bool jax = scheme == WeightInit::kJax;
   visit([&](const std::string& name, Parameter& p, Role role) {
+    const Shape& shape = p.value.shape();
     const auto fill = [&p](double value) {
       std::fill_n(p.value.mutable_data(), p.value.numel(), static_cast<float>(value));
     };
     if (name.starts_with("patch_embed.")) {
-      fill_uniform(p.value, patch_bound, seed, name);
+      const int64_t inputs = config.channels * config.patch_height * config.patch_width;
+      const double scale = 1 / std::sqrt(static_cast<double>(inputs));
+      if (!jax) {
+        fill_uniform(p.value, scale, seed, name);
+      } else if (role == Role::kWeight) {
+        fill_cut_normal(p.value, scale, seed, name);
+      } else {
+        fill(0);
+      }
     } else if (role == Role::kBuffer) {
       fill_sincos(p.value, config);
     } else if (role == Role::kToken) {
       const double deviation = name == "pos_embed" ? kDeviation : kTokenDeviation;
       fill_truncated_normal(p.value, deviation, seed, name);
+    } else if (jax && name.starts_with("head")) {
+      fill(0);
+    } else if (jax && role == Role::kWeight) {
+      fill_uniform(p.value, std::sqrt(6 / static_cast<double>(shape[0] + shape[1])), seed, name);
+    } else if (jax && name.find(".mlp.") != std::string::npos) {
+      fill_truncated_normal(p.value, kMlpBiasDeviation, seed, name);
     } else if (role == Role::kWeight) {
       fill_truncated_normal(p.value, kDeviation, seed, name);
     } else if (name.ends_with(".gamma")) {

@@ -83,6 +83,46 @@ TEST_CASE("vit: the closed form counts what visit visits", "[models]") {
   for (const float v : y.values()) CHECK(std::isfinite(v));
 }
 
+TEST_CASE("vit: initial values of both schemes", "[models]") {
+  VitConfig c = small_config();
+  Vit vit(c);
+  const auto largest = [](const Tensor& t) {
+    float m = 0;
+    for (const float v : t.values()) m = std::max(m, std::abs(v));
+    return double{m};
+  };
+  // A uniform bound b: everything below, something near it, deviation b / sqrt(3).
+  const auto check_uniform = [&](const Tensor& t, double bound) {
+    double squares = 0;
+    for (const float v : t.values()) squares += double{v} * double{v};
+    CHECK(largest(t) <= bound);
+    CHECK(largest(t) > 0.97 * bound);
+    const double deviation = std::sqrt(squares / static_cast<double>(t.numel()));
+    CHECK(deviation == Approx(bound / std::sqrt(3.0)).epsilon(0.05));
+  };
+  const Block& block = vit.blocks[0];
+  const auto width = static_cast<double>(c.width);
+  const double pixels = static_cast<double>(c.channels * c.patch_height * c.patch_width);
+  vit.initialize(3, WeightInit::kJax);
+  check_uniform(block.attn.qkv.weight.value, std::sqrt(6 / (4 * width)));
+  check_uniform(block.attn.proj.weight.value, std::sqrt(6 / (2 * width)));
+  check_uniform(block.mlp.fc1.weight.value,
+                std::sqrt(6 / (width + static_cast<double>(c.hidden()))));
+  CHECK(largest(vit.head.weight.value) == 0);
+  CHECK(largest(block.attn.qkv.bias.value) == 0);
+  CHECK(largest(block.mlp.fc1.bias.value) > 0);
+  CHECK(largest(block.mlp.fc1.bias.value) < 1e-5);
+  CHECK(largest(block.norm1.weight.value) == 1);
+  CHECK(largest(vit.patch_embed.bias.value) == 0);
+  CHECK(largest(vit.patch_embed.weight.value) < 2 / 0.8796 / std::sqrt(pixels));
+  CHECK(largest(vit.patch_embed.weight.value) > 1.8 / 0.8796 / std::sqrt(pixels));
+  vit.initialize(3);
+  check_uniform(vit.patch_embed.weight.value, 1 / std::sqrt(pixels));
+  CHECK(largest(block.attn.qkv.weight.value) > 0.05);
+  CHECK(largest(block.attn.qkv.weight.value) < 0.12);
+  CHECK(largest(block.mlp.fc1.bias.value) == 0);
+}
+
 /// Logits, loss and every gradient of one step.
 std::map<std::string, Tensor> step(Vit& vit, const Tensor& images, Probe* probe) {
   std::map<std::string, Tensor> found;
