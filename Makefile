@@ -35,7 +35,8 @@ endif
 
 OUT     := $(if $(filter release,$(MODE)),build,build/$(MODE))
 OBJ     := build/obj/$(MODE)
-ARCH    := $(shell $(CXX) -dumpmachine 2>/dev/null | cut -d- -f1)
+# Where the compiler is still to be installed, it will be the machine's own.
+ARCH    := $(or $(shell $(CXX) -dumpmachine 2>/dev/null | cut -d- -f1),$(shell uname -m))
 CLANG   := $(findstring clang,$(CXX))
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast \
            -Wimplicit-fallthrough $(if $(CLANG),-Wno-unused-function -Wno-pass-failed)
