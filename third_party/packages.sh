@@ -7,6 +7,12 @@ list=$(dirname "$0")/packages.txt
 action=$1
 shift
 
+# make asks for several groups at a time; one installs, the others wait for it.
+if [ "$action" = install ]; then
+  exec 9<"$list"
+  flock 9
+fi
+
 missing=
 for group in "$@"; do
   for pair in $(awk -F'|' -v g="$group" '!/^#/ && NF > 3 {
@@ -30,9 +36,10 @@ if [ "$action" = check ]; then
   exit 1
 fi
 echo "installing$missing"
-export DEBIAN_FRONTEND=noninteractive
-if ! ${sudo}apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1; then
+# The system's own updates may hold dpkg's lock for a while.
+apt() { ${sudo}env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 "$@"; }
+if ! apt install -y --no-install-recommends $missing >/dev/null 2>&1; then
   # The lists may be missing or old.
-  ${sudo}apt-get update -qq
-  ${sudo}apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  apt update
+  apt install -y --no-install-recommends $missing >/dev/null
 fi
