@@ -1,7 +1,10 @@
 #include "apps/command.hpp"
 
+#include <fmt/format.h>
+
 #include <csignal>
 
+#include "apps/profile_table.hpp"
 #include "core/isa.hpp"
 #include "core/parallel.hpp"
 
@@ -35,6 +38,7 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
     if (!common->isa.empty()) set_isa(isa_from_name(common->isa));
     active_isa();  // an impossible VITRINE_ISA is said now, not in the middle of the work
     const int status = work(*common);
+    if (profiling()) fmt::print(stderr, "{}", profile_table(profile_rows()));
     if (status != 0) throw CLI::RuntimeError(status);
   });
   return command;

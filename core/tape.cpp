@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 
 namespace vitrine {
 namespace {
@@ -41,7 +42,8 @@ Tape* Tape::recording(std::span<const Tensor* const> inputs) {
 }
 
 void Tape::record(std::span<const Tensor* const> inputs, Tensor& output, Backward backward) {
-  Node node{{}, static_cast<int64_t>(watched_.size()), std::move(backward)};
+  Node node{
+      {}, static_cast<int64_t>(watched_.size()), std::move(backward), ProfileScope::current()};
   node.inputs.reserve(inputs.size());
   for (const Tensor* input : inputs) {
     const bool known = input != nullptr && input->tape_ == id_;
@@ -107,6 +109,7 @@ Gradients Tape::backward(std::span<const Tensor> outputs, std::span<const Tensor
       const auto bit = std::min(static_cast<int64_t>(i), Needs::kLast);
       if (node.inputs[i] >= 0) needs |= uint64_t{1} << bit;
     }
+    const ProfileScope profile(node.name, true);
     std::vector<Tensor> gradients = node.backward(dy, Needs(needs));
     VT_CHECK(gradients.size() == node.inputs.size());
     for (size_t i = 0; i < node.inputs.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <initializer_list>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "core/tensor.hpp"
@@ -100,6 +101,7 @@ class Tape {
     std::vector<int64_t> inputs;  // slots; -1 for inputs that this tape does not know
     int64_t output;
     Backward backward;
+    std::string_view name;  // of the operation, for the profile
   };
   void accumulate(int64_t slot, Tensor gradient);
 

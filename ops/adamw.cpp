@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "ops/check.hpp"
 #include "ops/kernels/adamw.hpp"
 #include "ops/kernels/all.hpp"
@@ -33,6 +34,7 @@ kernels::AdamWStep numbers_of(const AdamWOptions& o, int64_t step) {
 
 void adamw_(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v, const AdamWOptions& options,
             int64_t step) {
+  const ProfileScope profile("adamw");
   check(param.defined(), "adamw", "param must be a tensor, got nothing");
   check_shape("adamw", "grad", grad, param.shape());
   check_shape("adamw", "m", m, param.shape());

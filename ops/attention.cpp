@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/profile.hpp"
 #include "ops/attention_heads.hpp"
 #include "ops/check.hpp"
 
@@ -100,6 +101,7 @@ Tensor attention(const Tensor& qkv, int64_t heads) {
 }
 
 Tensor attention(const Tensor& qkv, int64_t heads, float scale) {
+  const ProfileScope profile("attention");
   const AttentionProblem problem = of_qkv("attention", qkv, heads, scale);
   const int64_t width = heads * problem.head_dim;
   Tensor y = Tensor::empty({qkv.dim(0), problem.queries, width});
@@ -142,6 +144,7 @@ Tensor attention_backward(const Tensor& dy, const Tensor& qkv, int64_t heads, fl
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const Tensor& mask, float scale, bool causal) {
+  const ProfileScope profile("attention");
   check_rank(kSdpa, "v", v, 2);
   const AttentionProblem problem = of_separate(kSdpa, q, k, v, mask, scale, causal);
   Tensor y = uninitialised_unless_empty(problem, q.shape());
@@ -191,6 +194,7 @@ AttentionGradients scaled_dot_product_attention_backward(const Tensor& dy, const
 }
 
 Tensor attention_probabilities(const Tensor& qkv, int64_t heads, float scale) {
+  const ProfileScope profile("attention_probabilities");
   const AttentionProblem problem = of_qkv("attention_probabilities", qkv, heads, scale);
   Tensor p = Tensor::empty({qkv.dim(0), heads, problem.queries, problem.keys});
   run_attention_probabilities(problem, p.mutable_data());
@@ -199,6 +203,7 @@ Tensor attention_probabilities(const Tensor& qkv, int64_t heads, float scale) {
 
 Tensor attention_probabilities(const Tensor& q, const Tensor& k, const Tensor& mask, float scale,
                                bool causal) {
+  const ProfileScope profile("attention_probabilities");
   const AttentionProblem problem =
       of_separate("attention_probabilities", q, k, Tensor(), mask, scale, causal);
   Tensor p = Tensor::empty(scores_shape(q, k));

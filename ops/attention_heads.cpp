@@ -4,6 +4,7 @@
 
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "ops/kernels/all.hpp"
 
 namespace vitrine::detail {
@@ -74,6 +75,11 @@ void for_each_part(const AttentionProblem& problem, const Cut& cut, const F& f) 
                   });
 }
 
+/// Multiply-adds of Q K^T, and of every other product.
+int64_t product_macs(const AttentionProblem& problem) {
+  return problem.count * problem.queries * problem.keys * problem.head_dim;
+}
+
 /// One piece of scratch for each thread, whichever of them get work.
 class WorkerScratch {
  public:
@@ -127,6 +133,7 @@ kernels::AttentionHead<float> AttentionProblem::head(int64_t i) const {
 }
 
 void run_attention(const AttentionProblem& problem, const HeadRows<float>& o, float* lse) {
+  profile_macs(2 * product_macs(problem));
   if (problem.empty()) return;
   const kernels::Attention& kernel = *kernels::active().attention;
   const Cut cut(problem, kForwardTasks);
@@ -153,6 +160,8 @@ void run_attention_probabilities(const AttentionProblem& problem, float* p) {
 }
 
 void run_attention_backward(const AttentionProblem& problem, const AttentionBackwardRows& rows) {
+  // P is computed again, which makes five products; the work that had to be done is four.
+  profile_macs(4 * product_macs(problem));
   if (problem.empty()) return;
   const kernels::Attention& kernel = *kernels::active().attention;
   const Cut cut(problem, kBackwardTasks);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/reduce.hpp"
@@ -67,6 +68,7 @@ BinaryGradients additive_backward(BinaryFunction f, const Tensor& dy, const Shap
 }
 
 Tensor binary(std::string_view name, BinaryFunction f, const Tensor& a, const Tensor& b) {
+  const ProfileScope profile(name);
   check_rank(name, "a", a, 0);
   check_rank(name, "b", b, 0);
   const Shape shape = broadcast_shape(name, a.shape(), b.shape());
@@ -99,6 +101,7 @@ Tensor binary(std::string_view name, BinaryFunction f, const Tensor& a, const Te
 
 /// f(a, b) with a number b; the backward pass multiplies by `slope`.
 Tensor with_number(std::string_view name, BinaryFunction f, const Tensor& a, float b, float slope) {
+  const ProfileScope profile(name);
   check_rank(name, "a", a, 0);
   Tensor y = reusable(a) ? a.detach() : Tensor::empty(a.shape());
   const kernels::Binary& kernel = *kernels::active().binary;
@@ -136,6 +139,8 @@ Shape broadcast_shape(std::string_view op, const Shape& a, const Shape& b) {
   return shape;
 }
 
+// By value: an argument that nobody else holds gives its storage to the result.
+// NOLINTBEGIN(performance-unnecessary-value-param)
 Tensor add(Tensor a, Tensor b) { return binary("add", BinaryFunction::kAdd, a, b); }
 Tensor sub(Tensor a, Tensor b) { return binary("sub", BinaryFunction::kSub, a, b); }
 Tensor mul(Tensor a, Tensor b) { return binary("mul", BinaryFunction::kMul, a, b); }
@@ -145,6 +150,7 @@ Tensor minimum(Tensor a, Tensor b) { return binary("minimum", BinaryFunction::kM
 
 Tensor add(Tensor a, float b) { return with_number("add", BinaryFunction::kAdd, a, b, 1.0F); }
 Tensor mul(Tensor a, float b) { return with_number("mul", BinaryFunction::kMul, a, b, b); }
+// NOLINTEND(performance-unnecessary-value-param)
 
 BinaryGradients binary_backward(BinaryFunction f, const Tensor& dy, const Tensor& a,
                                 const Tensor& b, Needs needs) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/clip_grad_norm.hpp"
 
@@ -33,6 +34,7 @@ void for_each_chunk(std::span<const Tensor> tensors, const F& f) {
 }  // namespace
 
 double grad_norm(std::span<const Tensor> grads) {
+  const ProfileScope profile("clip_grad_norm");
   int64_t chunks = 0;
   for (const Tensor& grad : grads) chunks += chunks_of(grad);
   std::vector<double> partial(static_cast<size_t>(chunks));
@@ -47,6 +49,7 @@ double grad_norm(std::span<const Tensor> grads) {
 }
 
 double clip_grad_norm(std::span<Tensor> grads, double max_norm) {
+  const ProfileScope profile("clip_grad_norm");
   const double norm = grad_norm(grads);
   // In double all the way: the norm is close to max_norm in every step that is not clipped.
   const double factor = max_norm / (norm + 1e-6);

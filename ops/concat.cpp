@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "core/profile.hpp"
 #include "core/tape.hpp"
 #include "ops/check.hpp"
 #include "ops/slice.hpp"
@@ -31,6 +32,7 @@ Shape joined_shape(std::span<const Tensor> parts, int64_t axis) {
 }  // namespace
 
 Tensor concat(std::span<const Tensor> parts, int64_t axis) {
+  const ProfileScope profile("concat");
   check(!parts.empty(), "concat", "needs at least one part");
   check_rank("concat", "part 0", parts[0], 1);
   const int64_t at = parts[0].shape().normalize_axis(axis);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/cross_entropy.hpp"
@@ -130,6 +131,7 @@ Tensor probabilities_gradient(const Tensor& dlosses, const Tensor& logits, float
 
 Tensor cross_entropy(const Tensor& logits, std::span<const int32_t> labels,
                      const CrossEntropyOptions& options) {
+  const ProfileScope profile("cross_entropy");
   const CrossEntropyTarget target = label_target("cross_entropy", logits, labels, options);
   CrossEntropyStatistics statistics;
   Tensor loss = reduce(row_losses(logits, target, statistics), target, options.reduction);
@@ -146,6 +148,7 @@ Tensor cross_entropy(const Tensor& logits, std::span<const int32_t> labels,
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& probabilities,
                      const CrossEntropyOptions& options) {
+  const ProfileScope profile("cross_entropy");
   const CrossEntropyTarget target =
       probability_target("cross_entropy", logits, probabilities, options);
   CrossEntropyStatistics statistics;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "core/random.hpp"
 #include "core/tape.hpp"
 #include "ops/check.hpp"
@@ -89,6 +90,7 @@ Tensor draw_factors(int64_t samples, const DropoutMask& mask) {
 }  // namespace
 
 Tensor dropout(const Tensor& x, float p, const RandomKey& key) {
+  const ProfileScope profile("dropout");
   check_probability("dropout", x, p);
   check(x.numel() < kMaxElements, "dropout", "x must have fewer than 2^34 elements");
   if (p == 0) return x;
@@ -101,6 +103,7 @@ Tensor dropout(const Tensor& x, float p, const RandomKey& key) {
 }
 
 Tensor drop_path(const Tensor& x, float p, const RandomKey& key, bool scale_by_keep) {
+  const ProfileScope profile("drop_path");
   check_probability("drop_path", x, p);
   check_rank("drop_path", "x", x, 1);
   if (p == 0) return x;
@@ -109,6 +112,7 @@ Tensor drop_path(const Tensor& x, float p, const RandomKey& key, bool scale_by_k
 }
 
 Tensor drop_path_add(const Tensor& residual, const Tensor& branch, float p, const RandomKey& key) {
+  const ProfileScope profile("drop_path_add");
   check_probability("drop_path_add", branch, p);
   check_rank("drop_path_add", "branch", branch, 1);
   check_shape("drop_path_add", "residual", residual, branch.shape());
@@ -125,6 +129,7 @@ Tensor drop_path_add(const Tensor& residual, const Tensor& branch, float p, cons
 }
 
 Tensor apply_keep_mask(const Tensor& x, const Tensor& keep, float p) {
+  const ProfileScope profile("apply_keep_mask");
   check_probability("apply_keep_mask", x, p);
   check_shape("apply_keep_mask", "keep", keep, x.shape());
   const auto masked = [scale = kept_scale(p, true)](const Tensor& from, const Tensor& flags) {
@@ -147,6 +152,7 @@ Tensor apply_keep_mask(const Tensor& x, const Tensor& keep, float p) {
 }
 
 Tensor apply_sample_mask(const Tensor& x, const Tensor& keep, float p, bool scale_by_keep) {
+  const ProfileScope profile("apply_sample_mask");
   check_probability("apply_sample_mask", x, p);
   check_rank("apply_sample_mask", "x", x, 1);
   check_shape("apply_sample_mask", "keep", keep, {x.dim(0)});

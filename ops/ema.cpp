@@ -1,6 +1,7 @@
 #include "ops/ema.hpp"
 
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/ema.hpp"
@@ -13,6 +14,7 @@ constexpr int64_t kChunkElements = 1 << 14;  // 64 KiB of each array: some micro
 }  // namespace
 
 void ema_(Tensor& average, const Tensor& value, double decay) {
+  const ProfileScope profile("ema");
   check(average.defined(), "ema", "average must be a tensor, got nothing");
   check_shape("ema", "value", value, average.shape());
   // 1 - decay in double: in float it would be off by 1e-4 of itself for a decay of 0.9999.

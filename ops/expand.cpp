@@ -1,5 +1,6 @@
 #include "ops/expand.hpp"
 
+#include "core/profile.hpp"
 #include "core/tape.hpp"
 #include "ops/check.hpp"
 #include "ops/reduce.hpp"
@@ -8,6 +9,7 @@
 namespace vitrine {
 
 Tensor expand(const Tensor& x, const Shape& shape) {
+  const ProfileScope profile("expand");
   check_rank("expand", "x", x, 0);
   const int64_t missing = shape.rank() - x.rank();
   bool fits = missing >= 0;

@@ -17,6 +17,7 @@
 #include <algorithm>
 
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "ops/kernels/all.hpp"
 
 namespace vitrine {
@@ -197,6 +198,7 @@ struct Pass {
 
 void run(const Gemm& kernel, const Problem& p) {
   if (p.m <= 0 || p.n <= 0) return;
+  profile_macs(p.m * p.n * p.k);
   const BlocksOfK blocks(p.k, kernel.kc);
   const int64_t k = std::max<int64_t>(blocks.longest(), 1);
   const int64_t most_rows = chunk_rows(kernel, k);
@@ -272,6 +274,7 @@ void run_batch(const Gemm& kernel, const Problem& p, std::span<const GemmBatchAx
     for (int64_t i = 0; i < items; ++i) run(kernel, item_of(p, batch, i));
     return;
   }
+  profile_macs(items * p.m * p.n * p.k);
   const BlocksOfK blocks(p.k, kernel.kc);
   const int64_t k = std::max<int64_t>(blocks.longest(), 1);
   const int64_t parts = std::min(ceil_div(kBatchTasks, items), ceil_div(p.m, kBatchRows));

@@ -1,6 +1,7 @@
 #include "ops/layer_norm.hpp"
 
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/layer_norm.hpp"
@@ -24,6 +25,7 @@ int64_t rows_per_chunk(int64_t rows, int64_t width) {
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float eps) {
+  const ProfileScope profile("layer_norm");
   check_rank("layer_norm", "x", x, 1);
   const int64_t width = x.dim(-1);
   if (gamma.defined() || beta.defined()) {

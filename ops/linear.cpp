@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/profile.hpp"
 #include "ops/activation.hpp"
 #include "ops/binary.hpp"
 #include "ops/check.hpp"
@@ -37,6 +38,7 @@ Tensor product(const Tensor& x, const Tensor& weight, const GemmEpilogue& epilog
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation) {
+  const ProfileScope profile("linear");
   check_arguments("linear", x, weight, bias);
   const int64_t n = weight.dim(0);
   Tape* tape = Tape::recording({&x, &weight, &bias});
@@ -70,6 +72,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Activat
 
 Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
                   const Tensor& scale) {
+  const ProfileScope profile("linear_add");
   check_arguments("linear_add", x, weight, bias);
   const int64_t n = weight.dim(0);
   check_shape("linear_add", "residual", residual, x.shape().with(-1, n));

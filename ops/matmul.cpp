@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "core/profile.hpp"
 #include "ops/binary.hpp"
 #include "ops/check.hpp"
 #include "ops/gemm.hpp"
@@ -108,6 +109,7 @@ Shape result_shape(const Tensor& a, const Tensor& b, bool transpose_a, bool tran
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  const ProfileScope profile("matmul");
   check_arguments(a, b, transpose_a, transpose_b);
   const Shape shape = result_shape(a, b, transpose_a, transpose_b);
   const Operands operands(a, b, transpose_a, transpose_b);

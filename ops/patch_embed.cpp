@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "ops/check.hpp"
 #include "ops/gemm.hpp"
 #include "ops/reduce.hpp"
@@ -112,6 +113,7 @@ Tensor weight_matrix(const Grid& g, const Tensor& weight) {
 }  // namespace
 
 Tensor patch_embed(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const ProfileScope profile("patch_embed");
   const Grid g = grid_of("patch_embed", x, weight);
   if (bias.defined()) check_shape("patch_embed", "bias", bias, {g.dim});
   const Tensor patches = gather(g, x);

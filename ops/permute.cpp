@@ -5,6 +5,7 @@
 
 #include <numeric>
 
+#include "core/profile.hpp"
 #include "core/tape.hpp"
 #include "ops/check.hpp"
 #include "ops/strided.hpp"
@@ -32,9 +33,11 @@ std::vector<int64_t> checked(const Tensor& x, const std::vector<int64_t>& axes) 
 }  // namespace
 
 Tensor permute(const Tensor& x, const std::vector<int64_t>& axes) {
+  const ProfileScope profile("permute");
   check_rank("permute", "x", x, 0);
   const std::vector<int64_t> order = checked(x, axes);
   std::vector<int64_t> sizes;
+  sizes.reserve(order.size());
   for (const int64_t axis : order) sizes.push_back(x.shape()[axis]);
   Tensor y = Tensor::empty(Shape(sizes));
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "ops/binary.hpp"
 #include "ops/check.hpp"
 #include "ops/expand.hpp"
@@ -67,6 +68,7 @@ Moments moments(const Reduction& r, int64_t correction) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
+  const ProfileScope profile("sum");
   const Reduction r("sum", x, axes);
   Tensor y = reduce_sum(r).reshape(r.shape(keepdim));
   record_sum(x, y, r.kept, 1.0F);
@@ -74,6 +76,7 @@ Tensor sum(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
 }
 
 Tensor mean(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
+  const ProfileScope profile("mean");
   const Reduction r("mean", x, axes);
   const float n = static_cast<float>(r.n);
   Tensor y = reduce_sum(r).reshape(r.shape(keepdim));
@@ -83,6 +86,7 @@ Tensor mean(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
 }
 
 Tensor var(const Tensor& x, const std::vector<int64_t>& axes, int64_t correction, bool keepdim) {
+  const ProfileScope profile("var");
   const Reduction r("var", x, axes);
   const Moments m = moments(r, correction);
   Tensor y = m.var.reshape(r.shape(keepdim));
@@ -99,6 +103,7 @@ Tensor var(const Tensor& x, const std::vector<int64_t>& axes, int64_t correction
 }
 
 Tensor std(const Tensor& x, const std::vector<int64_t>& axes, int64_t correction, bool keepdim) {
+  const ProfileScope profile("std");
   const Reduction r("std", x, axes);
   Moments m = moments(r, correction);
   update(m.var, [](float v, int64_t) { return std::sqrt(v); });
@@ -124,6 +129,7 @@ namespace {
 
 /// amax; `name` is the caller's, for errors.
 Tensor largest(const char* name, const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
+  const ProfileScope profile(name);
   const Reduction r(name, x, axes);
   check_not_empty(name, r, x);
   Tensor y = reduce_max(r).reshape(r.shape(keepdim));
@@ -159,6 +165,7 @@ Tensor amax_backward(const Tensor& dy, const Tensor& x, const Tensor& y) {
 }
 
 std::vector<int32_t> argmax(const Tensor& x, int64_t axis) {
+  const ProfileScope profile("argmax");
   check_rank("argmax", "x", x, 1);
   const Reduction r("argmax", x, {axis});
   check_not_empty("argmax", r, x);
@@ -181,6 +188,7 @@ std::vector<int32_t> argmax(const Tensor& x, int64_t axis) {
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
+  const ProfileScope profile("sum_to");
   check_rank("sum_to", "x", x, 0);
   if (x.shape() == shape) return x;
   const int64_t missing = x.rank() - shape.rank();

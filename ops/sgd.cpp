@@ -1,6 +1,7 @@
 #include "ops/sgd.hpp"
 
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/sgd.hpp"
@@ -13,6 +14,7 @@ constexpr int64_t kChunkElements = 1 << 14;  // 64 KiB of each array: some micro
 }  // namespace
 
 void sgd_(Tensor& param, const Tensor& grad, Tensor& buffer, const SgdOptions& options) {
+  const ProfileScope profile("sgd");
   check(param.defined(), "sgd", "param must be a tensor, got nothing");
   check_shape("sgd", "grad", grad, param.shape());
   const bool has_buffer = options.momentum != 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/profile.hpp"
 #include "core/tape.hpp"
 #include "ops/check.hpp"
 #include "ops/strided.hpp"
@@ -59,6 +60,7 @@ Slice plan(const Shape& x, const std::vector<int64_t>& starts, const std::vector
 
 Tensor slice(const Tensor& x, const std::vector<int64_t>& starts, const std::vector<int64_t>& stops,
              const std::vector<int64_t>& steps) {
+  const ProfileScope profile("slice");
   check_rank("slice", "x", x, 0);
   const Slice s = plan(x.shape(), starts, stops, steps);
   Tensor y = Tensor::empty(s.shape);

@@ -4,6 +4,7 @@
 
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "core/tape.hpp"
 #include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
@@ -102,6 +103,7 @@ Tensor run_backward(std::string_view op, BackwardKernel kernel, const Tensor& dy
 }  // namespace
 
 Tensor softmax(const Tensor& x, int64_t axis) {
+  const ProfileScope profile("softmax");
   const Rows rows = rows_along("softmax", x, axis);
   Tensor y = run(rows, kernels::active().softmax->forward, x);
   if (Tape* tape = Tape::recording({&x})) {
@@ -113,6 +115,7 @@ Tensor softmax(const Tensor& x, int64_t axis) {
 }
 
 Tensor log_softmax(const Tensor& x, int64_t axis) {
+  const ProfileScope profile("log_softmax");
   const Rows rows = rows_along("log_softmax", x, axis);
   Tensor y = run(rows, kernels::active().softmax->log_forward, x);
   if (Tape* tape = Tape::recording({&x})) {
