@@ -5,6 +5,7 @@
 //     for blocks of K:
 //       for rows of A that fit kPackedA:
 //         pack B's panels (first time) and A's tiles     parallel over panels and tiles
+//                                                        (A's short rows stay where they are)
 //         multiply                                       parallel over (chunk of rows, panel)
 //
 // A chunk of packed A stays in L2 while the panels of B pass by. The cuts of K decide the bits and
@@ -37,6 +38,11 @@ constexpr int64_t kTaskMacs = 1 << 18;
 // The kernels' packing writes up to 15 floats behind a tile.
 constexpr int64_t kSlack = 16;
 
+// Rows of A that lie in memory whole and are at most so long are multiplied where they are: with
+// few columns of B, packing them would cost a tenth of the product. Longer ones would be too far
+// apart: the lines of a tile's rows compete for the same places of L1.
+constexpr int64_t kInPlaceK = 512;
+
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Rows of packed A that one core's L2 holds beside the panels of B that pass by.
@@ -56,6 +62,8 @@ struct Problem {
   float* c;
   int64_t ldc;
   GemmEpilogue epilogue;
+
+  bool a_in_place() const { return a.column_stride == 1 && a.row_stride > 0 && k <= kInPlaceK; }
 };
 
 /// Room for one panel of B.
@@ -108,13 +116,15 @@ void multiply(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t
               const float* a, const float* b, int64_t column, const BlocksOfK& blocks,
               int64_t block) {
   const int64_t row = cuts.begin + cuts.chunk_begin(chunk);
+  const bool in_place = p.a_in_place();
   kernel.multiply(GemmBlock{
       .rows = cuts.chunk_rows(chunk),
       .tiles = cuts.chunk_tiles(chunk),
       .columns = std::min(kernel.nr, p.n - column),
       .k = blocks.size(block),
-      .a = a,
+      .a = in_place ? p.a.at(row, blocks.begin(block)).data : a,
       .tile_stride = cuts.tile_stride,
+      .a_pitch = in_place ? p.a.row_stride : 0,
       .b = b,
       .c = p.c + row * p.ldc + column,
       .c_pitch = p.ldc,
@@ -147,7 +157,7 @@ struct Pass {
     const int64_t k_begin = blocks.begin(block);
     // A unit is a panel of B, or as many tiles of A as make about the same work.
     const int64_t group = std::max<int64_t>(kernel.nr / kernel.mr, 1);
-    const int64_t tiles = cuts.chunks * cuts.tiles;
+    const int64_t tiles = p.a_in_place() ? 0 : cuts.chunks * cuts.tiles;
     const int64_t b_units = pack_b ? panels : 0;
     const int64_t units = b_units + ceil_div(tiles, group);
     const int64_t grain = std::max<int64_t>(kPackFloats / (k * kernel.nr), 1);
@@ -215,7 +225,7 @@ void run(const Gemm& kernel, const Problem& p) {
     some_panels = std::clamp<int64_t>(kPackedB / (k * kernel.nr), 1, all_panels);
     b_floats = some_panels * kernel.nr * k;
   }
-  const Buffer a = scratch_floats(largest.floats());
+  const Buffer a = scratch_floats(p.a_in_place() ? 0 : largest.floats());
   const Buffer b = scratch_floats(b_floats);
   for (int64_t panel = 0; panel < all_panels; panel += some_panels) {
     const int64_t panels = std::min(some_panels, all_panels - panel);
@@ -243,7 +253,7 @@ void run_chunk(const Gemm& kernel, const Problem& p, const RowCuts& cuts, const 
   for (int64_t block = 0; block < blocks.count; ++block) {
     const int64_t k = blocks.size(block);
     const int64_t k_begin = blocks.begin(block);
-    for (int64_t tile = 0; tile < cuts.tiles && k > 0; ++tile) {
+    for (int64_t tile = 0; tile < cuts.tiles && k > 0 && !p.a_in_place(); ++tile) {
       pack_tile(kernel, p, cuts, chunk, tile, k_begin, k, a);
     }
     for (int64_t column = 0; column < p.n; column += kernel.nr) {

@@ -54,8 +54,9 @@ struct GemmBlock {
   int64_t tiles;        ///< each of at most Gemm::mr rows
   int64_t columns;      ///< of C, 1 .. Gemm::nr
   int64_t k;            ///< length of this block of K
-  const float* a;       ///< packed tiles, [k][rows of the tile] each
-  int64_t tile_stride;  ///< floats from one tile to the next
+  const float* a;       ///< packed tiles, [k][rows of the tile] each; or rows where they lie
+  int64_t tile_stride;  ///< packed: floats from one tile to the next
+  int64_t a_pitch;      ///< in place: floats from one row to the next; 0 if packed
   const float* b;       ///< packed panel, [k][nr]
   float* c;             ///< (rows, columns) with a row pitch
   int64_t c_pitch;

@@ -51,12 +51,14 @@ inline void gemm_multiply(const kernels::GemmBlock& block) {
   for (int64_t t = 0; t < block.tiles; ++t) {
     const int64_t begin = kernels::tile_begin(block.rows, block.tiles, t);
     const int64_t end = kernels::tile_begin(block.rows, block.tiles, t + 1);
+    const bool in_place = block.a_pitch > 0;
     for (int64_t i = begin; i < end; ++i) {
-      const float* a = block.a + t * block.tile_stride + (i - begin);
+      const float* a = block.a + (in_place ? i * block.a_pitch : t * block.tile_stride + i - begin);
+      const int64_t step = in_place ? 1 : end - begin;
       float sum[kGemmColumns] = {};
       for (int64_t p = 0; p < block.k; ++p) {
         for (int64_t j = 0; j < kGemmColumns; ++j) {
-          sum[j] += a[p * (end - begin)] * block.b[p * kGemmColumns + j];
+          sum[j] += a[p * step] * block.b[p * kGemmColumns + j];
         }
       }
       float* c = block.c + i * block.c_pitch;

@@ -37,15 +37,17 @@ constexpr int64_t kColumns = kVectors * kLanes;
 static_assert(kRows <= 8 && kColumns % 8 == 0, "packing transposes groups of 8 rows");
 constexpr int64_t kBlockK = 1024;
 
-using MicroKernel = void (*)(int64_t k, const float* a, const float* b, int64_t b_pitch, float* c,
-                             int64_t c_pitch, bool add);
+using MicroKernel = void (*)(int64_t k, const float* a, int64_t a_pitch, const float* b,
+                             int64_t b_pitch, float* c, int64_t c_pitch, bool add);
 
-/// Micro-kernels for 1 .. kRows rows and 1 .. kVectors vectors; row-major.
+/// Micro-kernels for 1 .. kRows rows and 1 .. kVectors vectors, row-major; A packed and in place.
 template <int... kIndex>
 struct MicroKernels {
   constexpr explicit MicroKernels(std::integer_sequence<int, kIndex...>) {}
-  MicroKernel of[kRows * kVectors] = {
-      micro_kernel<kIndex / kVectors + 1, kIndex % kVectors + 1>...};
+  MicroKernel packed[kRows * kVectors] = {
+      micro_kernel<kIndex / kVectors + 1, kIndex % kVectors + 1, false>...};
+  MicroKernel in_place[kRows * kVectors] = {
+      micro_kernel<kIndex / kVectors + 1, kIndex % kVectors + 1, true>...};
 };
 constexpr MicroKernels kMicroKernels(std::make_integer_sequence<int, kRows * kVectors>{});
 
@@ -186,6 +188,8 @@ void multiply(const GemmBlock& block) {
   const bool done = direct && e.alpha == 1.0F && (!block.last || e.trivial());
   const int64_t pitch = direct ? block.c_pitch : kColumns;
   const Finish finish_tile = finish_for(e.activation);
+  const bool in_place = block.a_pitch > 0;
+  const MicroKernel* kernels = in_place ? kMicroKernels.in_place : kMicroKernels.packed;
 
   for (int64_t t = 0; t < block.tiles; ++t) {
     const int64_t begin = tile_begin(block.rows, block.tiles, t);
@@ -197,8 +201,9 @@ void multiply(const GemmBlock& block) {
       }
     }
     float* to = direct ? c : tile;
-    kMicroKernels.of[(rows - 1) * kVectors + vectors - 1](block.k, block.a + t * block.tile_stride,
-                                                          block.b, kColumns, to, pitch, add);
+    const float* a = block.a + (in_place ? begin * block.a_pitch : t * block.tile_stride);
+    kernels[(rows - 1) * kVectors + vectors - 1](block.k, a, block.a_pitch, block.b, kColumns, to,
+                                                 pitch, add);
     if (done) continue;
     const Part part{rows, block.columns, block.add && !add, block.last};
     finish_tile(e.at(begin, 0), part, to, pitch, c, block.c_pitch);

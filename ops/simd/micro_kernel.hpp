@@ -5,8 +5,9 @@
 //
 //   for p in 0..k:  for i in rows, j in columns:  C[i][j] += A[p][i] * B[p][j]
 //
-// A is packed [k][kRows] and read as broadcasts, B is packed [k][nr] and read as vectors. Per step:
-// kRows broadcasts and kVectors loads for kRows * kVectors multiply-adds, e.g. 11 for 24.
+// A is read as broadcasts: packed as [k][kRows], or where its rows lie. B is packed as [k][nr] and
+// read as vectors. Per step: kRows broadcasts and kVectors loads for kRows * kVectors
+// multiply-adds, e.g. 11 for 24.
 
 #include "ops/simd/simd.hpp"
 
@@ -18,13 +19,14 @@ namespace {
 constexpr int64_t kPrefetchSteps = 8;
 constexpr int kLineFloats = 16;  // of a cache line
 
-/// c[i * c_pitch + j] = sum over p of a[p * kRows + i] * b[p * b_pitch + j], or += if `add`.
+/// c[i * c_pitch + j] = sum over p of A[i][p] * b[p * b_pitch + j], or += if `add`. A[i][p] is
+/// a[p * kRows + i], or a[i * a_pitch + p] if kInPlace.
 ///
 /// Every loop over the accumulators must be unrolled: with a single one left, g++ 12 keeps the
 /// whole array in memory and stores each accumulator after each multiply-add, at half the speed.
-template <int kRows, int kVectors>
-void micro_kernel(int64_t k, const float* a, const float* b, int64_t b_pitch, float* c,
-                  int64_t c_pitch, bool add) {
+template <int kRows, int kVectors, bool kInPlace>
+void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, int64_t b_pitch,
+                  float* c, int64_t c_pitch, bool add) {
   Vec sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
@@ -33,7 +35,7 @@ void micro_kernel(int64_t k, const float* a, const float* b, int64_t b_pitch, fl
   }
 
 #pragma GCC unroll 1
-  for (int64_t p = 0; p < k; ++p, a += kRows, b += b_pitch) {
+  for (int64_t p = 0; p < k; ++p, a += kInPlace ? 1 : kRows, b += b_pitch) {
     Vec row[kVectors];
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) row[j] = load(b + j * kLanes);
@@ -43,7 +45,7 @@ void micro_kernel(int64_t k, const float* a, const float* b, int64_t b_pitch, fl
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      const Vec x = splat(a[i]);
+      const Vec x = splat(kInPlace ? a[i * a_pitch] : a[i]);
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) sum[i][j] = fma(x, row[j], sum[i][j]);
     }
