@@ -5,7 +5,8 @@
 //     for blocks of K:
 //       for rows of A that fit kPackedA:
 //         pack B's panels (first time) and A's tiles     parallel over panels and tiles
-//                                                        (A's short rows stay where they are)
+//                                                        (A's rows stay where they are if they
+//                                                        lie in memory whole)
 //         multiply                                       parallel over (chunk of rows, panel)
 //
 // A chunk of packed A stays in L2 while the panels of B pass by. The cuts of K decide the bits and
@@ -35,13 +36,12 @@ constexpr int64_t kPackedB = 1 << 22;
 // A task should take some microseconds: floats to pack, multiply-adds to compute.
 constexpr int64_t kPackFloats = 1 << 14;
 constexpr int64_t kTaskMacs = 1 << 18;
+// Tasks that a product, or a batch of small ones, should at least have, so that no thread waits
+// long for the last one; and rows that a task should keep.
+constexpr int64_t kTasks = 16;
+constexpr int64_t kTaskRows = 64;
 // The kernels' packing writes up to 15 floats behind a tile.
 constexpr int64_t kSlack = 16;
-
-// Rows of A that lie in memory whole and are at most so long are multiplied where they are: with
-// few columns of B, packing them would cost a tenth of the product. Longer ones would be too far
-// apart: the lines of a tile's rows compete for the same places of L1.
-constexpr int64_t kInPlaceK = 512;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -63,7 +63,9 @@ struct Problem {
   int64_t ldc;
   GemmEpilogue epilogue;
 
-  bool a_in_place() const { return a.column_stride == 1 && a.row_stride > 0 && k <= kInPlaceK; }
+  /// Rows of A that lie in memory whole are multiplied where they are. (Those of a transposed A are
+  /// scattered, a cache line for every few values: its tiles are packed.)
+  bool a_in_place() const { return a.column_stride == 1 && a.row_stride > 0; }
 };
 
 /// Room for one panel of B.
@@ -211,12 +213,14 @@ void run(const Gemm& kernel, const Problem& p) {
   profile_macs(p.m * p.n * p.k);
   const BlocksOfK blocks(p.k, kernel.kc);
   const int64_t k = std::max<int64_t>(blocks.longest(), 1);
-  const int64_t most_rows = chunk_rows(kernel, k);
-  const int64_t some_rows = std::min(std::max(kPackedA / k, most_rows), p.m);
+  const int64_t all_panels = ceil_div(p.n, kernel.nr);
+  const int64_t parts = ceil_div(kTasks, all_panels);
+  const int64_t most_rows =
+      std::min(chunk_rows(kernel, k), std::max(ceil_div(p.m, parts), kTaskRows));
+  const int64_t some_rows = p.a_in_place() ? p.m : std::min(std::max(kPackedA / k, most_rows), p.m);
   const RowCuts largest(kernel, 0, some_rows, k, most_rows);
   const bool late = p.packed == nullptr && some_rows == p.m && largest.chunks <= kFewChunks;
 
-  const int64_t all_panels = ceil_div(p.n, kernel.nr);
   int64_t some_panels = all_panels;
   int64_t b_floats = 0;
   if (late) {
@@ -243,9 +247,6 @@ void run(const Gemm& kernel, const Problem& p) {
 
 /// A product so large that it is worth its own parallel regions, in multiply-adds.
 constexpr int64_t kLargeMacs = 1 << 25;
-// Tasks that a batch of small products should at least have, and rows that a task should keep.
-constexpr int64_t kBatchTasks = 16;
-constexpr int64_t kBatchRows = 64;
 
 /// One task of a batch: a chunk of A times all of B, block by block of K, a panel of B at a time.
 void run_chunk(const Gemm& kernel, const Problem& p, const RowCuts& cuts, const BlocksOfK& blocks,
@@ -287,7 +288,7 @@ void run_batch(const Gemm& kernel, const Problem& p, std::span<const GemmBatchAx
   profile_macs(items * p.m * p.n * p.k);
   const BlocksOfK blocks(p.k, kernel.kc);
   const int64_t k = std::max<int64_t>(blocks.longest(), 1);
-  const int64_t parts = std::min(ceil_div(kBatchTasks, items), ceil_div(p.m, kBatchRows));
+  const int64_t parts = std::min(ceil_div(kTasks, items), ceil_div(p.m, kTaskRows));
   const RowCuts cuts(kernel, 0, p.m, k, std::min(chunk_rows(kernel, k), ceil_div(p.m, parts)));
   const int64_t worker_floats = cuts.chunk_stride + panel_floats(kernel, blocks);
   const Buffer scratch = scratch_floats(threads() * worker_floats);

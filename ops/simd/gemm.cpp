@@ -73,15 +73,14 @@ void pack_copy(int64_t rows, int64_t k, const float* from, int64_t k_stride, int
   }
 }
 
-/// Up to 8 rows along a contiguous k, of a tile or panel that is `width` wide.
-void pack_transpose(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_t width,
-                    float* to) {
-  const float* row[8];  // missing ones repeat the last: what they write is overwritten
-  for (int64_t r = 0; r < 8; ++r) row[r] = from + (r < rows ? r : rows - 1) * row_stride;
+/// 8 rows along a contiguous k, of a panel that is `width` wide.
+void pack_transpose(int64_t k, const float* from, int64_t row_stride, int64_t width, float* to) {
+  const float* row[8];
+  for (int64_t r = 0; r < 8; ++r) row[r] = from + r * row_stride;
   int64_t p = 0;
   for (; p + 4 <= k; p += 4) transpose_8x4(row, p, to + p * width, width);
   for (; p < k; ++p) {
-    for (int64_t r = 0; r < rows; ++r) to[p * width + r] = row[r][p];
+    for (int64_t r = 0; r < 8; ++r) to[p * width + r] = row[r][p];
   }
 }
 
@@ -108,12 +107,11 @@ void pack(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_
     pack_scalar(rows, k, from, row_stride, k_stride, width - rows, width, to);
     return;
   }
-  const int64_t whole = width == rows && width <= 8 ? rows : rows / 8 * 8;
+  const int64_t whole = rows / 8 * 8;
   for (int64_t p = 0; p < k; p += kPackSteps, from += kPackSteps, to += kPackSteps * width) {
     const int64_t steps = k - p < kPackSteps ? k - p : kPackSteps;
     for (int64_t r = 0; r < whole; r += 8) {
-      pack_transpose(whole - r < 8 ? whole - r : 8, steps, from + r * row_stride, row_stride, width,
-                     to + r);
+      pack_transpose(steps, from + r * row_stride, row_stride, width, to + r);
     }
     if (whole < width) {
       pack_scalar(rows - whole, steps, from + whole * row_stride, row_stride, 1, width - rows,
