@@ -29,6 +29,9 @@ PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b)
   const kernels::Gemm& kernel = *kernels::of(isa_).gemm;
   const int64_t panels = panels_of(n, kernel.nr);
   panels_ = scratch_floats(k * panels * kernel.nr);
+  // These panels stay. The pool gets a block for the one they may have taken from the activations,
+  // so that the second forward pass finds as many as the first.
+  const Buffer spare = scratch_floats(k * panels * kernel.nr);
   const BlocksOfK blocks(k, kernel.kc);
   parallel_for(blocks.count * panels, 1, [&](int64_t begin, int64_t) {
     const int64_t block = begin / panels;
