@@ -92,8 +92,7 @@ Run::Run(const std::string& folder, const RunOptions& options, int workers, bool
   model_.labels = data_->class_names();
   build_loaders();
   if (fresh) {
-    model_.vit->initialize(options_.seed,
-                           options_.weight_init == "jax" ? WeightInit::kJax : WeightInit::kTimm);
+    model_.vit->initialize(options_.seed, options_.weight_init);
     std::error_code error;
     fs::create_directories(folder_, error);
     if (error) throw IoError(folder_, "cannot make this folder: " + error.message());

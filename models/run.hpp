@@ -31,7 +31,7 @@ struct RunOptions {
   // Changes to the named model.
   std::string position;  ///< none, learned, sincos_moco, sincos_mae; "" for the model's own
   std::string pool;      ///< token, avg; "" for the model's own
-  std::string weight_init = "timm";  ///< timm or jax: WeightInit
+  WeightInit weight_init = WeightInit::kTimm;
   double drop_path = 0;
   double dropout = 0;
 

@@ -37,7 +37,6 @@ void each_option(Options& o, F&& f) {
   f("seed", o.seed);
   f("position", o.position);
   f("pool", o.pool);
-  f("weight_init", o.weight_init);
   f("drop_path", o.drop_path);
   f("dropout", o.dropout);
 }
@@ -46,6 +45,12 @@ OptimizerKind optimizer_of(const std::string& name) {
   if (name == "adamw") return OptimizerKind::kAdamW;
   if (name == "sgd") return OptimizerKind::kSgd;
   throw UsageError(fmt::format("unknown optimizer '{}'; known are adamw, sgd", name));
+}
+
+WeightInit weight_init_of(const std::string& name) {
+  if (name == "timm") return WeightInit::kTimm;
+  if (name == "jax") return WeightInit::kJax;
+  throw UsageError(fmt::format("unknown weight_init '{}'; known are timm, jax", name));
 }
 
 void validate(const RunOptions& o) {
@@ -70,7 +75,6 @@ void validate(const RunOptions& o) {
   require(o.update.label_smoothing >= 0 && o.update.label_smoothing < 1,
           "label_smoothing must be in [0, 1)");
   require(o.update.accumulate >= 1, "accumulate must be at least 1");
-  require(o.weight_init == "timm" || o.weight_init == "jax", "weight_init must be timm or jax");
   require(o.validation > 0 && o.validation < 1, "validation must be in (0, 1)");
 }
 
@@ -80,6 +84,7 @@ std::string RunOptions::to_json() const {
   json object;
   each_option(*this, [&](const char* key, const auto& value) { object[key] = value; });
   object["optimizer"] = update.optimizer == OptimizerKind::kAdamW ? "adamw" : "sgd";
+  object["weight_init"] = weight_init == WeightInit::kTimm ? "timm" : "jax";
   object["augment"] = json::parse(augment.to_json());
   return object.dump();
 }
@@ -98,6 +103,7 @@ RunOptions RunOptions::from_json(std::string_view text) {
       take(key, [&](const json& v) { v.get_to(value); });
     });
     take("optimizer", [&](const json& v) { o.update.optimizer = optimizer_of(v); });
+    take("weight_init", [&](const json& v) { o.weight_init = weight_init_of(v); });
     take("augment", [&](const json& v) { o.augment = Augment::from_json(v.dump()); });
     if (!object.empty()) {
       throw UsageError(fmt::format("training options: unknown key '{}'", object.begin().key()));

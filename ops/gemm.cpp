@@ -9,7 +9,7 @@
 //                                                        lie in memory whole)
 //         multiply                                       parallel over (chunk of rows, panel)
 //
-// A chunk of packed A stays in L2 while the panels of B pass by. The cuts of K decide the bits and
+// A chunk of A stays in L2 while the panels of B pass by. The cuts of K decide the bits and
 // come from the ISA; all others are only about speed.
 
 #include "ops/gemm.hpp"

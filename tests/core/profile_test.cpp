@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include "apps/profile_table.hpp"
 #include "core/tape.hpp"
 #include "ops/attention.hpp"
 #include "ops/linear.hpp"
@@ -36,7 +35,7 @@ ProfileRow row(const std::string& name) {
   return {};
 }
 
-TEST_CASE("profile: operations and their gradients", "[apps]") {
+TEST_CASE("profile: operations and their gradients", "[core]") {
   const Profiling on(true);
   const Tensor x = test::random_tensor({5, 8}, 1);
   Tensor w = test::random_tensor({6, 8}, 2);
@@ -59,7 +58,7 @@ TEST_CASE("profile: operations and their gradients", "[apps]") {
   CHECK(std::ranges::is_sorted(profile_rows(), std::ranges::greater{}, &ProfileRow::seconds));
 }
 
-TEST_CASE("profile: attention counts two products forward, four backward", "[apps]") {
+TEST_CASE("profile: attention counts two products forward, four backward", "[core]") {
   const Profiling on(true);
   Tensor qkv = test::random_tensor({2, 5, 3 * 2 * 4}, 1);
   Tape tape;
@@ -69,21 +68,10 @@ TEST_CASE("profile: attention counts two products forward, four backward", "[app
   CHECK(row("attention backward").macs == 4 * (2 * 2) * 5 * 5 * 4);
 }
 
-TEST_CASE("profile: off, nothing is collected", "[apps]") {
+TEST_CASE("profile: off, nothing is collected", "[core]") {
   const Profiling off(false);
   sum(test::random_tensor({3}, 1));
   CHECK(profile_rows().empty());
-  CHECK(profile_table(profile_rows()).empty());
-}
-
-TEST_CASE("profile: the table", "[apps]") {
-  const std::vector<ProfileRow> rows = {{"linear backward", 4, 0.003, 6'000'000},
-                                        {"sum", 1, 0.001, 0}};
-  CHECK(profile_table(rows) ==
-        "operation           calls          ms    share   GFLOP/s\n"
-        "linear backward         4        3.00   75.0 %       4.0\n"
-        "sum                     1        1.00   25.0 %          \n"
-        "all                              4.00\n");
 }
 
 }  // namespace
