@@ -81,11 +81,11 @@ Listing list(const std::string& root, const std::vector<std::string>& classes) {
       throw FormatError(FormatKind::kMismatch, root, -1,
                         fmt::format("class '{}' is not among those of the training part", name));
     }
-    const std::string folder = root + "/" + name;
+    const std::string folder = fmt::format("{}/{}", root, name);
     const auto files = picture_files(folder);
     if (files.empty()) throw IoError(folder, "no .jpg, .jpeg or .png files in this class");
     for (const std::string& file : files) {
-      listing.files.push_back(folder + "/" + file);
+      listing.files.push_back(fmt::format("{}/{}", folder, file));
       listing.labels.push_back(static_cast<int32_t>(found - classes.begin()));
     }
   }
