@@ -39,7 +39,7 @@ void add_idx(const TempDir& dir) {
 void add_picture(const std::string& path, uint8_t shade, int channels = 3) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   Image image{5, 4, channels, {}};
-  image.pixels.assign(static_cast<size_t>(20 * channels), shade);
+  image.pixels.assign(20 * static_cast<size_t>(channels), shade);
   write_png(path, image);
 }
 
@@ -169,6 +169,7 @@ TEST_CASE("dataset: the validation part is even over the classes and follows the
           "[models]") {
   // 100 pictures of class 0, 50 of class 1, 10 of class 2, mixed.
   std::vector<int32_t> labels;
+  labels.reserve(160);
   for (int i = 0; i < 160; ++i) labels.push_back(i % 16 < 10 ? 0 : i % 16 < 15 ? 1 : 2);
   const Dataset data(std::vector<uint8_t>(160), 1, 1, 1, labels, {"a", "b", "c"});
   const ValidationSplit split = split_validation(data, 0.1, 5);

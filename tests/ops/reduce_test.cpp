@@ -196,6 +196,7 @@ TEST_CASE("reduce: every set of axes, forward and backward", "[ops][gradient]") 
     const Tensor dy = random_tensor(Shape(dropped), 2);
     const Expected want(x, dy, results_of(shape, axes), n);
     std::vector<double> deviations;
+    deviations.reserve(want.var.size());
     for (const double v : want.var) deviations.push_back(std::sqrt(v));
     std::vector<double> negative;
     std::vector<int64_t> backwards;  // the same axes by their negative numbers
