@@ -20,15 +20,15 @@ double measure_peak(double seconds) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   // Long enough that starting the threads costs nothing, short enough to catch a fast moment.
-  constexpr double kRun = 0.004;
+  constexpr double kRun = 0.002;
   int64_t steps = 1000;
-  // A run that was interrupted looks long: only the shortest of a few counts.
-  while (std::min({run(steps), run(steps), run(steps)}) < kRun / 2) steps *= 2;
   double best = 0;
   const auto start = Clock::now();
   do {
-    const double flops = static_cast<double>(n * steps * peak.flops_per_step);
-    best = std::max(best, flops / run(steps));
+    const double time = run(steps);
+    best = std::max(best, static_cast<double>(n * steps * peak.flops_per_step) / time);
+    // A run that was interrupted looks long, so later ones may still find that they are too short.
+    if (time < kRun) steps *= 2;
   } while (std::chrono::duration<double>(Clock::now() - start).count() < seconds);
   return best / 1e9;
 }

@@ -115,8 +115,8 @@ void pack_panel(const Gemm& kernel, const Problem& p, int64_t column, int64_t k_
 
 /// The part of C that a chunk of packed A and a panel of packed B give.
 void multiply(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t chunk,
-              const float* a, const float* b, int64_t column, const BlocksOfK& blocks,
-              int64_t block) {
+              const float* a, const float* b, const float* next, int64_t column,
+              const BlocksOfK& blocks, int64_t block) {
   const int64_t row = cuts.begin + cuts.chunk_begin(chunk);
   const bool in_place = p.a_in_place();
   kernel.multiply(GemmBlock{
@@ -128,6 +128,7 @@ void multiply(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t
       .tile_stride = cuts.tile_stride,
       .a_pitch = in_place ? p.a.row_stride : 0,
       .b = b,
+      .next = next,
       .c = p.c + row * p.ldc + column,
       .c_pitch = p.ldc,
       .add = block > 0 || p.epilogue.accumulate,
@@ -189,6 +190,18 @@ struct Pass {
     return to;
   }
 
+  /// Where the panel lies that this thread will probably multiply after `panel`.
+  const float* next_panel(int64_t panel) const {
+    const int64_t k = blocks.size(block);
+    const int64_t next = panel + threads();
+    if (next >= panels) return nullptr;
+    if (p.packed != nullptr) return p.packed->panel(block, column / kernel.nr + next);
+    if (!late) return b + next * kernel.nr * k;
+    // Not packed yet. The rows of a weight lie one behind the other, other panels here and there.
+    const bool together = p.b.row_stride == 1 && p.b.column_stride == k;
+    return together ? p.b.at(0, column + next * kernel.nr).data : nullptr;
+  }
+
   void multiply_all() const {
     const int64_t together = late ? cuts.chunks : 1;  // chunks that one task multiplies
     const int64_t macs = cuts.chunk_rows(0) * together * kernel.nr * blocks.size(block);
@@ -200,7 +213,7 @@ struct Pass {
                         const float* from = packed_panel(panel, worker);
                         const int64_t first = i / panels * together;
                         for (int64_t chunk = first; chunk < first + together; ++chunk) {
-                          multiply(kernel, p, cuts, chunk, a + chunk * cuts.chunk_stride, from,
+                          multiply(kernel, p, cuts, chunk, a + chunk * cuts.chunk_stride, from, next_panel(panel),
                                    column + panel * kernel.nr, blocks, block);
                         }
                       }
@@ -259,7 +272,7 @@ void run_chunk(const Gemm& kernel, const Problem& p, const RowCuts& cuts, const 
     }
     for (int64_t column = 0; column < p.n; column += kernel.nr) {
       if (k > 0) pack_panel(kernel, p, column, k_begin, k, b);
-      multiply(kernel, p, cuts, chunk, a, b, column, blocks, block);
+      multiply(kernel, p, cuts, chunk, a, b, nullptr, column, blocks, block);
     }
   }
 }

@@ -36,9 +36,11 @@ constexpr int kVectors = 2;
 constexpr int64_t kColumns = kVectors * kLanes;
 static_assert(kRows <= 8 && kColumns % 8 == 0, "packing transposes groups of 8 rows");
 constexpr int64_t kBlockK = 1024;
+constexpr int64_t kLineFloats = 16;  // of a cache line
 
 using MicroKernel = void (*)(int64_t k, const float* a, int64_t a_pitch, const float* b,
-                             int64_t b_pitch, float* c, int64_t c_pitch, bool add);
+                             int64_t b_pitch, float* c, int64_t c_pitch, bool add,
+                             const float* next, int64_t next_step);
 
 /// Micro-kernels for 1 .. kRows rows and 1 .. kVectors vectors, row-major; A packed and in place.
 template <int... kIndex>
@@ -128,28 +130,31 @@ struct Part {
 };
 
 /// What remains to be done with a tile of sums: v = alpha sum (+ C), and after the last block of K
-/// the epilogue, whose pointers begin where c does. `sum` may be c. Every addition is an explicit
-/// fma: what the compiler would contract could differ between whole vectors and tails, and so
-/// between cuts of C.
+/// the epilogue, whose pointers begin where c does. `sum` may be c. Column by column, so that bias
+/// and scale stay in registers. Every addition is an explicit fma: what the compiler would contract
+/// could differ between whole vectors and tails, and so between cuts of C.
 template <Activation kActivation>
 void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int64_t sum_pitch,
             float* c, int64_t c_pitch) {
-  for (int64_t r = 0; r < part_of_c.rows; ++r, sum += sum_pitch, c += c_pitch) {
-    const float* residual = e.residual == nullptr ? nullptr : e.residual + r * e.residual_pitch;
-    float* pre = e.pre == nullptr ? nullptr : e.pre + r * e.pre_pitch;
-    for_each_vector(part_of_c.columns, [&](int64_t j, auto part) {
-      Vec before = part_of_c.add ? part.load(c + j) : splat(0.0F);
-      if (part_of_c.last && e.bias != nullptr) before = before + part.load(e.bias + j);
-      Vec v = fma(part.load(sum + j), splat(e.alpha), before);
-      if (part_of_c.last) {
-        if (pre != nullptr) part.store(pre + j, v);
+  const bool last = part_of_c.last;
+  const bool add = part_of_c.add;
+  const float* residual = last ? e.residual : nullptr;
+  float* pre = last ? e.pre : nullptr;
+  const Vec alpha = splat(e.alpha);
+  for_each_vector(part_of_c.columns, [&](int64_t j, auto part) {
+    const Vec bias = last && e.bias != nullptr ? part.load(e.bias + j) : splat(0.0F);
+    const Vec scale = last && e.scale != nullptr ? part.load(e.scale + j) : splat(1.0F);
+    for (int64_t r = 0; r < part_of_c.rows; ++r) {
+      float* to = c + r * c_pitch + j;
+      Vec v = fma(part.load(sum + r * sum_pitch + j), alpha, add ? part.load(to) + bias : bias);
+      if (last) {
+        if (pre != nullptr) part.store(pre + r * e.pre_pitch + j, v);
         v = activate(kActivation, v);
-        const Vec gain = e.scale != nullptr ? part.load(e.scale + j) : splat(1.0F);
-        v = fma(v, gain, residual != nullptr ? part.load(residual + j) : splat(0.0F));
+        v = fma(v, scale, residual != nullptr ? part.load(residual + r * e.residual_pitch + j) : splat(0.0F));
       }
-      part.store(c + j, v);
-    });
-  }
+      part.store(to, v);
+    }
+  });
 }
 
 using Finish = void (*)(const GemmEpilogue&, const Part&, const float*, int64_t, float*, int64_t);
@@ -187,6 +192,9 @@ void multiply(const GemmBlock& block) {
   const int64_t pitch = direct ? block.c_pitch : kColumns;
   const Finish finish_tile = finish_for(e.activation);
   const bool in_place = block.a_pitch > 0;
+  // Every tile fetches its share of what comes next.
+  const float* next = block.next != nullptr ? block.next : block.b;
+  const int64_t next_step = (kColumns + block.tiles - 1) / block.tiles;
   const MicroKernel* kernels = in_place ? kMicroKernels.in_place : kMicroKernels.packed;
 
   for (int64_t t = 0; t < block.tiles; ++t) {
@@ -201,7 +209,8 @@ void multiply(const GemmBlock& block) {
     float* to = direct ? c : tile;
     const float* a = block.a + (in_place ? begin * block.a_pitch : t * block.tile_stride);
     kernels[(rows - 1) * kVectors + vectors - 1](block.k, a, block.a_pitch, block.b, kColumns, to,
-                                                 pitch, add);
+                                                 pitch, add, next + t * next_step * block.k,
+                                                 next_step);
     if (done) continue;
     const Part part{rows, block.columns, block.add && !add, block.last};
     finish_tile(e.at(begin, 0), part, to, pitch, c, block.c_pitch);

@@ -71,7 +71,7 @@ inline NormalTail normal_tail(Vec x) {
   q = fma(q, t, splat(1.15956795f));
   q = fma(q, t, splat(1.64638543f));
   q = fma(q, t, splat(1.0f));
-  return {t, bell, bell * p / q};
+  return {t, bell, bell * (p / q)};  // the division does not wait for the exponential
 }
 
 }  // namespace

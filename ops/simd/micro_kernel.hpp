@@ -14,19 +14,15 @@
 namespace vitrine::simd {
 namespace {
 
-// Steps of k that B is fetched ahead. A panel is longer than L1, so it comes from L2 for every
-// tile.
-constexpr int64_t kPrefetchSteps = 8;
-constexpr int kLineFloats = 16;  // of a cache line
-
 /// c[i * c_pitch + j] = sum over p of A[i][p] * b[p * b_pitch + j], or += if `add`. A[i][p] is
-/// a[p * kRows + i], or a[i * a_pitch + p] if kInPlace.
+/// a[p * kRows + i], or a[i * a_pitch + p] if kInPlace. Meanwhile k * next_step floats from `next` on
+/// are fetched into L2. (A and B need no help: the processor sees that they are read in order.)
 ///
 /// Every loop over the accumulators must be unrolled: with a single one left, g++ 12 keeps the
 /// whole array in memory and stores each accumulator after each multiply-add, at half the speed.
 template <int kRows, int kVectors, bool kInPlace>
 void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, int64_t b_pitch,
-                  float* c, int64_t c_pitch, bool add) {
+                  float* c, int64_t c_pitch, bool add, const float* next, int64_t next_step) {
   Vec sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
@@ -35,14 +31,11 @@ void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, in
   }
 
 #pragma GCC unroll 1
-  for (int64_t p = 0; p < k; ++p, a += kInPlace ? 1 : kRows, b += b_pitch) {
+  for (int64_t p = 0; p < k; ++p, a += kInPlace ? 1 : kRows, b += b_pitch, next += next_step) {
     Vec row[kVectors];
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) row[j] = load(b + j * kLanes);
-#pragma GCC unroll 4
-    for (int j = 0; j < kVectors * kLanes; j += kLineFloats) {
-      __builtin_prefetch(b + kPrefetchSteps * b_pitch + j);
-    }
+    __builtin_prefetch(next, 0, 2);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
       const Vec x = splat(kInPlace ? a[i * a_pitch] : a[i]);
