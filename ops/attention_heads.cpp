@@ -11,9 +11,14 @@ namespace vitrine::detail {
 namespace {
 
 // Heads are tasks. Where there are few, their queries are split too; each part packs the keys and
-// values again, so it should not be small. In backward each part also has its own dK and dV.
-constexpr int64_t kForwardTasks = 16;
+// values again, so it should not be small. Forward has so many tasks for each thread: a query's bits
+// are the same in whatever part it is. In backward each part also has its own dK and dV, which are
+// added, so that the parts may not depend on the number of threads.
+constexpr int64_t kForwardTasks = 3;
 constexpr int64_t kBackwardTasks = 8;
+
+int64_t forward_tasks() { return threads() == 1 ? 1 : kForwardTasks * threads(); }
+
 constexpr int64_t kMinQueries = 32;
 // And where they are small, several are one chunk: multiply-adds that take some 10 us.
 constexpr int64_t kChunkWork = 1 << 19;
@@ -37,7 +42,7 @@ void add_mask(const AttentionProblem& problem, int64_t i, kernels::AttentionHead
   h.mask_column = columns == 1 ? 0 : 1;
 }
 
-/// How a problem is cut into tasks, a range of queries of one head each: by its size alone.
+/// How a problem is cut into tasks, a range of queries of one head each: by its size and the tasks wanted.
 struct Cut {
   int64_t parts;    // per head
   int64_t queries;  // per part
@@ -136,7 +141,7 @@ void run_attention(const AttentionProblem& problem, const HeadRows<float>& o, fl
   profile_macs(2 * product_macs(problem));
   if (problem.empty()) return;
   const kernels::Attention& kernel = *kernels::active().attention;
-  const Cut cut(problem, kForwardTasks);
+  const Cut cut(problem, forward_tasks());
   const WorkerScratch scratch(kernel.forward_scratch(cut.queries, problem.keys, problem.head_dim));
   for_each_part(problem, cut, [&](const Part& part) {
     const auto head = problem.head(part.head);
@@ -150,7 +155,7 @@ void run_attention(const AttentionProblem& problem, const HeadRows<float>& o, fl
 void run_attention_probabilities(const AttentionProblem& problem, float* p) {
   if (problem.empty()) return;
   const kernels::Attention& kernel = *kernels::active().attention;
-  const Cut cut(problem, kForwardTasks);
+  const Cut cut(problem, forward_tasks());
   const WorkerScratch scratch(
       kernel.probabilities_scratch(cut.queries, problem.keys, problem.head_dim));
   for_each_part(problem, cut, [&](const Part& part) {
