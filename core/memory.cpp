@@ -48,13 +48,15 @@ Pool& pool() {
   return *instance;
 }
 
-std::byte* take_from_system(int64_t bytes) {
+/// A block of `bytes`, of which the first `used` will be written soon.
+std::byte* take_from_system(int64_t bytes, int64_t used) {
   const bool huge = bytes >= kHugeFrom;
   const auto alignment = static_cast<size_t>(huge ? kHugePage : Buffer::kAlignment);
   const size_t size = (static_cast<size_t>(bytes) + alignment - 1) / alignment * alignment;
   void* data = std::aligned_alloc(alignment, size);
   if (data == nullptr) throw std::bad_alloc();
-  if (huge) madvise(data, size, MADV_HUGEPAGE);
+  // Only whole pages: the last one would be resident beyond what is used.
+  if (huge) madvise(data, static_cast<size_t>(used / kHugePage * kHugePage), MADV_HUGEPAGE);
   return static_cast<std::byte*>(data);
 }
 
@@ -78,7 +80,7 @@ Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
     ++p.stats.new_blocks;
   }
   try {
-    data_ = take_from_system(size.bytes);
+    data_ = take_from_system(size.bytes, bytes);
   } catch (...) {
     const std::lock_guard lock(p.mutex);
     p.stats.live_bytes -= size.bytes;

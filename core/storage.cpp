@@ -25,4 +25,20 @@ void Storage::set_packed(std::shared_ptr<const void> content) {
   packed_version_ = version();
 }
 
+void Storage::move_out(std::function<void(float*)> unpack) {
+  const std::lock_guard lock(moving_mutex_);
+  if (!frozen_) throw ShapeError("[tensor] only the content of a frozen storage can be moved out");
+  unpack_ = std::move(unpack);
+  buffer_ = Buffer();
+  moved_out_.store(true, std::memory_order_release);
+}
+
+void Storage::bring_back() const {
+  const std::lock_guard lock(moving_mutex_);
+  if (!moved_out_.load(std::memory_order_relaxed)) return;  // another thread was faster
+  buffer_ = scratch_floats(numel_);
+  unpack_(buffer_.floats());
+  moved_out_.store(false, std::memory_order_release);
+}
+
 }  // namespace vitrine

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 
@@ -15,11 +16,16 @@ namespace vitrine {
 ///      (packed panels) is valid for one version only.
 ///   2. While captures() > 0 a live tape needs the content for its backward: writing throws.
 ///   3. A frozen storage is never written again.
+///   4. The content of a frozen storage may live in its packed form alone; data() brings it back.
 class Storage {
  public:
-  explicit Storage(int64_t floats) : buffer_(scratch_floats(floats)) {}
+  explicit Storage(int64_t floats) : numel_(floats), buffer_(scratch_floats(floats)) {}
 
-  const float* data() const { return buffer_.floats(); }
+  int64_t numel() const { return numel_; }
+  const float* data() const {
+    if (moved_out_.load(std::memory_order_acquire)) bring_back();
+    return buffer_.floats();
+  }
   /// For writing. Throws ShapeError if 2 or 3 forbids it.
   float* mutable_data();
 
@@ -37,8 +43,16 @@ class Storage {
   /// Keeps `content` for the present version.
   void set_packed(std::shared_ptr<const void> content);
 
+  /// Gives the memory of a frozen storage back: what is packed holds the same numbers, and `unpack`
+  /// writes them to their places. Nobody may hold a pointer from data() or be asking for one.
+  void move_out(std::function<void(float*)> unpack);
+  bool moved_out() const { return moved_out_.load(std::memory_order_relaxed); }
+
  private:
-  Buffer buffer_;
+  void bring_back() const;
+
+  int64_t numel_;
+  mutable Buffer buffer_;
   std::atomic<uint64_t> version_{0};
   std::atomic<int> captures_{0};
   bool frozen_ = false;
@@ -46,6 +60,10 @@ class Storage {
   mutable std::mutex packed_mutex_;
   std::shared_ptr<const void> packed_;
   uint64_t packed_version_ = 0;
+
+  mutable std::atomic<bool> moved_out_{false};
+  mutable std::mutex moving_mutex_;
+  std::function<void(float*)> unpack_;
 };
 
 }  // namespace vitrine

@@ -59,6 +59,8 @@ class Tensor {
   bool unique() const { return storage_.use_count() == 1; }
   bool shares_storage(const Tensor& other) const { return storage_ == other.storage_; }
   Storage& storage() const { return *storage_; }
+  /// Where this tensor begins in its storage, in floats.
+  int64_t offset() const { return offset_; }
 
   /// No more writing: matrix products may keep this tensor packed. Every handle is affected.
   void freeze() { storage_->freeze(); }

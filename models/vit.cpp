@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/memory.hpp"
 #include "models/position_embedding.hpp"
 #include "ops/activation.hpp"
 #include "ops/attention.hpp"
@@ -9,6 +10,7 @@
 #include "ops/check.hpp"
 #include "ops/concat.hpp"
 #include "ops/expand.hpp"
+#include "ops/gemm_packed.hpp"
 #include "ops/patch_embed.hpp"
 #include "ops/permute.hpp"
 #include "ops/reduce.hpp"
@@ -199,7 +201,12 @@ void Vit::resize(int64_t image_height, int64_t image_width) {
 }
 
 void Vit::freeze() {
-  visit([](const std::string&, Parameter& p, Role) { p.value.freeze(); });
+  visit([](const std::string&, Parameter& p, Role role) {
+    p.value.freeze();
+    if (role != Role::kWeight || p.value.rank() != 2) return;
+    pack_weight(p.value);
+    trim_memory();  // the plain weight: no activation is as large
+  });
 }
 
 }  // namespace vitrine

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/parallel.hpp"
+#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/gemm.hpp"
 
@@ -16,11 +17,41 @@ int64_t panels_of(int64_t n, int64_t nr) { return (n + nr - 1) / nr; }
 /// weight).
 struct PackedContent {
   struct Entry {
-    int64_t offset;  // of the tensor's first float
+    int64_t offset;      // of the tensor's first float
+    MatrixOf matrix_of;  // what was packed of it
     std::shared_ptr<const PackedMatrix> matrix;
   };
   std::vector<Entry> entries;
 };
+
+/// What was packed of `weight` for the active ISA, or null.
+std::shared_ptr<const PackedMatrix> kept(const Tensor& weight, MatrixOf matrix_of) {
+  const auto content = std::static_pointer_cast<const PackedContent>(weight.storage().packed());
+  if (content == nullptr) return nullptr;
+  for (const auto& [offset, of, matrix] : content->entries) {
+    if (offset == weight.offset() && of == matrix_of && matrix->n() == weight.dim(0) &&
+        matrix->n() * matrix->k() == weight.numel() && matrix->isa() == active_isa()) {
+      return matrix;
+    }
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const PackedMatrix> pack_and_keep(const Tensor& weight, MatrixOf matrix_of) {
+  const Tensor plain = matrix_of == nullptr ? weight : matrix_of(weight);
+  const int64_t n = weight.dim(0);
+  const int64_t k = weight.numel() / n;
+  auto matrix =
+      std::make_shared<const PackedMatrix>(k, n, StridedMatrix::of(Trans::kYes, plain.data(), k));
+  // Two threads may both come here; the later one wins, and both matrices are right.
+  Storage& storage = weight.storage();
+  const auto before = std::static_pointer_cast<const PackedContent>(storage.packed());
+  auto content = before == nullptr ? std::make_shared<PackedContent>()
+                                   : std::make_shared<PackedContent>(*before);
+  content->entries.push_back({weight.offset(), matrix_of, matrix});
+  storage.set_packed(std::move(content));
+  return matrix;
+}
 
 }  // namespace
 
@@ -29,9 +60,6 @@ PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b)
   const kernels::Gemm& kernel = *kernels::of(isa_).gemm;
   const int64_t panels = panels_of(n, kernel.nr);
   panels_ = scratch_floats(k * panels * kernel.nr);
-  // These panels stay. The pool gets a block for the one they may have taken from the activations,
-  // so that the second forward pass finds as many as the first.
-  const Buffer spare = scratch_floats(k * panels * kernel.nr);
   const BlocksOfK blocks(k, kernel.kc);
   parallel_for(blocks.count * panels, 1, [&](int64_t begin, int64_t) {
     const int64_t block = begin / panels;
@@ -49,28 +77,39 @@ int64_t PackedMatrix::offset(int64_t block, int64_t panel) const {
   return (blocks.begin(block) * panels_of(n_, kernel.nr) + panel * blocks.size(block)) * kernel.nr;
 }
 
-std::shared_ptr<const PackedMatrix> packed_weight(const Tensor& weight) {
-  Storage& storage = weight.storage();
-  if (!storage.frozen() || weight.numel() == 0) return nullptr;
-  const int64_t n = weight.dim(0);
-  const int64_t k = weight.numel() / n;
-  const int64_t offset = weight.data() - storage.data();
-  const auto content = std::static_pointer_cast<const PackedContent>(storage.packed());
-  if (content != nullptr) {
-    for (const auto& [at, matrix] : content->entries) {
-      if (at == offset && matrix->n() == n && matrix->k() == k && matrix->isa() == active_isa()) {
-        return matrix;
+void PackedMatrix::unpack_transposed(float* to) const {
+  const int64_t nr = kernels::of(isa_).gemm->nr;
+  const int64_t panels = panels_of(n_, nr);
+  const BlocksOfK blocks(k_, kernels::of(isa_).gemm->kc);
+  parallel_for(panels, 1, [&](int64_t p, int64_t) {
+    for (int64_t block = 0; block < blocks.count; ++block) {
+      const float* from = panel(block, p);
+      for (int64_t j = 0; j < std::min(nr, n_ - p * nr); ++j) {
+        float* row = to + (p * nr + j) * k_ + blocks.begin(block);
+        for (int64_t i = 0; i < blocks.size(block); ++i) row[i] = from[i * nr + j];
       }
     }
-  }
-  // Two threads may both come here; the later one wins, and both matrices are right.
-  auto matrix =
-      std::make_shared<const PackedMatrix>(k, n, StridedMatrix::of(Trans::kYes, weight.data(), k));
-  auto more = content == nullptr ? std::make_shared<PackedContent>()
-                                 : std::make_shared<PackedContent>(*content);
-  more->entries.push_back({offset, matrix});
-  storage.set_packed(std::move(more));
-  return matrix;
+  });
+}
+
+std::shared_ptr<const PackedMatrix> packed_weight(const Tensor& weight, MatrixOf matrix_of) {
+  if (!weight.storage().frozen() || weight.numel() == 0) return nullptr;
+  if (auto matrix = kept(weight, matrix_of)) return matrix;
+  // The panels stay. The pool gets a block for the one they may take from the activations, so that
+  // the second forward pass finds as many as the first.
+  const Buffer spare = scratch_floats(weight.numel());
+  return pack_and_keep(weight, matrix_of);
+}
+
+void pack_weight(const Tensor& weight) {
+  check_rank("pack_weight", "weight", weight, 2);
+  check(weight.rank() == 2 && weight.storage().frozen(), "pack_weight",
+        "weight must be a frozen matrix");
+  if (weight.numel() == 0) return;
+  auto matrix = kept(weight, nullptr);
+  if (matrix == nullptr) matrix = pack_and_keep(weight, nullptr);
+  if (weight.numel() != weight.storage().numel()) return;
+  weight.storage().move_out([matrix](float* to) { matrix->unpack_transposed(to); });
 }
 
 }  // namespace vitrine

@@ -54,6 +54,8 @@ class PackedMatrix {
   const float* panel(int64_t block, int64_t panel) const {
     return panels_.floats() + offset(block, panel);
   }
+  /// Writes B^T, (n, k) row-major, bit for bit as it was.
+  void unpack_transposed(float* to) const;
 
  private:
   int64_t offset(int64_t block, int64_t panel) const;
@@ -63,9 +65,18 @@ class PackedMatrix {
   Buffer panels_;
 };
 
-/// The matrix (n, k) that the rows of `weight` form, transposed and packed as the right operand of
-/// x weight^T; null unless the weight is frozen. It is kept with the weight's storage, so that
-/// only the first call packs.
-std::shared_ptr<const PackedMatrix> packed_weight(const Tensor& weight);
+/// Gives the matrix (n, k) that a weight stands for where that is not the weight itself.
+using MatrixOf = Tensor (*)(const Tensor& weight);
+
+/// The matrix (n, k) that `weight` is, or that matrix_of makes of it, transposed and packed as the
+/// right operand of x weight^T; null unless the weight is frozen. It is kept with the weight's
+/// storage, so that only the first call packs.
+std::shared_ptr<const PackedMatrix> packed_weight(const Tensor& weight,
+                                                  MatrixOf matrix_of = nullptr);
+
+/// Packs a frozen weight (n, k) for the active ISA now. If it is all that its storage holds, the
+/// packed form is the only one from then on, until somebody asks for data(). To be called before
+/// other threads know the weight. Throws ShapeError unless it is a matrix and frozen.
+void pack_weight(const Tensor& weight);
 
 }  // namespace vitrine

@@ -106,8 +106,10 @@ Tensor swap_last_two(const Tensor& from, int64_t outer, int64_t rows, int64_t co
 }
 
 /// (D, C, p, q) -> (D, p q C), the order of a patch's floats.
-Tensor weight_matrix(const Grid& g, const Tensor& weight) {
-  return swap_last_two(weight, g.dim, g.channels, g.p * g.q, {g.dim, g.patch()});
+Tensor weight_matrix(const Tensor& weight) {
+  const int64_t channels = weight.dim(1);
+  const int64_t pixels = weight.dim(2) * weight.dim(3);
+  return swap_last_two(weight, weight.dim(0), channels, pixels, {weight.dim(0), pixels * channels});
 }
 
 }  // namespace
@@ -117,12 +119,17 @@ Tensor patch_embed(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Grid g = grid_of("patch_embed", x, weight);
   if (bias.defined()) check_shape("patch_embed", "bias", bias, {g.dim});
   const Tensor patches = gather(g, x);
-  const Tensor matrix = weight_matrix(g, weight);
   Tensor y = Tensor::empty({g.batch, g.rows * g.columns, g.dim});
   GemmEpilogue epilogue;
   if (bias.defined()) epilogue.bias = bias.data();
-  gemm(Trans::kNo, Trans::kYes, g.patches(), g.dim, g.patch(), patches.data(), g.patch(),
-       matrix.data(), g.patch(), y.mutable_data(), g.dim, epilogue);
+  if (const auto packed = packed_weight(weight, weight_matrix)) {
+    gemm(Trans::kNo, g.patches(), patches.data(), g.patch(), *packed, y.mutable_data(), g.dim,
+         epilogue);
+  } else {
+    const Tensor matrix = weight_matrix(weight);
+    gemm(Trans::kNo, Trans::kYes, g.patches(), g.dim, g.patch(), patches.data(), g.patch(),
+         matrix.data(), g.patch(), y.mutable_data(), g.dim, epilogue);
+  }
 
   if (Tape* tape = Tape::recording({&x, &weight, &bias})) {
     tape->record({&x, &weight, &bias}, y,
@@ -140,7 +147,7 @@ PatchEmbedGradients patch_embed_backward(const Tensor& dy, const Tensor& x, cons
   check_shape("patch_embed_backward", "dy", dy, {g.batch, g.rows * g.columns, g.dim});
   PatchEmbedGradients gradients;
   if (needs[0]) {
-    const Tensor matrix = weight_matrix(g, weight);
+    const Tensor matrix = weight_matrix(weight);
     Tensor dpatches = Tensor::empty({g.patches(), g.patch()});
     gemm(Trans::kNo, Trans::kNo, g.patches(), g.patch(), g.dim, dy.data(), g.dim, matrix.data(),
          g.patch(), dpatches.mutable_data(), g.patch());

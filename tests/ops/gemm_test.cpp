@@ -12,9 +12,11 @@
 #include <catch2/catch.hpp>
 #include <limits>
 
+#include "core/error.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "ops/kernels/all.hpp"
+#include "ops/linear.hpp"
 #include "ops/reference/gemm.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"
@@ -310,6 +312,33 @@ TEST_CASE("gemm: a frozen weight is packed once per ISA and view", "[ops]") {
   }
   CHECK(packed_weight(weight) ==
         (active_isa() == Isa::kReference ? packed_weight(weight) : packed));
+}
+
+TEST_CASE("gemm: a packed weight is all that is kept, and gives back the same bits", "[ops][memory]") {
+  const auto check = [](int64_t n, int64_t k) {
+    Tensor weight = test::random_tensor({n, k}, 1);
+    const Tensor before = weight.clone();
+    const Tensor x = test::random_tensor({3, k}, 2);
+    CHECK_THROWS_AS(pack_weight(weight), ShapeError);
+    weight.freeze();
+    pack_weight(weight);
+    CHECK(weight.storage().moved_out());
+    const Tensor y = linear(x, weight, Tensor());
+    CHECK(weight.storage().moved_out());
+    CHECK(std::ranges::equal(y.values(), linear(x, before, Tensor()).values()));
+    CHECK(std::ranges::equal(weight.values(), before.values()));
+    CHECK_FALSE(weight.storage().moved_out());
+  };
+  check(1, 1);
+  check(50, 7);
+  check(100, 2500);  // several panels, several blocks of K
+
+  // Rows of a fused weight keep the storage that they share.
+  Tensor fused = test::random_tensor({10, 6}, 3);
+  fused.freeze();
+  pack_weight(fused.rows(2, 5));
+  CHECK_FALSE(fused.storage().moved_out());
+  CHECK_THROWS_AS(pack_weight(fused.reshape({60})), ShapeError);
 }
 
 }  // namespace
