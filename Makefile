@@ -55,7 +55,8 @@ ISA_sse42    := -msse4.2
 ISA_avx2     := -mavx2 -mfma -mf16c
 ISA_avx512   := -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c \
                 -mprefer-vector-width=512
-ISA_neon64   :=
+# g++ 12 would read all of A's values ahead, and keep sums on the stack for it.
+ISA_neon64   := $(if $(CLANG),,-fno-schedule-insns)
 
 # Objects are made again when the flags change.
 FLAGS := $(OBJ)/flags

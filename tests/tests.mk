@@ -4,9 +4,9 @@
 GOLDEN_DIRS := tests/golden/data $(GOLDEN)
 COUNTS      := $(OUT)/test
 
-.PHONY: test test-unit test-golden test-program test-start
+.PHONY: test test-unit test-golden test-loops test-program test-start
 test: INSTALL := 1
-test: test-start test-unit test-golden test-program ## unit tests and golden data per ISA, then the program end to end
+test: test-start test-unit test-golden $(if $(filter release,$(MODE)),test-loops) test-program ## unit tests and golden data per ISA, then the program end to end
 	@sh tests/summary.sh $(COUNTS)
 
 test-start:
@@ -17,6 +17,15 @@ test-unit: test-start $(TESTS) $(OUT)/vitrine
 
 test-golden: test-start $(CHECK) $(OUT)/vitrine
 	@sh tests/run_per_isa.sh golden $(COUNTS) $(OUT)/vitrine $(CHECK) $(GOLDEN_DIRS)
+
+# What the compiler made of the micro-kernels; only with the flags of a release.
+OBJDUMP := $(if $(filter neon,$(MODE)),aarch64-linux-gnu-)objdump
+MICRO_KERNELS := $(foreach i,$(ISAS),$(OBJ)/ops/simd/$(i)/gemm.o)
+test-loops: test-start $(MICRO_KERNELS)
+	@python3 tests/check_inner_loops.py $(OBJDUMP) $(MICRO_KERNELS) >$(COUNTS)/loops.log || cat $(COUNTS)/loops.log
+	@sed -n -E 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$$/\1 \2 \3/p' $(COUNTS)/loops.log >$(COUNTS)/loops.count
+	@test -s $(COUNTS)/loops.count || echo "0 1 0" >$(COUNTS)/loops.count
+	@printf 'loops    %-10s %s\n' "$(words $(ISAS)) ISAs" "$$(tail -n 1 $(COUNTS)/loops.log)"
 
 # After the others: they would take its processors, and it looks at time limits.
 test-program: test-start test-unit test-golden $(OUT)/vitrine | build/packages/data
@@ -44,7 +53,7 @@ tsan: | build/packages/tools ## the unit tests under ThreadSanitizer (clang-16, 
 .PHONY: test-qemu
 test-qemu: INSTALL := 1
 test-qemu: $(TESTS) $(CHECK) | build/packages/tools ## kernels under emulation: Nehalem (sse42), Haswell (avx2), aarch64 (neon64)
-	@$(MAKE) MODE=neon build/neon/tests/kernel_tests build/neon/tests/golden_check
+	@$(MAKE) MODE=neon build/neon/tests/kernel_tests build/neon/tests/golden_check test-loops
 	@sh tests/run_qemu.sh build
 
 # --- fuzzing -------------------------------------------------------------------------------------

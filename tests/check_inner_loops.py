@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""check_inner_loops.py OBJDUMP OBJECT...: the micro-kernels of ops/simd/gemm.cpp as the compiler left them.
+
+g++ 12 is known to keep a whole array of accumulators on the stack, which halves the speed and changes no result. So
+every micro-kernel's loop over k must hold the multiply-adds of one step, read each vector of B and each
+value of A once, and touch no vector on the stack. (Only tiles of 4 rows and more: fewer occur in products that wait for
+memory anyway.) OBJECT is .../ISA/gemm.o of sse42, avx2, avx512 or neon64.
+Ends with "N passed, N failed, N skipped".
+"""
+import re
+import subprocess
+import sys
+
+KERNEL = re.compile(r"^[0-9a-f]+ <.*\bmicro_kernel<(\d+), (\d+), (true|false)>.*>:$")
+INSTRUCTION = re.compile(r"^\s+([0-9a-f]+):\s+(\S+)\s*(.*)$")
+MULTIPLY = {"sse42": r"^mulps$", "avx2": r"^vfn?m(add|sub)\d+ps$", "avx512": r"^vfn?m(add|sub)\d+ps$", "neon64": r"^fml[as]$"}
+VECTOR = r"%[xyz]mm\d|\bv\d+\.|\b[qs]\d+\b"
+MEMORY = r"\(%|\[(x|sp)"
+STACK = r"\(%rsp|\(%rbp|\[sp\b|\[x29\b"
+
+
+def kernels(objdump, path):
+    """((rows, vectors, in place), [(address, mnemonic, operands)]) for every micro-kernel."""
+    text = subprocess.run([objdump, "-d", "--no-show-raw-insn", "-C", path], capture_output=True, text=True, check=True).stdout
+    for part in text.split("\n\n"):
+        lines = part.strip().splitlines()
+        head = lines and KERNEL.match(lines[0])
+        if head:
+            found = (INSTRUCTION.match(line) for line in lines[1:])
+            yield head.groups(), [(int(m[1], 16), m[2], m[3]) for m in found if m]
+
+
+def innermost_loop(code, multiply):
+    """The shortest run of instructions that ends in a jump back to its start and multiplies."""
+    loops = []
+    for i, (address, name, operands) in enumerate(code):
+        target = re.search(r"(?:^|\s)([0-9a-f]+) <", operands)
+        if target and re.match(r"^(j|b\.|cb|tb)", name) and int(target[1], 16) <= address:
+            body = [c for c in code[:i + 1] if c[0] >= int(target[1], 16)]
+            if any(re.match(multiply, c[1]) for c in body):
+                loops.append(body)
+    return min(loops, key=len, default=[])
+
+
+def counts(isa, loop):
+    """Multiply-adds, and vectors or values read from memory, of a loop."""
+    multiplies = sum(bool(re.match(MULTIPLY[isa], name)) for _, name, _ in loop)
+    reads = sum(1 + (name == "ldp") for _, name, operands in loop if re.search(VECTOR, operands) and re.search(MEMORY, operands))
+    return multiplies, reads
+
+
+def faults(isa, rows, vectors, loop):
+    multiplies, reads = counts(isa, loop)
+    on_stack = [f"{name} {operands}" for _, name, operands in loop if re.search(VECTOR, operands) and re.search(STACK, operands)]
+    steps = multiplies / (rows * vectors)
+    if not loop:
+        yield "has no loop"
+    elif steps < 1 or steps != int(steps):
+        yield f"{multiplies} multiply-adds per round, not {rows * vectors}"
+    elif reads > steps * (rows + vectors):
+        yield f"reads memory {reads} times per {multiplies} multiply-adds"
+    if on_stack:
+        yield "uses the stack: " + "; ".join(on_stack[:3])
+
+
+def main():
+    passed = failed = 0
+    for path in sys.argv[2:]:
+        isa = path.split("/")[-2]
+        seen = 0
+        largest = (0, 0)
+        for (rows, vectors, in_place), code in kernels(sys.argv[1], path):
+            if int(rows) < 4:
+                continue
+            seen += 1
+            loop = innermost_loop(code, MULTIPLY[isa])
+            wrong = list(faults(isa, int(rows), int(vectors), loop))
+            largest = max(largest, counts(isa, loop))
+            failed += bool(wrong)
+            passed += not wrong
+            for text in wrong:
+                print(f"{isa}, micro-kernel of {rows} rows, {vectors} vectors, A {'in place' if in_place == 'true' else 'packed'}: {text}")
+        if seen < 2 * 3 * 2:  # 4 to 6 rows at least, 2 vectors, A packed and in place
+            print(f"{path}: only {seen} micro-kernels")
+            failed += 1
+        print(f"{isa}: {seen} micro-kernels; the largest has {largest[0]} multiply-adds and {largest[1]} reads per step")
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return failed > 0
+
+
+sys.exit(main())
