@@ -113,10 +113,16 @@ void pack_panel(const Gemm& kernel, const Problem& p, int64_t column, int64_t k_
               kernel.nr, to);
 }
 
+/// What a thread will probably read after the block of C that it computes.
+struct Ahead {
+  const float* data;
+  int64_t floats;
+};
+
 /// The part of C that a chunk of packed A and a panel of packed B give.
 void multiply(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t chunk,
-              const float* a, const float* b, const float* next, int64_t column,
-              const BlocksOfK& blocks, int64_t block) {
+              const float* a, const float* b, Ahead next, int64_t column, const BlocksOfK& blocks,
+              int64_t block) {
   const int64_t row = cuts.begin + cuts.chunk_begin(chunk);
   const bool in_place = p.a_in_place();
   kernel.multiply(GemmBlock{
@@ -128,7 +134,8 @@ void multiply(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t
       .tile_stride = cuts.tile_stride,
       .a_pitch = in_place ? p.a.row_stride : 0,
       .b = b,
-      .next = next,
+      .next = next.data,
+      .next_floats = next.floats,
       .c = p.c + row * p.ldc + column,
       .c_pitch = p.ldc,
       .add = block > 0 || p.epilogue.accumulate,
@@ -190,16 +197,17 @@ struct Pass {
     return to;
   }
 
-  /// Where the panel lies that this thread will probably multiply after `panel`.
-  const float* next_panel(int64_t panel) const {
+  /// The panel that this thread will probably multiply after `panel`.
+  Ahead panel_after(int64_t panel) const {
     const int64_t k = blocks.size(block);
     const int64_t next = panel + threads();
-    if (next >= panels) return nullptr;
-    if (p.packed != nullptr) return p.packed->panel(block, column / kernel.nr + next);
-    if (!late) return b + next * kernel.nr * k;
+    if (next >= panels) return {nullptr, 0};
+    const int64_t floats = kernel.nr * k;
+    if (p.packed != nullptr) return {p.packed->panel(block, column / kernel.nr + next), floats};
+    if (!late) return {b + next * floats, floats};
     // Not packed yet. The rows of a weight lie one behind the other, other panels here and there.
     const bool together = p.b.row_stride == 1 && p.b.column_stride == k;
-    return together ? p.b.at(0, column + next * kernel.nr).data : nullptr;
+    return {p.b.at(0, column + next * kernel.nr).data, together ? floats : 0};
   }
 
   void multiply_all() const {
@@ -213,8 +221,8 @@ struct Pass {
                         const float* from = packed_panel(panel, worker);
                         const int64_t first = i / panels * together;
                         for (int64_t chunk = first; chunk < first + together; ++chunk) {
-                          multiply(kernel, p, cuts, chunk, a + chunk * cuts.chunk_stride, from, next_panel(panel),
-                                   column + panel * kernel.nr, blocks, block);
+                          multiply(kernel, p, cuts, chunk, a + chunk * cuts.chunk_stride, from,
+                                   panel_after(panel), column + panel * kernel.nr, blocks, block);
                         }
                       }
                     });
@@ -262,17 +270,26 @@ void run(const Gemm& kernel, const Problem& p) {
 constexpr int64_t kLargeMacs = 1 << 25;
 
 /// One task of a batch: a chunk of A times all of B, block by block of K, a panel of B at a time.
+/// Meanwhile the operands of `next`, the task after this one, come into L2.
 void run_chunk(const Gemm& kernel, const Problem& p, const RowCuts& cuts, const BlocksOfK& blocks,
-               int64_t chunk, float* a, float* b) {
+               int64_t chunk, float* a, float* b, const Problem& next) {
   for (int64_t block = 0; block < blocks.count; ++block) {
     const int64_t k = blocks.size(block);
     const int64_t k_begin = blocks.begin(block);
     for (int64_t tile = 0; tile < cuts.tiles && k > 0 && !p.a_in_place(); ++tile) {
       pack_tile(kernel, p, cuts, chunk, tile, k_begin, k, a);
     }
-    for (int64_t column = 0; column < p.n; column += kernel.nr) {
+    const int64_t panels = ceil_div(p.n, kernel.nr);
+    for (int64_t panel = 0; panel < panels; ++panel) {
+      const int64_t column = panel * kernel.nr;
       if (k > 0) pack_panel(kernel, p, column, k_begin, k, b);
-      multiply(kernel, p, cuts, chunk, a, b, nullptr, column, blocks, block);
+      // Even panels fetch A, odd ones B, in equal shares.
+      const bool of_a = panel % 2 == 0;
+      const int64_t floats = of_a ? p.m * p.k : p.k * p.n;
+      const int64_t shares = of_a ? ceil_div(panels, 2) : panels / 2;
+      const float* from = (of_a ? next.a.data : next.b.data) + panel / 2 * floats / shares;
+      multiply(kernel, p, cuts, chunk, a, b, {from, ceil_div(floats, shares)}, column, blocks,
+               block);
     }
   }
 }
@@ -301,7 +318,8 @@ void run_batch(const Gemm& kernel, const Problem& p, std::span<const GemmBatchAx
   profile_macs(items * p.m * p.n * p.k);
   const BlocksOfK blocks(p.k, kernel.kc);
   const int64_t k = std::max<int64_t>(blocks.longest(), 1);
-  const int64_t parts = std::min(ceil_div(kTasks, items), ceil_div(p.m, kTaskRows));
+  const int64_t tasks = threads() == 1 ? 1 : kTasks;
+  const int64_t parts = std::min(ceil_div(tasks, items), ceil_div(p.m, kTaskRows));
   const RowCuts cuts(kernel, 0, p.m, k, std::min(chunk_rows(kernel, k), ceil_div(p.m, parts)));
   const int64_t worker_floats = cuts.chunk_stride + panel_floats(kernel, blocks);
   const Buffer scratch = scratch_floats(threads() * worker_floats);
@@ -311,8 +329,10 @@ void run_batch(const Gemm& kernel, const Problem& p, std::span<const GemmBatchAx
                   [&](int64_t, int64_t begin, int64_t end, int worker) {
                     float* a = scratch.floats() + worker * worker_floats;
                     for (int64_t i = begin; i < end; ++i) {
-                      run_chunk(kernel, item_of(p, batch, i / cuts.chunks), cuts, blocks,
-                                i % cuts.chunks, a, a + cuts.chunk_stride);
+                      const int64_t item = i / cuts.chunks;
+                      const Problem next = item_of(p, batch, std::min(item + 1, items - 1));
+                      run_chunk(kernel, item_of(p, batch, item), cuts, blocks, i % cuts.chunks, a,
+                                a + cuts.chunk_stride, next);
                     }
                   });
 }

@@ -58,8 +58,9 @@ struct GemmBlock {
   int64_t tile_stride;  ///< packed: floats from one tile to the next
   int64_t a_pitch;      ///< in place: floats from one row to the next; 0 if packed
   const float* b;       ///< packed panel, [k][nr]
-  const float* next;    ///< k * nr floats that will probably be read next, or null
-  float* c;             ///< (rows, columns) with a row pitch
+  const float* next;    ///< what will probably be read after this, to be fetched meanwhile
+  int64_t next_floats;
+  float* c;  ///< (rows, columns) with a row pitch
   int64_t c_pitch;
   bool add;               ///< C holds the sum over the blocks of K before this one
   bool last;              ///< the epilogue's turn

@@ -150,7 +150,8 @@ void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int6
       if (last) {
         if (pre != nullptr) part.store(pre + r * e.pre_pitch + j, v);
         v = activate(kActivation, v);
-        v = fma(v, scale, residual != nullptr ? part.load(residual + r * e.residual_pitch + j) : splat(0.0F));
+        v = fma(v, scale,
+                residual != nullptr ? part.load(residual + r * e.residual_pitch + j) : splat(0.0F));
       }
       part.store(to, v);
     }
@@ -192,9 +193,10 @@ void multiply(const GemmBlock& block) {
   const int64_t pitch = direct ? block.c_pitch : kColumns;
   const Finish finish_tile = finish_for(e.activation);
   const bool in_place = block.a_pitch > 0;
-  // Every tile fetches its share of what comes next.
-  const float* next = block.next != nullptr ? block.next : block.b;
-  const int64_t next_step = (kColumns + block.tiles - 1) / block.tiles;
+  // Every step fetches its share of what comes next; if there is nothing, a line that is in L1.
+  const float* next = block.next_floats > 0 ? block.next : block.b;
+  const int64_t steps = block.tiles * block.k;
+  const int64_t next_step = steps > 0 ? (block.next_floats + steps - 1) / steps : 0;
   const MicroKernel* kernels = in_place ? kMicroKernels.in_place : kMicroKernels.packed;
 
   for (int64_t t = 0; t < block.tiles; ++t) {
