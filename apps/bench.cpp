@@ -23,8 +23,10 @@ int run_model(const ModelBench& bench, const CommonOptions& common) {
                                 {"precision", bench.precision},
                                 {"ms_best", r.ms_best},
                                 {"ms_median", r.ms_median},
+                                {"ms_quartiles", {r.ms_lower, r.ms_upper}},
                                 {"gflops", r.gflops},
                                 {"peak_gflops", r.peak_gflops},
+                                {"memory_gbs", r.memory_gbs},
                                 {"peak_rss_mib", r.peak_rss_mib},
                                 {"first_answer_s", r.first_answer_s},
                                 {"calls", r.calls}};
@@ -33,10 +35,14 @@ int run_model(const ModelBench& bench, const CommonOptions& common) {
   }
   fmt::print("{} {}, batch {}, {} threads, {}, {}\n", bench.training ? "training" : "inference",
              bench.model, bench.batch, threads(), isa_name(active_isa()), cpu_name());
-  fmt::print("  best {:.2f} ms   median {:.2f} ms   {:.1f} images/s\n", r.ms_best, r.ms_median,
-             1e3 * static_cast<double>(bench.batch) / r.ms_best);
-  fmt::print("  {:.1f} GFLOP/s, {:.1f} % of the peak of {:.1f} measured in between\n", r.gflops,
-             100 * r.gflops / r.peak_gflops, r.peak_gflops);
+  fmt::print(
+      "  best {:.2f} ms   median {:.2f} ms, half of {} between {:.2f} and {:.2f}   {:.1f} "
+      "images/s\n",
+      r.ms_best, r.ms_median, r.calls, r.ms_lower, r.ms_upper,
+      1e3 * static_cast<double>(bench.batch) / r.ms_best);
+  fmt::print(
+      "  {:.1f} GFLOP/s, {:.1f} % of the peak of {:.1f} measured in between; memory {:.1f} GB/s\n",
+      r.gflops, 100 * r.gflops / r.peak_gflops, r.peak_gflops, r.memory_gbs);
   fmt::print("  {:.0f} MiB at most, first answer after {:.2f} s\n", r.peak_rss_mib,
              r.first_answer_s);
   return 0;

@@ -9,12 +9,15 @@
 
 #include "apps/command.hpp"
 #include "apps/measure_gemm.hpp"
+#include "apps/measure_peak.hpp"
 #include "core/error.hpp"
 #include "core/isa.hpp"
 #include "core/parallel.hpp"
 
 namespace vitrine {
 namespace {
+
+constexpr double kBandwidth = 0.1;  // seconds
 
 struct Options {
   int64_t m = 0, n = 0, k = 0;
@@ -44,8 +47,11 @@ std::string size_text(const GemmShape& s) {
 void print(const GemmMeasurement& r) {
   fmt::print("{:<24} {}   peak {:.1f} GFLOP/s\n", size_text(r.shape), r.shape.what, r.peak_gflops);
   for (const GemmTiming& t : r.timings) {
-    fmt::print("  {:<24} best {:9.3f} ms  median {:9.3f} ms  {:7.1f} GFLOP/s  {:5.1f} % of peak\n",
-               t.who, t.ms_best, t.ms_median, t.gflops, 100 * t.gflops / r.peak_gflops);
+    fmt::print(
+        "  {:<24} best {:9.3f} ms  median {:9.3f} ({:.3f} - {:.3f})  {:7.1f} GFLOP/s  {:5.1f} % of "
+        "peak\n",
+        t.who, t.ms_best, t.ms_median, t.ms_lower, t.ms_upper, t.gflops,
+        100 * t.gflops / r.peak_gflops);
   }
   std::fflush(stdout);
 }
@@ -56,6 +62,7 @@ nlohmann::json to_json(const GemmMeasurement& r) {
     timings.push_back({{"who", t.who},
                        {"ms_best", t.ms_best},
                        {"ms_median", t.ms_median},
+                       {"ms_quartiles", {t.ms_lower, t.ms_upper}},
                        {"gflops", t.gflops},
                        {"share_of_peak", t.gflops / r.peak_gflops}});
   }
@@ -74,9 +81,11 @@ int run(const Options& o, const CommonOptions& common) {
   std::vector<GemmPeer> peers;
   for (const std::string& library : o.peers) peers.emplace_back(library);
   nlohmann::json shapes = nlohmann::json::array();
+  const double memory_gbs = measure_bandwidth(kBandwidth);
   if (!common.json) {
-    fmt::print("matrix products, {} threads, {}, {}\n", threads(), isa_name(active_isa()),
-               cpu_name());
+    fmt::print("matrix products, {} threads, {}, {}; memory {:.1f} GB/s\n", threads(),
+               isa_name(active_isa()), cpu_name(), memory_gbs);
+    fmt::print("best, median and (quartiles) of turns taken within one run\n");
   }
   for (const GemmShape& shape : shapes_of(o)) {
     const GemmMeasurement result = measure_gemm(shape, o.seconds, peers);
@@ -90,6 +99,7 @@ int run(const Options& o, const CommonOptions& common) {
     const nlohmann::json out = {{"cpu", cpu_name()},
                                 {"isa", isa_name(active_isa())},
                                 {"threads", threads()},
+                                {"memory_gbs", memory_gbs},
                                 {"shapes", shapes}};
     fmt::print("{}\n", out.dump());
   }

@@ -23,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 // The peak is measured in slices between the timed calls, about this often.
 constexpr double kPeakEvery = 0.25;
 constexpr double kPeakSlice = 0.02;
+constexpr double kBandwidth = 0.05;
 
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -103,6 +104,9 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
   result.calls = static_cast<int64_t>(times.size());
   result.ms_best = 1e3 * times.front();
   result.ms_median = 1e3 * times[times.size() / 2];
+  result.ms_lower = 1e3 * times[times.size() / 4];
+  result.ms_upper = 1e3 * times[times.size() * 3 / 4];
+  result.memory_gbs = measure_bandwidth(kBandwidth);
   const double flops =
       2.0 * static_cast<double>(config.macs() * bench.batch) * (bench.training ? 3 : 1);
   result.gflops = flops / times.front() / 1e9;

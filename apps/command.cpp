@@ -28,6 +28,8 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
   command->add_option("--threads", common->threads, "number of threads (default: all processors)")
       ->check(CLI::Range(1, 1024))
       ->group(group);
+  command->add_flag("--pin", common->pin, "each thread stays on its processor: for quiet machines")
+      ->group(group);
   command->add_option("--seed", common->seed, "seed of everything random")->group(group);
   command->add_option("--isa", common->isa, "reference, sse42, avx2, avx512 or neon64")
       ->group(group);
@@ -35,6 +37,7 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
   command->add_flag("--json", common->json, "the result as JSON on standard output")->group(group);
   command->callback([common, work = std::move(work)] {
     if (common->threads > 0) set_threads(common->threads);
+    set_pinned(common->pin);
     if (!common->isa.empty()) set_isa(isa_from_name(common->isa));
     active_isa();  // an impossible VITRINE_ISA is said now, not in the middle of the work
     const int status = work(*common);

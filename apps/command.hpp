@@ -9,6 +9,7 @@ namespace vitrine {
 /// Options that mean the same in every command.
 struct CommonOptions {
   int threads = 0;  ///< 0: VITRINE_THREADS, else what the machine gives
+  bool pin = false;
   uint64_t seed = 0;
   std::string isa;  ///< empty: VITRINE_ISA, else the widest
   bool quiet = false;

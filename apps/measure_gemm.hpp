@@ -29,7 +29,8 @@ std::vector<GemmShape> default_gemm_shapes();
 struct GemmTiming {
   std::string who;  ///< "vitrine, packed before", "vitrine", or a peer's name
   double ms_best = 0, ms_median = 0;
-  double gflops = 0;  ///< at ms_best
+  double ms_lower = 0, ms_upper = 0;  ///< quartiles
+  double gflops = 0;                  ///< at ms_best
 };
 
 struct GemmMeasurement {

@@ -3,21 +3,31 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/peak.hpp"
 
 namespace vitrine {
 
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
 double measure_peak(double seconds) {
-  using Clock = std::chrono::steady_clock;
   const kernels::Peak& peak = *kernels::active().peak;
   const int64_t n = threads();
   const auto run = [&](int64_t steps) {
     volatile float sink = 0;
     const auto start = Clock::now();
     parallel_for(n, 1, [&](int64_t, int64_t) { sink = peak.run(steps); });
-    return std::chrono::duration<double>(Clock::now() - start).count();
+    return since(start);
   };
   // Long enough that starting the threads costs nothing, short enough to catch a fast moment.
   constexpr double kRun = 0.002;
@@ -29,7 +39,28 @@ double measure_peak(double seconds) {
     best = std::max(best, static_cast<double>(n * steps * peak.flops_per_step) / time);
     // A run that was interrupted looks long, so later ones may still find that they are too short.
     if (time < kRun) steps *= 2;
-  } while (std::chrono::duration<double>(Clock::now() - start).count() < seconds);
+  } while (since(start) < seconds);
+  return best / 1e9;
+}
+
+double measure_bandwidth(double seconds) {
+  constexpr int64_t kFloats = int64_t{16} << 20;  // 64 MiB for each thread
+  const kernels::Peak& peak = *kernels::active().peak;
+  const int64_t n = threads();
+  const Buffer buffer = scratch_floats(n * kFloats);
+  parallel_for(n, 1, [&](int64_t begin, int64_t end) {
+    std::fill(buffer.floats() + begin * kFloats, buffer.floats() + end * kFloats, 1.0F);
+  });
+  volatile float sink = 0;
+  double best = 0;
+  const auto start = Clock::now();
+  do {
+    const auto begin = Clock::now();
+    parallel_for(n, 1, [&](int64_t i, int64_t) {
+      sink = peak.read(buffer.floats() + i * kFloats, kFloats);
+    });
+    best = std::max(best, static_cast<double>(buffer.bytes()) / since(begin));
+  } while (since(start) < seconds);
   return best / 1e9;
 }
 

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace vitrine {
 namespace {
@@ -19,6 +20,9 @@ std::atomic<int> g_threads{0};
 std::atomic<Executor> g_executor{nullptr};
 // Which worker this thread is while it runs a task; -1 outside.
 thread_local int t_worker = -1;
+std::atomic<bool> g_pinned{false};
+// Which worker's processor this thread is bound to; -1 if to none.
+thread_local int t_bound = -1;
 
 /// Whole processors that the cgroup's quota grants (version 2, then 1); 0 if there is no quota.
 int cgroup_quota() {
@@ -37,10 +41,40 @@ int cgroup_quota() {
   return 0;
 }
 
-int count_processors() {
+/// The processors that the process was given; none if the system does not say.
+const std::vector<int>& processors() {
+  static const std::vector<int> all = [] {
+    std::vector<int> found;
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return found;
+    for (int i = 0; i < CPU_SETSIZE; ++i) {
+      if (CPU_ISSET(i, &set)) found.push_back(i);
+    }
+    return found;
+  }();
+  return all;
+}
+
+/// Binds this thread to processors()[begin, end).
+void bind(size_t begin, size_t end) {
   cpu_set_t set;
+  CPU_ZERO(&set);
+  for (size_t i = begin; i < end; ++i) CPU_SET(processors()[i], &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+/// Binds this thread to its processor, or to all again, if that is not so yet.
+void bind_worker(int worker) {
+  const int wanted = g_pinned.load(std::memory_order_relaxed) ? worker : -1;
+  if (t_bound == wanted || processors().empty()) return;
+  t_bound = wanted;
+  const size_t i = static_cast<size_t>(std::max(wanted, 0)) % processors().size();
+  bind(wanted < 0 ? 0 : i, wanted < 0 ? processors().size() : i + 1);
+}
+
+int count_processors() {
   int n = static_cast<int>(std::thread::hardware_concurrency());
-  if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
+  if (!processors().empty()) n = static_cast<int>(processors().size());
   if (const int quota = cgroup_quota(); quota > 0) n = std::min(n, quota);
   return std::max(n, 1);
 }
@@ -97,9 +131,18 @@ int threads() {
 
 void set_threads(int n) { g_threads = std::max(n, 0); }
 
+void set_pinned(bool pinned) {
+  processors();  // as they are before any thread is bound
+  g_pinned = pinned;
+}
+
 void set_executor(Executor executor) { g_executor = executor; }
 
-SerialScope::SerialScope() : before_(t_worker) { t_worker = std::max(t_worker, 0); }
+SerialScope::SerialScope() : before_(t_worker) {
+  t_worker = std::max(t_worker, 0);
+  // A thread starts where the one that made it was bound.
+  if (g_pinned.load(std::memory_order_relaxed)) bind(0, processors().size());
+}
 SerialScope::~SerialScope() { t_worker = before_; }
 
 namespace detail {
@@ -116,7 +159,10 @@ void run_tasks(int64_t count, Task task, const void* context) {
     executor(count, run_guarded, &guarded);
   } else {
 #pragma omp parallel for num_threads(n) schedule(dynamic, 1)
-    for (int64_t i = 0; i < count; ++i) run_guarded(&guarded, i, omp_get_thread_num());
+    for (int64_t i = 0; i < count; ++i) {
+      bind_worker(omp_get_thread_num());
+      run_guarded(&guarded, i, omp_get_thread_num());
+    }
   }
   if (first.pointer != nullptr) std::rethrow_exception(first.pointer);
 }

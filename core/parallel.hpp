@@ -15,6 +15,10 @@ void set_threads(int n);
 /// The default of threads(), whatever set_threads was given.
 int default_threads();
 
+/// Whether OpenMP's workers keep to one processor each, worker i to the i-th of those that the
+/// process may use. Off at first: it helps where nothing else runs, and harms where something does.
+void set_pinned(bool pinned);
+
 /// A host program's own thread pool: must call task(context, i, worker) exactly once for every i in
 /// [0, count), with worker in [0, threads()) and no two calls at once with the same worker, and
 /// return when all are done. Null restores OpenMP.
@@ -23,7 +27,7 @@ using Executor = void (*)(int64_t count, Task task, const void* context);
 void set_executor(Executor executor);
 
 /// Parallel work started on this thread runs serially while one of these lives: for threads that
-/// decode and augment beside the computation.
+/// decode and augment beside the computation. They run on any processor, whatever set_pinned said.
 class SerialScope {
  public:
   SerialScope();

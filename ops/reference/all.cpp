@@ -64,7 +64,8 @@ constexpr Normalize kNormalize{vitrine::reference::normalize_pixels};
 constexpr Resize kResize{vitrine::reference::resize_blend_rows};
 
 constexpr Peak kPeak{.run = vitrine::reference::peak,
-                     .flops_per_step = 2 * vitrine::reference::kPeakChains};
+                     .flops_per_step = 2 * vitrine::reference::kPeakChains,
+                     .read = vitrine::reference::read};
 
 constexpr AdamW kAdamW{vitrine::reference::adamw_update<float>};
 

@@ -17,4 +17,11 @@ inline float peak(int64_t steps) {
   return sum;
 }
 
+/// The sum of n floats.
+inline float read(const float* from, int64_t n) {
+  float sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += from[i];
+  return sum;
+}
+
 }  // namespace vitrine::reference

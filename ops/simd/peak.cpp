@@ -1,6 +1,6 @@
-// The FMA peak of one core: as many independent chains as registers allow, so that neither the
-// latency of a multiply-add (4 or 5 cycles, two per cycle) nor a load ever limits. Where there is
-// no FMA, a step is a multiplication and an addition.
+// The machine's limits. The FMA peak of one core: as many independent chains as registers allow, so
+// that neither the latency of a multiply-add (4 or 5 cycles, two per cycle) nor a load ever limits.
+// Where there is no FMA, a step is a multiplication and an addition.
 
 #include "ops/kernels/peak.hpp"
 
@@ -35,9 +35,24 @@ float run(int64_t steps) {
   return reduce_add(sum);
 }
 
+float read(const float* from, int64_t n) {
+  constexpr int kStreams = 4;  // independent sums, so that additions do not wait for one another
+  Vec sum[kStreams];
+#pragma GCC unroll 4
+  for (int i = 0; i < kStreams; ++i) sum[i] = splat(0.0F);
+  int64_t at = 0;
+  for (; at + kStreams * kLanes <= n; at += kStreams * kLanes) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kStreams; ++i) sum[i] = sum[i] + load(from + at + i * kLanes);
+  }
+  for_each_vector(n - at,
+                  [&](int64_t i, auto part) { sum[0] = sum[0] + part.load(from + at + i); });
+  return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
+
 }  // namespace
 
 extern const Peak peak;
-const Peak peak{.run = run, .flops_per_step = 2 * kChains * kLanes};
+const Peak peak{.run = run, .flops_per_step = 2 * kChains * kLanes, .read = read};
 
 }  // namespace vitrine::kernels::VT_ISA

@@ -4,8 +4,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <sched.h>
+
 #include <atomic>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "core/error.hpp"
@@ -35,6 +38,43 @@ TEST_CASE("parallel_for: every item once, cut at multiples of the grain", "[core
       for (const auto& s : seen) CHECK(s == 1);
     }
   }
+  set_threads(0);
+}
+
+std::vector<int> allowed_processors() {
+  cpu_set_t set;
+  sched_getaffinity(0, sizeof set, &set);
+  std::vector<int> found;
+  for (int i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(i, &set)) found.push_back(i);
+  }
+  return found;
+}
+
+TEST_CASE("set_pinned: a worker keeps to its processor, loader threads do not", "[core][threads]") {
+  const std::vector<int> all = allowed_processors();
+  set_threads(3);
+  set_pinned(true);
+  std::vector<std::vector<int>> seen(3);
+  for (int round = 0; round < 50; ++round) {
+    parallel_chunks(3, 1, [&](int64_t, int64_t, int64_t, int worker) {
+      seen[static_cast<size_t>(worker)] = allowed_processors();
+    });
+  }
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (!seen[i].empty()) CHECK(seen[i] == std::vector{all[i % all.size()]});
+  }
+  std::vector<int> beside;
+  std::thread([&] {
+    const SerialScope serial;
+    beside = allowed_processors();
+  }).join();
+  CHECK(beside == all);
+  set_pinned(false);
+  for (int round = 0; round < 50; ++round) {
+    parallel_for(3, 1, [](int64_t, int64_t) {});
+  }
+  CHECK(allowed_processors() == all);
   set_threads(0);
 }
 
