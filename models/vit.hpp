@@ -106,7 +106,8 @@ struct Vit {
   /// Changes the image size; the position embedding is resampled as timm does (bicubic, antialias).
   void resize(int64_t image_height, int64_t image_width);
 
-  /// No more training. Matrices are packed for the active ISA: from now on that is the form they have.
+  /// No more training. Matrices are packed for the active ISA: from now on that is the form they
+  /// have.
   void freeze();
 
   /// f(name, parameter, role) for every tensor, in the order of timm's state dict.

@@ -11,9 +11,9 @@ namespace vitrine::detail {
 namespace {
 
 // Heads are tasks. Where there are few, their queries are split too; each part packs the keys and
-// values again, so it should not be small. Forward has so many tasks for each thread: a query's bits
-// are the same in whatever part it is. In backward each part also has its own dK and dV, which are
-// added, so that the parts may not depend on the number of threads.
+// values again, so it should not be small. Forward has so many tasks for each thread: a query's
+// bits are the same in whatever part it is. In backward each part also has its own dK and dV, which
+// are added, so that the parts may not depend on the number of threads.
 constexpr int64_t kForwardTasks = 3;
 constexpr int64_t kBackwardTasks = 8;
 
@@ -42,7 +42,8 @@ void add_mask(const AttentionProblem& problem, int64_t i, kernels::AttentionHead
   h.mask_column = columns == 1 ? 0 : 1;
 }
 
-/// How a problem is cut into tasks, a range of queries of one head each: by its size and the tasks wanted.
+/// How a problem is cut into tasks, a range of queries of one head each: by its size and the tasks
+/// wanted.
 struct Cut {
   int64_t parts;    // per head
   int64_t queries;  // per part

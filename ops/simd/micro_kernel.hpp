@@ -15,8 +15,8 @@ namespace vitrine::simd {
 namespace {
 
 /// c[i * c_pitch + j] = sum over p of A[i][p] * b[p * b_pitch + j], or += if `add`. A[i][p] is
-/// a[p * kRows + i], or a[i * a_pitch + p] if kInPlace. Meanwhile k * next_step floats from `next` on
-/// are fetched into L2. (A and B need no help: the processor sees that they are read in order.)
+/// a[p * kRows + i], or a[i * a_pitch + p] if kInPlace. Meanwhile k * next_step floats from `next`
+/// on are fetched into L2. (A and B need no help: the processor sees that they are read in order.)
 ///
 /// Every loop over the accumulators must be unrolled: with a single one left, g++ 12 keeps the
 /// whole array in memory and stores each accumulator after each multiply-add, at half the speed.

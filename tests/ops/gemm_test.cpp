@@ -314,7 +314,8 @@ TEST_CASE("gemm: a frozen weight is packed once per ISA and view", "[ops]") {
         (active_isa() == Isa::kReference ? packed_weight(weight) : packed));
 }
 
-TEST_CASE("gemm: a packed weight is all that is kept, and gives back the same bits", "[ops][memory]") {
+TEST_CASE("gemm: a packed weight is all that is kept, and gives back the same bits",
+          "[ops][memory]") {
   const auto check = [](int64_t n, int64_t k) {
     Tensor weight = test::random_tensor({n, k}, 1);
     const Tensor before = weight.clone();
