@@ -79,6 +79,7 @@ nlohmann::json to_json(const GemmMeasurement& r) {
 
 int run(const Options& o, const CommonOptions& common) {
   std::vector<GemmPeer> peers;
+  peers.reserve(o.peers.size());
   for (const std::string& library : o.peers) peers.emplace_back(library);
   nlohmann::json shapes = nlohmann::json::array();
   const double memory_gbs = measure_bandwidth(kBandwidth);
