@@ -336,8 +336,12 @@ TEST_CASE("attention: the number of threads changes nothing, and memory is used 
           "[ops][threads]") {
   const ScopedIsa isa(test::each_isa());
   // Few heads, whose queries are split, and many, several to a chunk.
-  const auto [batch, tokens, heads, hd] = GENERATE(
+  const auto sizes = GENERATE(
       table<int64_t, int64_t, int64_t, int64_t>({{1, 197, 3, 16}, {1, 300, 1, 8}, {9, 17, 4, 8}}));
+  const int64_t batch = std::get<0>(sizes);
+  const int64_t tokens = std::get<1>(sizes);
+  const int64_t heads = std::get<2>(sizes);  // clang 16 captures no structured binding
+  const int64_t hd = std::get<3>(sizes);
   const Tensor x = random_tensor({batch, tokens, 3 * heads * hd}, 1);
   const Tensor dy = random_tensor({batch, tokens, heads * hd}, 2);
   const auto run = [&](int n) {
