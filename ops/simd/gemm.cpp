@@ -39,7 +39,7 @@ constexpr int64_t kBlockK = 1024;
 constexpr int64_t kLineFloats = 16;  // of a cache line
 
 using MicroKernel = void (*)(int64_t k, const float* a, int64_t a_pitch, const float* b,
-                             int64_t b_pitch, float* c, int64_t c_pitch, bool add,
+                             int64_t b_pitch, float* c, int64_t c_pitch, const Addends& add,
                              const float* next, int64_t next_step);
 
 /// Micro-kernels for 1 .. kRows rows and 1 .. kVectors vectors, row-major; A packed and in place.
@@ -125,28 +125,32 @@ void pack(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_
 /// The part of C that is being finished.
 struct Part {
   int64_t rows, columns;
+  bool sums;  // neither what C holds nor the bias has been added yet
   bool add;   // C holds something that the sums are added to
   bool last;  // the epilogue's turn
 };
 
-/// What remains to be done with a tile of sums: v = alpha sum (+ C), and after the last block of K
-/// the epilogue, whose pointers begin where c does. `sum` may be c. Column by column, so that bias
-/// and scale stay in registers. Every addition is an explicit fma: what the compiler would contract
-/// could differ between whole vectors and tails, and so between cuts of C.
+/// What the micro-kernel left to be done with a tile: v = alpha sum (+ C) (+ bias) if it holds
+/// sums, and after the last block of K the rest of the epilogue, whose pointers begin where c does.
+/// `sum` may be c. Column by column, so that bias and scale stay in registers. Every addition is an
+/// explicit fma or stands alone: what the compiler would contract could differ between whole
+/// vectors and tails, and so between cuts of C.
 template <Activation kActivation>
 void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int64_t sum_pitch,
             float* c, int64_t c_pitch) {
   const bool last = part_of_c.last;
-  const bool add = part_of_c.add;
+  const bool add = part_of_c.sums && part_of_c.add;
+  const float* bias_row = part_of_c.sums && last ? e.bias : nullptr;
   const float* residual = last ? e.residual : nullptr;
   float* pre = last ? e.pre : nullptr;
-  const Vec alpha = splat(e.alpha);
+  const Vec alpha = splat(part_of_c.sums ? e.alpha : 1.0F);
   for_each_vector(part_of_c.columns, [&](int64_t j, auto part) {
-    const Vec bias = last && e.bias != nullptr ? part.load(e.bias + j) : splat(0.0F);
+    const Vec bias = bias_row != nullptr ? part.load(bias_row + j) : splat(0.0F);
     const Vec scale = last && e.scale != nullptr ? part.load(e.scale + j) : splat(1.0F);
     for (int64_t r = 0; r < part_of_c.rows; ++r) {
       float* to = c + r * c_pitch + j;
-      Vec v = fma(part.load(sum + r * sum_pitch + j), alpha, add ? part.load(to) + bias : bias);
+      Vec v = fma(part.load(sum + r * sum_pitch + j), alpha, add ? part.load(to) : splat(0.0F));
+      v = v + bias;
       if (last) {
         if (pre != nullptr) part.store(pre + r * e.pre_pitch + j, v);
         v = activate(kActivation, v);
@@ -186,10 +190,14 @@ void multiply(const GemmBlock& block) {
   alignas(64) float tile[kRows * kColumns];
   const GemmEpilogue& e = block.epilogue;
   const int64_t vectors = (block.columns + kLanes - 1) / kLanes;
-  // The sums go straight to C if they fill whole vectors; only alpha keeps them from being added.
+  // Tiles of whole vectors go straight to C, with C, bias and residual added while the sums are in
+  // registers. alpha, which multiplies the sums alone, leaves all of that to finish.
   const bool direct = block.columns % kLanes == 0 && (!block.add || e.alpha == 1.0F);
-  const bool add = direct && block.add;
-  const bool done = direct && e.alpha == 1.0F && (!block.last || e.trivial());
+  const bool added = direct && e.alpha == 1.0F;
+  const bool plain = e.activation == Activation::kNone && e.scale == nullptr && e.pre == nullptr;
+  const bool done = added && (!block.last || plain);
+  const float* bias = added && block.last ? e.bias : nullptr;
+  const float* residual = done && block.last ? e.residual : nullptr;
   const int64_t pitch = direct ? block.c_pitch : kColumns;
   const Finish finish_tile = finish_for(e.activation);
   const bool in_place = block.a_pitch > 0;
@@ -206,15 +214,20 @@ void multiply(const GemmBlock& block) {
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t j = 0; j < kColumns; j += kLineFloats) {
         __builtin_prefetch(c + r * block.c_pitch + j, 1);
+        if (e.residual != nullptr) {
+          __builtin_prefetch(e.residual + (begin + r) * e.residual_pitch + j);
+        }
       }
     }
     float* to = direct ? c : tile;
     const float* a = block.a + (in_place ? begin * block.a_pitch : t * block.tile_stride);
+    const float* matrix = residual == nullptr ? nullptr : residual + begin * e.residual_pitch;
+    const Addends add{added && block.add, bias, matrix, e.residual_pitch};
     kernels[(rows - 1) * kVectors + vectors - 1](block.k, a, block.a_pitch, block.b, kColumns, to,
                                                  pitch, add, next + t * next_step * block.k,
                                                  next_step);
     if (done) continue;
-    const Part part{rows, block.columns, block.add && !add, block.last};
+    const Part part{rows, block.columns, !added, block.add, block.last};
     finish_tile(e.at(begin, 0), part, to, pitch, c, block.c_pitch);
   }
 }

@@ -14,7 +14,15 @@
 namespace vitrine::simd {
 namespace {
 
-/// c[i * c_pitch + j] = sum over p of A[i][p] * b[p * b_pitch + j], or += if `add`. A[i][p] is
+/// What is added to a tile of sums before it is stored, in this order.
+struct Addends {
+  bool c;               ///< what C holds already
+  const float* bias;    ///< one row for all rows of the tile, or null
+  const float* matrix;  ///< with a row pitch, or null
+  int64_t pitch;
+};
+
+/// c[i * c_pitch + j] = sum over p of A[i][p] * b[p * b_pitch + j], and what `add` says. A[i][p] is
 /// a[p * kRows + i], or a[i * a_pitch + p] if kInPlace. Meanwhile k * next_step floats from `next`
 /// on are fetched into L2. (A and B need no help: the processor sees that they are read in order.)
 ///
@@ -22,7 +30,8 @@ namespace {
 /// whole array in memory and stores each accumulator after each multiply-add, at half the speed.
 template <int kRows, int kVectors, bool kInPlace>
 void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, int64_t b_pitch,
-                  float* c, int64_t c_pitch, bool add, const float* next, int64_t next_step) {
+                  float* c, int64_t c_pitch, const Addends& add, const float* next,
+                  int64_t next_step) {
   Vec sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
@@ -44,12 +53,29 @@ void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, in
     }
   }
 
-  if (add) {
+  if (add.c) {
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) {
         sum[i][j] = sum[i][j] + load(c + i * c_pitch + j * kLanes);
+      }
+    }
+  }
+  if (add.bias != nullptr) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) {
+      const Vec bias = load(add.bias + j * kLanes);
+#pragma GCC unroll 16
+      for (int i = 0; i < kRows; ++i) sum[i][j] = sum[i][j] + bias;
+    }
+  }
+  if (add.matrix != nullptr) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) {
+        sum[i][j] = sum[i][j] + load(add.matrix + i * add.pitch + j * kLanes);
       }
     }
   }
