@@ -150,6 +150,7 @@ namespace detail {
 void run_tasks(int64_t count, Task task, const void* context) {
   const int n = static_cast<int>(std::min<int64_t>(threads(), count));
   if (n <= 1 || t_worker >= 0) {  // one thread, or already inside parallel work
+    if (t_worker < 0) bind_worker(0);
     for (int64_t i = 0; i < count; ++i) task(context, i, std::max(t_worker, 0));
     return;
   }
@@ -158,10 +159,11 @@ void run_tasks(int64_t count, Task task, const void* context) {
   if (const Executor executor = g_executor.load(); executor != nullptr) {
     executor(count, run_guarded, &guarded);
   } else {
-#pragma omp parallel for num_threads(n) schedule(dynamic, 1)
-    for (int64_t i = 0; i < count; ++i) {
-      bind_worker(omp_get_thread_num());
-      run_guarded(&guarded, i, omp_get_thread_num());
+#pragma omp parallel num_threads(n)
+    {
+      bind_worker(omp_get_thread_num());  // those too that come too late for a task
+#pragma omp for schedule(dynamic, 1) nowait
+      for (int64_t i = 0; i < count; ++i) run_guarded(&guarded, i, omp_get_thread_num());
     }
   }
   if (first.pointer != nullptr) std::rethrow_exception(first.pointer);
