@@ -81,14 +81,14 @@ struct Case {
   double tolerance() const { return 4e-7 * (1 + std::sqrt(static_cast<double>(k))); }
 };
 
-const std::vector<std::pair<Trans, Trans>> kTransposes = {{Trans::kNo, Trans::kNo},
-                                                          {Trans::kNo, Trans::kYes},
-                                                          {Trans::kYes, Trans::kNo},
-                                                          {Trans::kYes, Trans::kYes}};
+const std::vector<std::pair<Trans, Trans>> transposes = {{Trans::kNo, Trans::kNo},
+                                                         {Trans::kNo, Trans::kYes},
+                                                         {Trans::kYes, Trans::kNo},
+                                                         {Trans::kYes, Trans::kYes}};
 
 TEST_CASE("gemm: products agree with the textbook loops on every ISA", "[ops][isa]") {
   const ScopedIsa isa(test::each_isa());
-  const auto [ta, tb] = GENERATE(from_range(kTransposes));
+  const auto [ta, tb] = GENERATE(from_range(transposes));
   // Rows around tiles of 6 and 8; columns around vectors of 4, 8, 16 and panels of 8, 16, 48; K
   // around the transposition's 4 and the packing's 64.
   for (const int64_t m : {1, 5, 6, 7, 8, 9, 17}) {
@@ -106,7 +106,7 @@ TEST_CASE("gemm: products agree with the textbook loops on every ISA", "[ops][is
 
 TEST_CASE("gemm: large products, several chunks of rows and blocks of K", "[ops][isa]") {
   const ScopedIsa isa(test::each_isa());
-  const auto [ta, tb] = GENERATE(from_range(kTransposes));
+  const auto [ta, tb] = GENERATE(from_range(transposes));
   for (const auto [m, n, k] : {std::array<int64_t, 3>{197, 192, 192},
                                {50, 130, 1023},
                                {9, 50, 1025},
@@ -133,7 +133,7 @@ TEST_CASE("gemm: more rows than one pass packs, more columns than one pass packs
 
 TEST_CASE("gemm: any size may be 0", "[ops][isa]") {
   const ScopedIsa isa(test::each_isa());
-  const auto [ta, tb] = GENERATE(from_range(kTransposes));
+  const auto [ta, tb] = GENERATE(from_range(transposes));
   const std::vector<float> bias = randoms(20, 3);
   GemmEpilogue epilogue;
   epilogue.bias = bias.data();
@@ -219,7 +219,7 @@ TEST_CASE("gemm: a NaN stays in its row and column", "[ops][isa]") {
 
 TEST_CASE("gemm: the same bits for any number of threads, cut, and packing", "[ops][threads]") {
   const ScopedIsa isa(test::each_isa());
-  const auto [ta, tb] = GENERATE(from_range(kTransposes));
+  const auto [ta, tb] = GENERATE(from_range(transposes));
   const Case c(ta, tb, 197, 50, 1100);
   set_threads(1);
   const auto one = c.run();
@@ -243,7 +243,7 @@ TEST_CASE("gemm: the same bits for any number of threads, cut, and packing", "[o
 
 TEST_CASE("gemm: a batch gives the bits of its items", "[ops][threads]") {
   const ScopedIsa isa(test::each_isa());
-  const auto [ta, tb] = GENERATE(from_range(kTransposes));
+  const auto [ta, tb] = GENERATE(from_range(transposes));
   // Many tiny, few middling (cut along m), several blocks of K, and two large ones.
   for (const auto [items, m, n, k] : {std::array<int64_t, 4>{100, 5, 4, 3},
                                       {3, 197, 50, 64},
