@@ -24,11 +24,6 @@ struct GemmEpilogue {
   float* pre = nullptr;  ///< (m, n) with a row pitch
   int64_t pre_pitch = 0;
 
-  /// Whether a plain product needs any of it.
-  bool trivial() const {
-    return alpha == 1.0F && !accumulate && activation == Activation::kNone && bias == nullptr &&
-           scale == nullptr && residual == nullptr && pre == nullptr;
-  }
   /// The same for the part of C that begins at (row, column).
   GemmEpilogue at(int64_t row, int64_t column) const {
     GemmEpilogue e = *this;
