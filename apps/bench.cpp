@@ -21,9 +21,9 @@ int run_model(const ModelBench& bench, const CommonOptions& common) {
                                 {"threads", threads()},
                                 {"isa", isa_name(active_isa())},
                                 {"precision", bench.precision},
-                                {"ms_best", r.ms_best},
-                                {"ms_median", r.ms_median},
-                                {"ms_quartiles", {r.ms_lower, r.ms_upper}},
+                                {"ms_best", r.ms.best},
+                                {"ms_median", r.ms.median},
+                                {"ms_quartiles", {r.ms.lower, r.ms.upper}},
                                 {"gflops", r.gflops},
                                 {"peak_gflops", r.peak_gflops},
                                 {"memory_gbs", r.memory_gbs},
@@ -38,8 +38,8 @@ int run_model(const ModelBench& bench, const CommonOptions& common) {
   fmt::print(
       "  best {:.2f} ms   median {:.2f} ms, half of {} between {:.2f} and {:.2f}   {:.1f} "
       "images/s\n",
-      r.ms_best, r.ms_median, r.calls, r.ms_lower, r.ms_upper,
-      1e3 * static_cast<double>(bench.batch) / r.ms_best);
+      r.ms.best, r.ms.median, r.calls, r.ms.lower, r.ms.upper,
+      1e3 * static_cast<double>(bench.batch) / r.ms.best);
   fmt::print(
       "  {:.1f} GFLOP/s, {:.1f} % of the peak of {:.1f} measured in between; memory {:.1f} GB/s\n",
       r.gflops, 100 * r.gflops / r.peak_gflops, r.peak_gflops, r.memory_gbs);

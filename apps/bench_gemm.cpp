@@ -17,8 +17,6 @@
 namespace vitrine {
 namespace {
 
-constexpr double kBandwidth = 0.1;  // seconds
-
 struct Options {
   int64_t m = 0, n = 0, k = 0;
   int64_t batch = 1;
@@ -50,7 +48,7 @@ void print(const GemmMeasurement& r) {
     fmt::print(
         "  {:<24} best {:9.3f} ms  median {:9.3f} ({:.3f} - {:.3f})  {:7.1f} GFLOP/s  {:5.1f} % of "
         "peak\n",
-        t.who, t.ms_best, t.ms_median, t.ms_lower, t.ms_upper, t.gflops,
+        t.who, t.ms.best, t.ms.median, t.ms.lower, t.ms.upper, t.gflops,
         100 * t.gflops / r.peak_gflops);
   }
   std::fflush(stdout);
@@ -60,9 +58,9 @@ nlohmann::json to_json(const GemmMeasurement& r) {
   nlohmann::json timings = nlohmann::json::array();
   for (const GemmTiming& t : r.timings) {
     timings.push_back({{"who", t.who},
-                       {"ms_best", t.ms_best},
-                       {"ms_median", t.ms_median},
-                       {"ms_quartiles", {t.ms_lower, t.ms_upper}},
+                       {"ms_best", t.ms.best},
+                       {"ms_median", t.ms.median},
+                       {"ms_quartiles", {t.ms.lower, t.ms.upper}},
                        {"gflops", t.gflops},
                        {"share_of_peak", t.gflops / r.peak_gflops}});
   }
@@ -82,7 +80,7 @@ int run(const Options& o, const CommonOptions& common) {
   peers.reserve(o.peers.size());
   for (const std::string& library : o.peers) peers.emplace_back(library);
   nlohmann::json shapes = nlohmann::json::array();
-  const double memory_gbs = measure_bandwidth(kBandwidth);
+  const double memory_gbs = measure_bandwidth();
   if (!common.json) {
     fmt::print("matrix products, {} threads, {}, {}; memory {:.1f} GB/s\n", threads(),
                isa_name(active_isa()), cpu_name(), memory_gbs);

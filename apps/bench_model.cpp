@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -18,16 +17,9 @@
 namespace vitrine {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // The peak is measured in slices between the timed calls, about this often.
 constexpr double kPeakEvery = 0.25;
 constexpr double kPeakSlice = 0.02;
-constexpr double kBandwidth = 0.05;
-
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// Seconds since this process was started, from the kernel's own record (proc(5), field 22).
 double process_age() {
@@ -100,16 +92,12 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
     times.push_back(since(begin));
     since_peak += times.back();
   }
-  std::ranges::sort(times);
   result.calls = static_cast<int64_t>(times.size());
-  result.ms_best = 1e3 * times.front();
-  result.ms_median = 1e3 * times[times.size() / 2];
-  result.ms_lower = 1e3 * times[times.size() / 4];
-  result.ms_upper = 1e3 * times[times.size() * 3 / 4];
-  result.memory_gbs = measure_bandwidth(kBandwidth);
+  result.ms = Times(times);
+  result.memory_gbs = measure_bandwidth();
   const double flops =
       2.0 * static_cast<double>(config.macs() * bench.batch) * (bench.training ? 3 : 1);
-  result.gflops = flops / times.front() / 1e9;
+  result.gflops = flops / result.ms.best / 1e6;
   return result;
 }
 

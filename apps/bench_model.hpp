@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "apps/measure_time.hpp"
+
 namespace vitrine {
 
 struct ModelBench {
@@ -14,9 +16,8 @@ struct ModelBench {
 };
 
 struct ModelBenchResult {
-  double ms_best = 0, ms_median = 0;  ///< per batch or step
-  double ms_lower = 0, ms_upper = 0;  ///< quartiles: half of the calls lie between them
-  double gflops = 0;          ///< at ms_best; 2 per multiply-add, training counts 3 x forward
+  Times ms;                   ///< per batch or step
+  double gflops = 0;          ///< at ms.best; 2 per multiply-add, training counts 3 x forward
   double peak_gflops = 0;     ///< measured in between, same ISA and threads
   double memory_gbs = 0;      ///< GB/s that the same threads read from memory
   double peak_rss_mib = 0;    ///< most memory the process held

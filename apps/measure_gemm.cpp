@@ -1,27 +1,21 @@
 #include "apps/measure_gemm.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <memory>
 
 #include "apps/measure_peak.hpp"
+#include "apps/measure_time.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
 
 namespace vitrine {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr double kPeakSlice = 0.01;
 // One turn is as many calls as take this long, so that the clock's own cost does not count.
 constexpr double kTurn = 0.001;
-
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 std::vector<float> random_matrix(int64_t floats, uint64_t stream) {
   Random random(1, RandomPlace::kTest, stream);
@@ -49,10 +43,9 @@ struct Contestant {
     calls_per_turn = std::max<int64_t>(static_cast<int64_t>(kTurn / times.back()), 1);
     times.clear();
   }
-  GemmTiming result(double flops) {
-    std::ranges::sort(times);
-    const auto ms = [&](size_t quarter) { return 1e3 * times[times.size() * quarter / 4]; };
-    return {who, ms(0), ms(2), ms(1), ms(3), flops / times.front() / 1e9};
+  GemmTiming result(double flops) const {
+    const Times ms(times);
+    return {who, ms, flops / ms.best / 1e6};
   }
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/gemm_peer.hpp"
+#include "apps/measure_time.hpp"
 
 namespace vitrine {
 
@@ -28,9 +29,8 @@ std::vector<GemmShape> default_gemm_shapes();
 
 struct GemmTiming {
   std::string who;  ///< "vitrine, packed before", "vitrine", or a peer's name
-  double ms_best = 0, ms_median = 0;
-  double ms_lower = 0, ms_upper = 0;  ///< quartiles
-  double gflops = 0;                  ///< at ms_best
+  Times ms;
+  double gflops = 0;  ///< at ms.best
 };
 
 struct GemmMeasurement {

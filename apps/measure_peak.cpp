@@ -1,24 +1,14 @@
 #include "apps/measure_peak.hpp"
 
 #include <algorithm>
-#include <chrono>
 
+#include "apps/measure_time.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/peak.hpp"
 
 namespace vitrine {
-
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-}  // namespace
 
 double measure_peak(double seconds) {
   const kernels::Peak& peak = *kernels::active().peak;
@@ -43,7 +33,8 @@ double measure_peak(double seconds) {
   return best / 1e9;
 }
 
-double measure_bandwidth(double seconds) {
+double measure_bandwidth() {
+  constexpr double kSeconds = 0.1;
   constexpr int64_t kFloats = int64_t{16} << 20;  // 64 MiB for each thread
   const kernels::Peak& peak = *kernels::active().peak;
   const int64_t n = threads();
@@ -60,7 +51,7 @@ double measure_bandwidth(double seconds) {
       sink = peak.read(buffer.floats() + i * kFloats, kFloats);
     });
     best = std::max(best, static_cast<double>(buffer.bytes()) / since(begin));
-  } while (since(start) < seconds);
+  } while (since(start) < kSeconds);
   return best / 1e9;
 }
 

@@ -9,7 +9,8 @@ namespace vitrine {
 double measure_peak(double seconds);
 
 /// What threads() threads together read from memory, in GB/s (10^9 bytes): 64 MiB each, four times
-/// what most share of a last-level cache; the best of some runs of about `seconds` together.
-double measure_bandwidth(double seconds);
+/// what most share of a last-level cache; the best of some runs, a tenth of a second
+/// together.
+double measure_bandwidth();
 
 }  // namespace vitrine

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""check_inner_loops.py OBJDUMP OBJECT...: the micro-kernels of ops/simd/gemm.cpp as the compiler left them.
+"""check_inner_loops.py [--count FILE] OBJDUMP OBJECT...: the micro-kernels of ops/simd/gemm.cpp as the compiler left them.
 
 g++ 12 is known to keep a whole array of accumulators on the stack, which halves the speed and changes no result. So
 every micro-kernel's loop over k must hold the multiply-adds of one step, read each vector of B and each
 value of A once, and touch no vector on the stack. (Only tiles of 4 rows and more: fewer occur in products that wait for
 memory anyway.) OBJECT is .../ISA/gemm.o of sse42, avx2, avx512 or neon64.
-Ends with "N passed, N failed, N skipped".
+Ends with "N passed, N failed, 0 skipped"; status 1 if something failed, unless --count leaves that to who reads FILE.
 """
+import argparse
 import re
 import subprocess
 import sys
@@ -64,12 +65,17 @@ def faults(isa, rows, vectors, loop):
 
 
 def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--count")
+    p.add_argument("objdump")
+    p.add_argument("objects", nargs="+")
+    a = p.parse_args()
     passed = failed = 0
-    for path in sys.argv[2:]:
+    for path in a.objects:
         isa = path.split("/")[-2]
         seen = 0
         largest = (0, 0)
-        for (rows, vectors, in_place), code in kernels(sys.argv[1], path):
+        for (rows, vectors, in_place), code in kernels(a.objdump, path):
             if int(rows) < 4:
                 continue
             seen += 1
@@ -84,8 +90,11 @@ def main():
             print(f"{path}: only {seen} micro-kernels")
             failed += 1
         print(f"{isa}: {seen} micro-kernels; the largest has {largest[0]} multiply-adds and {largest[1]} reads per step")
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return failed > 0
+    if a.count:
+        with open(a.count, "w") as f:
+            f.write(f"{passed} {failed} 0\n")
+    print(f"loops    {len(a.objects)} ISAs     {passed} passed, {failed} failed, 0 skipped")
+    return failed > 0 and not a.count
 
 
 sys.exit(main())
