@@ -46,6 +46,7 @@ LoaderOptions training(int workers) {
   o.augment = Augment{};
   o.augment->shift = 2;
   o.augment->flip = 0.5;
+  o.augment->erase = 0.5;
   return o;
 }
 

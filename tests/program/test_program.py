@@ -23,7 +23,8 @@ VITRINE = os.path.abspath(sys.argv[1])
 MODEL = "vit_d32_l2_h2_patch4_12_gray"
 TRAIN = ["--model", MODEL, "--batch", "16", "--lr", "2e-3", "--shift", "1", "--flip", "0.5",
          "--label-smoothing", "0.1", "--drop-path", "0.1", "--dropout", "0.1", "--clip-norm", "1", "--ema", "0.9",
-         "--accumulate", "2", "--seed", "3"]
+         "--accumulate", "2", "--seed", "3", "--mixup", "0.4", "--cutmix", "1", "--mix-mode", "elem",
+         "--mix-probability", "0.7", "--erase", "0.3"]
 
 
 def run(*args, env=None, status=0, **kwargs):
