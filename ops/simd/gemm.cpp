@@ -143,19 +143,23 @@ void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int6
   const float* bias_row = part_of_c.sums && last ? e.bias : nullptr;
   const float* residual = last ? e.residual : nullptr;
   float* pre = last ? e.pre : nullptr;
-  const Vec alpha = splat(part_of_c.sums ? e.alpha : 1.0F);
+  const bool scales = last && e.scale != nullptr;
+  const Vec alpha = splat(e.alpha);
   for_each_vector(part_of_c.columns, [&](int64_t j, auto part) {
     const Vec bias = bias_row != nullptr ? part.load(bias_row + j) : splat(0.0F);
-    const Vec scale = last && e.scale != nullptr ? part.load(e.scale + j) : splat(1.0F);
+    const Vec scale = scales ? part.load(e.scale + j) : splat(1.0F);
     for (int64_t r = 0; r < part_of_c.rows; ++r) {
       float* to = c + r * c_pitch + j;
-      Vec v = fma(part.load(sum + r * sum_pitch + j), alpha, add ? part.load(to) : splat(0.0F));
-      v = v + bias;
+      Vec v = part.load(sum + r * sum_pitch + j);
+      if (part_of_c.sums) v = fma(v, alpha, add ? part.load(to) : splat(0.0F)) + bias;
       if (last) {
         if (pre != nullptr) part.store(pre + r * e.pre_pitch + j, v);
         v = activate(kActivation, v);
-        v = fma(v, scale,
-                residual != nullptr ? part.load(residual + r * e.residual_pitch + j) : splat(0.0F));
+        if (residual != nullptr) {
+          v = fma(v, scale, part.load(residual + r * e.residual_pitch + j));
+        } else if (scales) {
+          v = v * scale;
+        }
       }
       part.store(to, v);
     }

@@ -14,25 +14,31 @@
 namespace vitrine::simd {
 namespace {
 
+// Added to a float of at most 2^21, it leaves the nearest integer in the low bits: cheaper than two
+// conversions. The sum minus it is that integer as a float.
+constexpr float kRoundingShift = 12582912.0f;  // 1.5 * 2^23
+
 /// e^x. Relative error < 1.3e-7; inf from 88.72284 on; results below 1.7e-38 are 0, so that no
 /// subnormal number ever slows a softmax down.
 ///   n = round(x / ln 2), r = x - n ln 2, e^x = 2^n e^r,
-///   e^r = 1 + r + r^2 q(r) on |r| <= ln 2 / 2, q of degree 4: 3.1e-9
+///   e^r = 1 + r + r^2 q(r) on |r| <= ln 2 / 2, q of degree 4: 3.2e-9
 inline Vec exp(Vec x) {
   // The bounds turn everything outside into inf and 0 by themselves: 2^127 * 1.08 doubled, and the
   // exponent field 0. NaN passes through max and min as their second operand.
   x = min(splat(88.8f), max(splat(-87.5f), x));
-  const VecI n = to_int(x * splat(1.44269504f));
-  const Vec nf = to_float(n);
-  // ln 2 in two parts; the product of n and the first is exact.
-  const Vec r = fnma(nf, splat(1.42860677e-6f), fnma(nf, splat(0.693145752f), x));
-  Vec q = fma(r, splat(1.38145708e-3f), splat(8.36873055e-3f));
-  q = fma(q, r, splat(4.16683890e-2f));
-  q = fma(q, r, splat(1.66665211e-1f));
-  q = fma(q, r, splat(0.499999940f));
-  const Vec e = fma(q, r * r, r) + splat(1.0f);
   // 2^(n - 1) always fits the exponent field (2^128 would not); the last addition doubles.
-  const Vec half = e * from_bits((n + VecI(126)) << 23);
+  constexpr float kShift = kRoundingShift + 126.0f;
+  const Vec shifted = fma(x, splat(1.44269504f), splat(kShift));
+  const Vec minus_n = splat(kShift) - shifted;
+  // ln 2 in two parts; the product of n and the first is exact.
+  const Vec r = fma(minus_n, splat(1.42860677e-6f), fma(minus_n, splat(0.693145752f), x));
+  Vec e = fma(r, splat(1.3814511e-3f), splat(8.3687045e-3f));
+  e = fma(e, r, splat(4.166833e-2f));
+  e = fma(e, r, splat(1.6666521e-1f));
+  e = fma(e, r, splat(4.9999994e-1f));
+  e = fma(e, r, splat(1.0f));
+  e = fma(e, r, splat(1.0f));
+  const Vec half = e * from_bits(bits_of(shifted) << 23);
   return half + half;
 }
 
@@ -51,25 +57,36 @@ inline Vec sigmoid(Vec x) { return splat(1.0f) / (splat(1.0f) + exp(-x)); }
 
 /// The tail of the normal distribution, and what its density needs.
 struct NormalTail {
-  Vec t;      ///< min(|x|, 13.5): beyond it the tail is 0
+  Vec t;      ///< min(|x|, 13.26), where the tail is 0
   Vec bell;   ///< e^(-t^2 / 2); the density is bell / sqrt(2 pi)
   Vec upper;  ///< P(Z > t) = 1 - Phi(t)
 };
 
 /// P(Z > |x|) for a standard normal Z, without the cancellation of 1 + erf(x / sqrt 2).
-/// Error < 1.2e-7 absolute; relative < 3e-7 + 6e-8 t^2 / 2, as far as exp goes.
-///   upper(t) = e^(-t^2 / 2) P(t) / Q(t), degrees 4 and 5: 2.1e-9 for t <= 5
+/// Error < 1.2e-7 absolute; relative < 3e-7 + 6e-8 t^2 / 2.
+///   upper(t) = e^(-t^2 / 2) P(t) / Q(t), degrees 4 and 5: 1.3e-8
+///   e^(-t^2 / 2) = 2^z = 2^n 2^r, n = round(z), 2^r of degree 6: 5e-9
 inline NormalTail normal_tail(Vec x) {
-  const Vec t = min(splat(13.5f), abs(x));
-  const Vec bell = exp(t * t * splat(-0.5f));
-  Vec p = fma(t, splat(3.61673837e-3f), splat(3.72095332e-2f));
-  p = fma(p, t, splat(1.72972158e-1f));
-  p = fma(p, t, splat(4.24250364e-1f));
+  const Vec t = min(splat(13.26f), abs(x));  // where n is -127 and 2^n becomes 0
+  const Vec w = t * splat(-0.721347520f);    // z = t w, -log2(e) / 2
+  constexpr float kShift = kRoundingShift + 127.0f;
+  const Vec shifted = fma(t, w, splat(kShift));
+  const Vec r = fma(t, w, splat(kShift) - shifted);
+  // In pairs rather than one by one (Estrin): the steps of a long chain wait for each other.
+  const Vec rr = r * r;
+  Vec e = fma(rr, splat(1.5353542e-4f), fma(r, splat(1.3399011e-3f), splat(9.618546e-3f)));
+  e = fma(e, rr, fma(r, splat(5.5503447e-2f), splat(2.4022646e-1f)));
+  e = fma(e, rr, fma(r, splat(6.931472e-1f), splat(1.0f)));
+  const Vec bell = e * from_bits(bits_of(shifted) << 23);
+
+  Vec p = fma(t, splat(3.98247e-3f), splat(3.9742284e-2f));
+  p = fma(p, t, splat(1.8060708e-1f));
+  p = fma(p, t, splat(4.3476957e-1f));
   p = fma(p, t, splat(0.5f));
-  Vec q = fma(t, splat(9.06554237e-3f), splat(9.32828188e-2f));
-  q = fma(q, t, splat(4.42398787e-1f));
-  q = fma(q, t, splat(1.15956795f));
-  q = fma(q, t, splat(1.64638543f));
+  Vec q = fma(t, splat(9.982423e-3f), splat(9.962675e-2f));
+  q = fma(q, t, splat(4.6252772e-1f));
+  q = fma(q, t, splat(1.1916226f));
+  q = fma(q, t, splat(1.667424f));
   q = fma(q, t, splat(1.0f));
   return {t, bell, bell * (p / q)};  // the division does not wait for the exponential
 }

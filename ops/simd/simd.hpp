@@ -93,7 +93,15 @@ inline Vec fma(Vec a, Vec b, Vec c) {
 }
 
 /// c - a * b.
-inline Vec fnma(Vec a, Vec b, Vec c) { return fma(-a, b, c); }
+inline Vec fnma(Vec a, Vec b, Vec c) {
+#if defined(__AVX512F__)
+  return _mm512_fnmadd_ps(a, b, c);
+#elif defined(__FMA__)
+  return xsimd::fnma(a, b, c);
+#else
+  return fma(-a, b, c);  // xsimd 8 has only -a * b + c here
+#endif
+}
 
 /// The larger (smaller) of two. If either is NaN the result is b on x86: write max(bound, x) to
 /// keep a NaN of x.
