@@ -162,13 +162,21 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   real("--lr", "/lr", fmt::format("highest learning rate [{}]", d.lr).c_str());
   real("--min-lr", "/min_lr", fmt::format("learning rate at the end [{}]", d.min_lr).c_str());
   real("--warmup-epochs", "/warmup_epochs", "epochs of linear warm-up [1]");
-  run_option<bool>(command, o, "--cosine", "/cosine", "cosine decay, true (default) or false");
+  text("--schedule", "/schedule", "of the learning rate: constant, linear, cosine (default), step")
+      ->check(CLI::IsMember({"constant", "linear", "cosine", "step"}));
+  real("--decay-epochs", "/decay_epochs", "of the step schedule [30]");
+  real("--decay-rate", "/decay_rate", "of the step schedule [0.1]");
   text("--optimizer", "/optimizer", "adamw (default) or sgd")
       ->check(CLI::IsMember({"adamw", "sgd"}));
   real("--weight-decay", "/weight_decay", "of matrices [0.05]");
   real("--momentum", "/momentum", "of SGD [0.9]");
   real("--clip-norm", "/clip_norm", "largest norm of the gradient; 0 (default) for no clipping");
   real("--ema", "/ema", "decay of the averaged weights; 0 (default) for none");
+  run_option<bool>(command, o, "--ema-warmup", "/ema_warmup", "smaller decay at first [false]");
+  real("--layer-decay", "/layer_decay",
+       "factor of the learning rate from a layer to the one before [1]");
+  run_option<std::vector<std::string>>(command, o, "--freeze", "/freeze",
+                                       "patterns of parameters that stay as they are");
   real("--label-smoothing", "/label_smoothing", "[0]");
   real("--dropout", "/dropout", "after position embedding, attention and both MLP layers [0]");
   real("--drop-path", "/drop_path", "stochastic depth of the last block [0]");

@@ -158,7 +158,10 @@ void Run::build_loaders() {
   schedule_.warmup_lr = options_.warmup_lr;
   const auto steps = static_cast<double>(steps_per_epoch());
   schedule_.warmup_steps = std::llround(options_.warmup_epochs * steps);
-  schedule_.total_steps = options_.cosine ? options_.epochs * steps_per_epoch() : 0;
+  schedule_.decay = options_.schedule;
+  schedule_.total_steps = options_.epochs * steps_per_epoch();
+  schedule_.decay_steps = std::max(1LL, std::llround(options_.decay_epochs * steps));
+  schedule_.decay_rate = options_.decay_rate;
 }
 
 void Run::restore() {

@@ -24,7 +24,9 @@ struct RunOptions {
   double min_lr = 1e-6;
   double warmup_lr = 1e-6;
   double warmup_epochs = 1;
-  bool cosine = true;
+  Decay schedule = Decay::kCosine;
+  double decay_epochs = 30;  ///< of the step schedule
+  double decay_rate = 0.1;
   UpdateOptions update;
   Augment augment;
   Mix mix;

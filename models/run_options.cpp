@@ -19,6 +19,11 @@ constexpr EnumNames<WeightInit, 2> kWeightInits = {
 constexpr EnumNames<MixMode, 3> kMixModes = {
     {{MixMode::kBatch, "batch"}, {MixMode::kPair, "pair"}, {MixMode::kElem, "elem"}}};
 
+constexpr EnumNames<Decay, 4> kDecays = {{{Decay::kConstant, "constant"},
+                                          {Decay::kLinear, "linear"},
+                                          {Decay::kCosine, "cosine"},
+                                          {Decay::kStep, "step"}}};
+
 /// The one list of options that writing and reading share.
 template <class Options, class F>
 void each_option(Options& o, F&& f) {
@@ -30,7 +35,9 @@ void each_option(Options& o, F&& f) {
   f("min_lr", o.min_lr);
   f("warmup_lr", o.warmup_lr);
   f("warmup_epochs", o.warmup_epochs);
-  f("cosine", o.cosine);
+  f("schedule", o.schedule, kDecays);
+  f("decay_epochs", o.decay_epochs);
+  f("decay_rate", o.decay_rate);
   f("optimizer", o.update.optimizer, kOptimizers);
   f("weight_decay", o.update.weight_decay);
   f("decay_all", o.update.decay_all);
@@ -41,6 +48,9 @@ void each_option(Options& o, F&& f) {
   f("nesterov", o.update.nesterov);
   f("clip_norm", o.update.clip_norm);
   f("ema", o.update.ema);
+  f("ema_warmup", o.update.ema_warmup);
+  f("layer_decay", o.update.layer_decay);
+  f("freeze", o.update.freeze);
   f("label_smoothing", o.update.label_smoothing);
   f("accumulate", o.update.accumulate);
   f("mixup", o.mix.mixup);
@@ -69,6 +79,9 @@ void validate(const RunOptions& o) {
   require(o.warmup_lr >= 0 && o.warmup_lr <= o.lr, "warmup_lr must be between 0 and lr");
   require(o.warmup_epochs >= 0 && o.warmup_epochs <= static_cast<double>(o.epochs),
           "warmup_epochs must be between 0 and epochs");
+  require(o.decay_epochs > 0, "decay_epochs must be above 0");
+  require(o.decay_rate > 0 && o.decay_rate <= 1, "decay_rate must be in (0, 1]");
+  require(o.update.layer_decay > 0 && o.update.layer_decay <= 1, "layer_decay must be in (0, 1]");
   require(o.update.weight_decay >= 0, "weight_decay must not be negative");
   require(o.update.beta1 >= 0 && o.update.beta1 < 1, "beta1 must be in [0, 1)");
   require(o.update.beta2 >= 0 && o.update.beta2 < 1, "beta2 must be in [0, 1)");

@@ -11,9 +11,20 @@ double learning_rate(const Schedule& s, int64_t step) {
     return s.warmup_lr +
            static_cast<double>(step) * (s.lr - s.warmup_lr) / static_cast<double>(s.warmup_steps);
   }
-  if (s.total_steps <= 0) return s.lr;
   const double part = std::min(1.0, static_cast<double>(step) / static_cast<double>(s.total_steps));
-  return s.min_lr + (s.lr - s.min_lr) * (1 + std::cos(std::numbers::pi * part)) / 2;
+  switch (s.decay) {
+    case Decay::kConstant:
+      return s.lr;
+    case Decay::kLinear:
+      return s.lr + (s.min_lr - s.lr) * part;
+    case Decay::kCosine:
+      return s.min_lr + (s.lr - s.min_lr) * (1 + std::cos(std::numbers::pi * part)) / 2;
+    case Decay::kStep: {
+      const auto falls = static_cast<double>(step / s.decay_steps);
+      return std::max(s.min_lr, s.lr * std::pow(s.decay_rate, falls));
+    }
+  }
+  return s.lr;
 }
 
 }  // namespace vitrine

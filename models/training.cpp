@@ -1,16 +1,19 @@
 #include "models/training.hpp"
 
 #include <fmt/format.h>
+#include <fnmatch.h>
+
+#include <cmath>
 
 #include "core/error.hpp"
 #include "core/tape.hpp"
 #include "models/checkpoint.hpp"
 #include "models/evaluate.hpp"
+#include "models/layer_decay.hpp"
 #include "ops/adamw.hpp"
 #include "ops/binary.hpp"
 #include "ops/clip_grad_norm.hpp"
 #include "ops/cross_entropy.hpp"
-#include "ops/ema.hpp"
 #include "ops/sgd.hpp"
 
 namespace vitrine {
@@ -32,14 +35,39 @@ constexpr const char* kAverageName = "ema/";
 
 }  // namespace
 
+double ema_decay_at(const UpdateOptions& options, int64_t step) {
+  if (!options.ema_warmup) return options.ema;
+  return std::min(options.ema, 1 - std::pow(static_cast<double>(step), -2.0 / 3));
+}
+
 Training::Training(Vit& model, const UpdateOptions& options) : model_(model), options_(options) {
+  std::vector<bool> fits(options.freeze.size());
+  const auto frozen = [&](const std::string& name) {
+    bool found = false;
+    for (size_t i = 0; i < options.freeze.size(); ++i) {
+      if (fnmatch(options.freeze[i].c_str(), name.c_str(), 0) != 0) continue;
+      fits[i] = found = true;
+    }
+    return found;
+  };
   model_.visit([&](const std::string& name, Parameter& p, Role role) {
-    if (role == Role::kBuffer) return;
-    Slot slot{name, &p, role, Tensor::zeros(p.value.shape()), {}, {}};
+    if (role == Role::kBuffer || frozen(name)) return;
+    Slot slot{.name = name,
+              .parameter = &p,
+              .decays = options_.decay_all || role == Role::kWeight,
+              .lr_scale = layer_scale_of(name, model_.config.depth, options_.layer_decay),
+              .first = Tensor::zeros(p.value.shape()),
+              .second = {},
+              .average = {}};
     if (options_.optimizer == OptimizerKind::kAdamW) slot.second = slot.first.clone();
     if (options_.ema > 0) slot.average = p.value.clone();
     slots_.push_back(std::move(slot));
   });
+  for (size_t i = 0; i < fits.size(); ++i) {
+    if (!fits[i])
+      throw UsageError(fmt::format("freeze '{}': no such parameter", options.freeze[i]));
+  }
+  if (slots_.empty()) throw UsageError("every parameter is frozen: nothing to train");
 }
 
 BatchResult Training::add_gradients(const Tensor& images, std::span<const int32_t> labels) {
@@ -78,36 +106,36 @@ BatchResult Training::add_gradients_of(const Tensor& images, const Target& targe
 
 double Training::update(double lr) {
   std::vector<Tensor> gradients;
-  for (const Slot& slot : slots_) {
-    if (slot.parameter->grad.defined()) gradients.push_back(slot.parameter->grad);
-  }
-  const double norm =
-      options_.clip_norm > 0 ? clip_grad_norm(gradients, options_.clip_norm) : grad_norm(gradients);
+  for (const Slot& slot : slots_) gradients.push_back(slot.parameter->grad);
+  const double norm = grad_norm(gradients);
   ++steps_;
   micro_ = 0;
+  const UpdateExtras extras{
+      .grad_scale = options_.clip_norm > 0 ? clip_scale(norm, options_.clip_norm) : 1,
+      .ema_decay = ema_decay_at(options_, steps_)};
+  const bool adamw = options_.optimizer == OptimizerKind::kAdamW;
+  std::vector<AdamWItem> adamw_items;
+  std::vector<SgdItem> sgd_items;
   for (Slot& slot : slots_) {
     Parameter& p = *slot.parameter;
     if (!p.grad.defined()) continue;
-    const bool decays = options_.decay_all || slot.role == Role::kWeight;
-    const double weight_decay = decays ? options_.weight_decay : 0;
-    if (options_.optimizer == OptimizerKind::kAdamW) {
-      adamw_(p.value, p.grad, slot.first, slot.second,
-             {.lr = lr,
-              .beta1 = options_.beta1,
-              .beta2 = options_.beta2,
-              .eps = options_.eps,
-              .weight_decay = weight_decay},
-             steps_);
+    Tensor* average = options_.ema > 0 ? &slot.average : nullptr;
+    const double slot_lr = lr * slot.lr_scale;
+    const double decay = slot.decays ? options_.weight_decay : 0;
+    if (adamw) {
+      adamw_items.push_back(
+          {&p.value, &p.grad, &slot.first, &slot.second, average, slot_lr, decay});
     } else {
-      sgd_(p.value, p.grad, slot.first,
-           {.lr = lr,
-            .momentum = options_.momentum,
-            .weight_decay = weight_decay,
-            .nesterov = options_.nesterov});
+      sgd_items.push_back({&p.value, &p.grad, &slot.first, average, slot_lr, decay});
     }
-    p.grad = Tensor();
-    if (options_.ema > 0) ema_(slot.average, p.value, options_.ema);
   }
+  if (adamw) {
+    const AdamWOptions o{.beta1 = options_.beta1, .beta2 = options_.beta2, .eps = options_.eps};
+    adamw_(adamw_items, o, steps_, extras);
+  } else {
+    sgd_(sgd_items, {.momentum = options_.momentum, .nesterov = options_.nesterov}, extras);
+  }
+  for (Slot& slot : slots_) slot.parameter->grad = Tensor();
   return norm;
 }
 

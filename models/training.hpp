@@ -20,8 +20,12 @@ struct UpdateOptions {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // AdamW
   double momentum = 0.9;                          // SGD
   bool nesterov = false;
-  double clip_norm = 0;  ///< largest norm of all gradients together; 0 for no clipping
-  double ema = 0;        ///< decay of the averaged weights; 0 for none
+  double clip_norm = 0;    ///< largest norm of all gradients together; 0 for no clipping
+  double layer_decay = 1;  ///< factor of the learning rate from a layer to the one before it
+  std::vector<std::string>
+      freeze;               ///< patterns (*, ?) of names of parameters that stay as they are
+  double ema = 0;           ///< decay of the averaged weights; 0 for none
+  bool ema_warmup = false;  ///< a smaller decay at first: see ema_decay_at
   double label_smoothing = 0;
   int64_t accumulate = 1;  ///< micro batches per update
   uint64_t seed = 0;       ///< of dropout and drop path
@@ -34,6 +38,11 @@ struct BatchResult {
   int64_t images = 0;
 };
 
+/// Decay of the average at update `step`, counted from 1: options.ema; with warm-up at most
+/// 1 - step^(-2/3), which forgets the initial weights at once.
+/// Source: timm's ModelEmaV3.
+double ema_decay_at(const UpdateOptions& options, int64_t step);
+
 /// Trains a model step by step: gradients of one or more micro batches, then one update. Holds the
 /// optimiser's state and the averaged weights; knows nothing of data, files or time.
 ///
@@ -42,7 +51,8 @@ struct BatchResult {
 ///   training.update(lr);
 class Training {
  public:
-  /// `model` must outlive this and keep its parameters where they are.
+  /// `model` must outlive this and keep its parameters where they are. Throws UsageError if a
+  /// pattern of options.freeze fits no parameter, or nothing is left to train.
   Training(Vit& model, const UpdateOptions& options);
 
   /// Forward and backward of one micro batch; adds its gradient, divided by the number of micro
@@ -74,7 +84,8 @@ class Training {
   struct Slot {
     std::string name;
     Parameter* parameter;
-    Role role;
+    bool decays;           // weight decay applies
+    double lr_scale;       // of layer-wise decay
     Tensor first, second;  // AdamW: both moments; SGD: the momentum buffer
     Tensor average;
   };

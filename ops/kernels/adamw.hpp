@@ -6,6 +6,7 @@ namespace vitrine::kernels {
 
 /// The numbers of one step, the same for every element.
 struct AdamWStep {
+  float grad_scale;
   float keep;   ///< what decoupled weight decay leaves of param: 1 - lr weight_decay
   float l2;     ///< added to the gradient, times param
   float gain1;  ///< 1 - beta1
@@ -14,13 +15,16 @@ struct AdamWStep {
   float rate;        ///< lr / (1 - beta1^step)
   float root_scale;  ///< 1 / sqrt(1 - beta2^step)
   float eps;
+  float ema_decay;
+  float ema_gain;  ///< 1 - ema_decay
 };
 
 /// Kernels of ops/adamw.
 struct AdamW {
-  /// n elements of each; param, m, v are updated. Nothing may overlap.
+  /// n elements of each; param, m, v and average, which may be null, are updated. Nothing may
+  /// overlap.
   void (*update)(int64_t n, const AdamWStep& step, const float* grad, float* param, float* m,
-                 float* v);
+                 float* v, float* average);
 };
 
 }  // namespace vitrine::kernels

@@ -62,6 +62,7 @@ Schedule schedule_of(const Json& hyper) {
   schedule.lr = hyper.at("lr");
   if (!hyper.contains("schedule")) return schedule;
   const Json& s = hyper.at("schedule");
+  schedule.decay = Decay::kCosine;
   schedule.warmup_lr = s.at("warmup_lr");
   schedule.min_lr = s.at("min_lr");
   schedule.warmup_steps = s.at("warmup_steps");

@@ -5,11 +5,14 @@
 
 #include <catch2/catch.hpp>
 
+#include <map>
+
 #include "core/error.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "models/checkpoint.hpp"
 #include "models/evaluate.hpp"
+#include "models/layer_decay.hpp"
 #include "models/schedule.hpp"
 #include "tests/numbers.hpp"
 #include "tests/temp_dir.hpp"
@@ -190,13 +193,91 @@ TEST_CASE("checkpoint: a file that does not fit is refused before it is used", "
 }
 
 TEST_CASE("schedule: warm-up, cosine, end", "[models]") {
-  const Schedule s{.lr = 1, .warmup_lr = 0.1, .min_lr = 0.01, .warmup_steps = 4, .total_steps = 20};
+  const Schedule s{.decay = Decay::kCosine,
+                   .lr = 1,
+                   .warmup_lr = 0.1,
+                   .min_lr = 0.01,
+                   .warmup_steps = 4,
+                   .total_steps = 20};
   CHECK(learning_rate(s, 0) == Approx(0.1));
   CHECK(learning_rate(s, 2) == Approx(0.55));
   CHECK(learning_rate(s, 10) == Approx(0.01 + 0.99 / 2));
   CHECK(learning_rate(s, 20) == Approx(0.01));
   CHECK(learning_rate(s, 25) == Approx(0.01));
   CHECK(learning_rate({.lr = 0.5}, 1000) == 0.5);
+
+  const Schedule linear{.decay = Decay::kLinear, .lr = 1, .min_lr = 0.2, .total_steps = 20};
+  CHECK(learning_rate(linear, 5) == Approx(0.8));
+  CHECK(learning_rate(linear, 30) == Approx(0.2));
+  const Schedule falls{
+      .decay = Decay::kStep, .lr = 1, .min_lr = 0.005, .decay_steps = 10, .decay_rate = 0.1};
+  CHECK(learning_rate(falls, 9) == 1);
+  CHECK(learning_rate(falls, 10) == Approx(0.1));
+  CHECK(learning_rate(falls, 29) == Approx(0.01));
+  CHECK(learning_rate(falls, 1000) == 0.005);
+}
+
+TEST_CASE("training: layer-wise decay and frozen parameters", "[models]") {
+  CHECK(layer_of("cls_token", 2) == 0);
+  CHECK(layer_of("pos_embed", 2) == 0);
+  CHECK(layer_of("patch_embed.proj.weight", 2) == 0);
+  CHECK(layer_of("blocks.0.norm1.weight", 2) == 1);
+  CHECK(layer_of("blocks.11.mlp.fc1.bias", 12) == 12);
+  CHECK(layer_of("norm.weight", 2) == 3);
+  CHECK(layer_of("head.bias", 2) == 3);
+  CHECK(layer_scale_of("pos_embed", 2, 0.5) == 0.125);
+  CHECK(layer_scale_of("head.weight", 2, 0.5) == 1);
+
+  // One step of plain SGD moves a parameter by its learning rate times its gradient.
+  const auto moves = [](const UpdateOptions& options) {
+    Vit vit = small_vit();
+    std::map<std::string, std::vector<float>> before;
+    vit.visit([&](const std::string& name, Parameter& p, Role) {
+      before[name] = {p.value.values().begin(), p.value.values().end()};
+    });
+    Training training(vit, options);
+    training.add_gradients(small_images(), kLabels);
+    training.update(0.1);
+    std::map<std::string, double> distance;
+    vit.visit([&](const std::string& name, Parameter& p, Role) {
+      for (size_t i = 0; i < before[name].size(); ++i) {
+        distance[name] += std::abs(static_cast<double>(p.value.values()[i] - before[name][i]));
+      }
+    });
+    return distance;
+  };
+  UpdateOptions options;
+  options.optimizer = OptimizerKind::kSgd;
+  options.momentum = 0;
+  options.weight_decay = 0;
+  const auto all = moves(options);
+  options.layer_decay = 0.5;
+  for (const auto& [name, distance] : moves(options)) {
+    INFO(name);
+    CHECK(distance == Approx(all.at(name) * layer_scale_of(name, 2, 0.5)).epsilon(1e-2));
+  }
+  options.layer_decay = 1;
+  options.freeze = {"patch_embed.*", "blocks.0.*"};
+  for (const auto& [name, distance] : moves(options)) {
+    INFO(name);
+    const bool frozen = name.starts_with("patch_embed.") || name.starts_with("blocks.0.");
+    CHECK((distance == 0) == frozen);
+  }
+  Vit vit = small_vit();
+  options.freeze = {"blocks.7.*"};
+  CHECK_THROWS_AS(Training(vit, options), UsageError);
+  options.freeze = {"*"};
+  CHECK_THROWS_AS(Training(vit, options), UsageError);
+}
+
+TEST_CASE("training: the average's decay with and without warm-up", "[models]") {
+  UpdateOptions options;
+  options.ema = 0.9;
+  CHECK(ema_decay_at(options, 1) == 0.9);
+  options.ema_warmup = true;
+  CHECK(ema_decay_at(options, 1) == 0);
+  CHECK(ema_decay_at(options, 8) == Approx(0.75));
+  CHECK(ema_decay_at(options, 1000) == 0.9);
 }
 
 TEST_CASE("evaluate: hits, ties and values that are no numbers", "[models]") {

@@ -66,25 +66,42 @@ TEST_CASE("optimizer: kernels agree with the reference on every ISA", "[ops][isa
   Array m(n, 3, shift);
   Array v(n, 4, shift, true);
 
-  const kernels::AdamWStep adamw{0.99F, 0.125F, 0.1F, 0.001F, 0.999F, 0.01F, 3.0F, 1e-6F};
-  reference::adamw_update(n, adamw, grad.wide.data(), param.wide.data(), m.wide.data(),
-                          v.wide.data());
-  kernel.adamw->update(n, adamw, grad.data(), param.data(), m.data(), v.data());
-  CHECK(param.close());
-  CHECK(m.close());
-  CHECK(v.close());
+  const kernels::AdamWStep adamw{.grad_scale = 0.5F,
+                                 .keep = 0.99F,
+                                 .l2 = 0.125F,
+                                 .gain1 = 0.1F,
+                                 .gain2 = 0.001F,
+                                 .beta2 = 0.999F,
+                                 .rate = 0.01F,
+                                 .root_scale = 3.0F,
+                                 .eps = 1e-6F,
+                                 .ema_decay = 0.75F,
+                                 .ema_gain = 0.25F};
+  Array average(n, 6, shift);
+  for (const bool averaged : {false, true}) {
+    reference::adamw_update(n, adamw, grad.wide.data(), param.wide.data(), m.wide.data(),
+                            v.wide.data(), averaged ? average.wide.data() : nullptr);
+    kernel.adamw->update(n, adamw, grad.data(), param.data(), m.data(), v.data(),
+                         averaged ? average.data() : nullptr);
+    CHECK(param.close());
+    CHECK(m.close());
+    CHECK(v.close());
+    CHECK(average.close());
+  }
 
   Array buffer(n, 5, shift);
   for (const bool nesterov : {false, true}) {
-    const kernels::SgdStep sgd{0.1F, 0.9F, 0.01F, nesterov};
-    reference::sgd_update(n, sgd, grad.wide.data(), param.wide.data(), buffer.wide.data());
-    kernel.sgd->update(n, sgd, grad.data(), param.data(), buffer.data());
+    const kernels::SgdStep sgd{0.5F, 0.1F, 0.9F, 0.01F, nesterov, 0.75F, 0.25F};
+    reference::sgd_update(n, sgd, grad.wide.data(), param.wide.data(), buffer.wide.data(),
+                          average.wide.data());
+    kernel.sgd->update(n, sgd, grad.data(), param.data(), buffer.data(), average.data());
+    CHECK(average.close());
     CHECK(param.close());
     CHECK(buffer.close());
   }
-  const kernels::SgdStep plain{0.1F, 0.0F, 0.01F, false};
-  reference::sgd_update<double>(n, plain, grad.wide.data(), param.wide.data(), nullptr);
-  kernel.sgd->update(n, plain, grad.data(), param.data(), nullptr);
+  const kernels::SgdStep plain{1.0F, 0.1F, 0.0F, 0.01F, false, 0.0F, 1.0F};
+  reference::sgd_update<double>(n, plain, grad.wide.data(), param.wide.data(), nullptr, nullptr);
+  kernel.sgd->update(n, plain, grad.data(), param.data(), nullptr, nullptr);
   CHECK(param.close());
 
   const float gain = 0.01F;
@@ -97,6 +114,66 @@ TEST_CASE("optimizer: kernels agree with the reference on every ISA", "[ops][isa
   reference::gradient_scale(n, 0.25, grad.wide.data());
   kernel.clip_grad_norm->scale(n, 0.25F, grad.data());
   CHECK(grad.close());
+}
+
+TEST_CASE("optimizer: many tensors at once, clipped and averaged, have the bits of one by one",
+          "[ops][threads]") {
+  const ScopedIsa isa(test::each_isa());
+  const bool adamw = GENERATE(true, false);
+  const std::vector<int64_t> sizes = {1, 70000, 3, 40000, 17};
+  struct Set {
+    std::vector<Tensor> param, grad, first, second, average;
+  };
+  const auto make = [&] {
+    Set s;
+    for (const int64_t n : sizes) {
+      const auto stream = static_cast<uint64_t>(n);
+      s.param.push_back(test::random_tensor({n}, stream));
+      s.grad.push_back(test::random_tensor({n}, stream + 1));
+      s.first.push_back(Tensor::zeros({n}));
+      s.second.push_back(Tensor::zeros({n}));
+      s.average.push_back(s.param.back().clone());
+    }
+    return s;
+  };
+  const AdamWOptions adamw_options{.lr = 0.01, .weight_decay = 0.1};
+  const SgdOptions sgd_options{.lr = 0.01, .momentum = 0.9, .weight_decay = 0.1};
+  Set one = make();
+  clip_grad_norm(one.grad, 2.0);
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (adamw) {
+      adamw_(one.param[i], one.grad[i], one.first[i], one.second[i], adamw_options, 1);
+    } else {
+      sgd_(one.param[i], one.grad[i], one.first[i], sgd_options);
+    }
+    ema_(one.average[i], one.param[i], 0.99);
+  }
+  for (const int n : {1, 3}) {
+    set_threads(n);
+    Set many = make();
+    const UpdateExtras extras{.grad_scale = clip_scale(grad_norm(many.grad), 2.0),
+                              .ema_decay = 0.99};
+    std::vector<AdamWItem> adamw_items;
+    std::vector<SgdItem> sgd_items;
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      adamw_items.push_back({&many.param[i], &many.grad[i], &many.first[i], &many.second[i],
+                             &many.average[i], 0.01, 0.1});
+      sgd_items.push_back(
+          {&many.param[i], &many.grad[i], &many.first[i], &many.average[i], 0.01, 0.1});
+    }
+    if (adamw) {
+      adamw_(adamw_items, adamw_options, 1, extras);
+    } else {
+      sgd_(sgd_items, sgd_options, extras);
+    }
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      CHECK(same_bits(many.param[i], one.param[i]));
+      CHECK(same_bits(many.first[i], one.first[i]));
+      CHECK(same_bits(many.second[i], one.second[i]));
+      CHECK(same_bits(many.average[i], one.average[i]));
+    }
+  }
+  set_threads(0);
 }
 
 TEST_CASE("adamw_: steps follow the paper", "[ops]") {
