@@ -181,6 +181,18 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   real("--flip", "/augment/flip", "probability of a mirror image [0]");
   real("--crop-scale-min", "/augment/crop_scale_min", "random resized crop: smallest part [off]");
   real("--crop-scale-max", "/augment/crop_scale_max", "random resized crop: largest part [off]");
+  real("--erase", "/augment/erase", "probability of random erasing [0]");
+  text("--erase-mode", "/augment/erase_mode", "const, rand or pixel (default)")
+      ->check(CLI::IsMember({"const", "rand", "pixel"}));
+  whole("--erase-count", "/augment/erase_count", "up to so many rectangles [1]");
+  real("--erase-area-max", "/augment/erase_area_max", "largest part that is erased [1/3]");
+  real("--mixup", "/mixup", "alpha of mixup; 0 (default) for none");
+  real("--cutmix", "/cutmix", "alpha of cutmix; 0 (default) for none");
+  real("--mix-probability", "/mix_probability", "of either [1]");
+  real("--cutmix-probability", "/cutmix_probability", "of cutmix, where both are on [0.5]");
+  text("--mix-mode", "/mix_mode", "what is drawn is for a batch (default), a pair or an elem(ent)")
+      ->check(CLI::IsMember({"batch", "pair", "elem"}));
+  whole("--mix-off-epoch", "/mix_off_epoch", "no mixing from this epoch on; 0 (default) for never");
 }
 
 }  // namespace

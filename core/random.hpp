@@ -34,6 +34,8 @@ enum class RandomPlace : uint32_t {
   kAugment,   ///< crop, shift, flip of one sample
   kDropout,   ///< dropout and drop path
   kTest,      ///< tests and benchmarks
+  kErase,     ///< random erasing of one sample
+  kMix,       ///< mixup and cutmix of one batch
 };
 
 /// A sequence of random numbers, a function of (seed, place, stream) alone; `stream` is the number
@@ -50,8 +52,12 @@ class Random {
   uint32_t below(uint32_t n);
   /// Standard normal (Box-Muller in double).
   double normal();
+  /// Beta distributed in [0, 1]; a, b > 0.
+  double beta(double a, double b);
 
  private:
+  double log_gamma_variate(double shape);
+
   uint64_t key_;
   uint64_t stream_;
   RandomPlace place_;

@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/enum_names.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "models/json_options.hpp"
 #include "ops/resize.hpp"
 
 namespace vitrine {
@@ -17,6 +18,30 @@ namespace {
 using nlohmann::json;
 
 constexpr int64_t kMaxShift = 1024;
+constexpr int64_t kMaxErased = 1024;
+
+constexpr EnumNames<Fill, 2> kFills = {{{Fill::kZero, "zero"}, {Fill::kEdge, "edge"}}};
+constexpr EnumNames<EraseMode, 3> kEraseModes = {
+    {{EraseMode::kConst, "const"}, {EraseMode::kRand, "rand"}, {EraseMode::kPixel, "pixel"}}};
+
+/// The one list of options that writing and reading share.
+template <class Options, class F>
+void each_option(Options& o, F&& f) {
+  f("shift", o.shift);
+  f("fill", o.fill, kFills);
+  f("flip", o.flip);
+  f("crop_scale_min", o.crop_scale_min);
+  f("crop_scale_max", o.crop_scale_max);
+  f("crop_ratio_min", o.crop_ratio_min);
+  f("crop_ratio_max", o.crop_ratio_max);
+  f("erase", o.erase);
+  f("erase_mode", o.erase_mode, kEraseModes);
+  f("erase_count", o.erase_count);
+  f("erase_area_min", o.erase_area_min);
+  f("erase_area_max", o.erase_area_max);
+  f("erase_ratio_min", o.erase_ratio_min);
+  f("erase_ratio_max", o.erase_ratio_max);
+}
 
 [[noreturn]] void impossible(std::string_view what) {
   throw UsageError(fmt::format("augmentation: {}", what));
@@ -132,57 +157,44 @@ void crop_pixels(const ImageView& picture, const Preprocess& rule, const Augment
 }  // namespace
 
 void Augment::validate() const {
+  const auto part = [](std::string_view what, double value) {
+    if (!(value >= 0 && value <= 1))
+      impossible(fmt::format("{} must be 0 to 1, got {}", what, value));
+  };
+  const auto range = [](std::string_view what, double low, double high, double min, double max) {
+    if (low >= min && low <= high && high <= max) return;
+    impossible(fmt::format("{0}_min and {0}_max must ascend from {1} to {2}, got {3} and {4}", what,
+                           min, max, low, high));
+  };
   if (shift < 0 || shift > kMaxShift) {
     impossible(fmt::format("shift must be 0 to {} pixels, got {}", kMaxShift, shift));
   }
-  if (!(flip >= 0 && flip <= 1)) impossible(fmt::format("flip must be 0 to 1, got {}", flip));
-  if (!(crop_scale_min >= 0 && crop_scale_min <= crop_scale_max && crop_scale_max <= 1)) {
-    impossible(fmt::format("crop_scale_min and _max must ascend from 0 to 1, got {} and {}",
-                           crop_scale_min, crop_scale_max));
+  part("flip", flip);
+  range("crop_scale", crop_scale_min, crop_scale_max, 0, 1);
+  range("crop_ratio", crop_ratio_min, crop_ratio_max, 0.01, 100);
+  part("erase", erase);
+  if (erase_count < 1 || erase_count > kMaxErased) {
+    impossible(fmt::format("erase_count must be 1 to {}, got {}", kMaxErased, erase_count));
   }
-  if (!(crop_ratio_min >= 0.01 && crop_ratio_min <= crop_ratio_max && crop_ratio_max <= 100)) {
-    impossible(fmt::format("crop_ratio_min and _max must ascend from 0.01 to 100, got {} and {}",
-                           crop_ratio_min, crop_ratio_max));
-  }
+  range("erase_area", erase_area_min, erase_area_max, 0, 1);
+  range("erase_ratio", erase_ratio_min, erase_ratio_max, 0.01, 100);
 }
 
 std::string Augment::to_json() const {
-  return json{{"shift", shift},
-              {"fill", fill == Fill::kZero ? "zero" : "edge"},
-              {"flip", flip},
-              {"crop_scale_min", crop_scale_min},
-              {"crop_scale_max", crop_scale_max},
-              {"crop_ratio_min", crop_ratio_min},
-              {"crop_ratio_max", crop_ratio_max}}
-      .dump();
+  OptionWriter writer;
+  each_option(*this, writer);
+  return writer.object.dump();
 }
 
 Augment Augment::from_json(std::string_view text) {
   Augment a;
-  const std::map<std::string, double*> reals = {{"flip", &a.flip},
-                                                {"crop_scale_min", &a.crop_scale_min},
-                                                {"crop_scale_max", &a.crop_scale_max},
-                                                {"crop_ratio_min", &a.crop_ratio_min},
-                                                {"crop_ratio_max", &a.crop_ratio_max}};
   try {
-    const json object = json::parse(text);
-    if (!object.is_object()) impossible("not a JSON object");
-    for (const auto& [key, value] : object.items()) {
-      if (key == "shift") {
-        a.shift = value.get<int64_t>();
-      } else if (key == "fill") {
-        const auto name = value.get<std::string>();
-        if (name != "zero" && name != "edge") {
-          impossible(fmt::format("unknown fill '{}'; known are zero, edge", name));
-        }
-        a.fill = name == "zero" ? Fill::kZero : Fill::kEdge;
-      } else if (const auto real = reals.find(key); real != reals.end()) {
-        *real->second = value.get<double>();
-      } else {
-        impossible(fmt::format("unknown key '{}'", key));
-      }
-    }
+    OptionReader reader(text);
+    each_option(a, reader);
+    reader.refuse_unknown();
   } catch (const json::exception& e) {
+    impossible(e.what());
+  } catch (const UsageError& e) {
     impossible(e.what());
   }
   a.validate();
@@ -195,8 +207,7 @@ void augment(const ImageView& picture, const Preprocess& rule, const Augment& op
     throw ShapeError(fmt::format("[augment] the result has {} bytes, there is room for {}",
                                  rule.numel(), to.size()));
   }
-  const auto stream = static_cast<uint64_t>(key.epoch) << 32 | static_cast<uint64_t>(key.index);
-  Random random(key.seed, RandomPlace::kAugment, stream);
+  Random random(key.seed, RandomPlace::kAugment, key.stream());
 
   std::vector<uint8_t> prepared;
   ImageView view = picture;

@@ -16,6 +16,13 @@ enum class Fill {
   kEdge,  ///< the nearest pixel
 };
 
+/// What random erasing fills a rectangle with, in units of the normalised picture.
+enum class EraseMode {
+  kConst,  ///< 0, the mean of the data
+  kRand,   ///< one standard normal number per channel
+  kPixel,  ///< a standard normal number per value
+};
+
 /// How training pictures are varied, as plain data; the default does nothing.
 struct Augment {
   int64_t shift = 0;  ///< up to so many pixels, in each direction
@@ -28,10 +35,19 @@ struct Augment {
   double crop_scale_min = 0, crop_scale_max = 0;
   double crop_ratio_min = 3.0 / 4.0, crop_ratio_max = 4.0 / 3.0;
 
+  /// Random erasing: with probability `erase`, up to `erase_count` rectangles. Their areas,
+  /// together uniform in this share of the picture, and their aspect ratios, log-uniform.
+  double erase = 0;
+  EraseMode erase_mode = EraseMode::kPixel;
+  int64_t erase_count = 1;
+  double erase_area_min = 0.02, erase_area_max = 1.0 / 3;
+  double erase_ratio_min = 0.3, erase_ratio_max = 1 / 0.3;
+
   bool crops() const { return crop_scale_max > 0; }
   /// Throws UsageError that says which value is impossible.
   void validate() const;
-  /// A JSON object with every value under its name here; `fill` is "zero" or "edge".
+  /// A JSON object with every value under its name here; `fill` is "zero" or "edge", `erase_mode`
+  /// "const", "rand" or "pixel".
   std::string to_json() const;
   /// The inverse; what is left out keeps its default. Throws UsageError on unknown keys and
   /// impossible values.
@@ -45,6 +61,11 @@ struct AugmentKey {
   uint64_t seed = 0;
   int64_t epoch = 0;  ///< below 2^32
   int64_t index = 0;  ///< below 2^32
+
+  /// The number of their stream of random numbers.
+  uint64_t stream() const {
+    return static_cast<uint64_t>(epoch) << 32 | static_cast<uint64_t>(index);
+  }
 };
 
 /// A training view of `picture`: random resized crop or prepare_pixels, then shift, then flip; a

@@ -11,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "models/random_erase.hpp"
 #include "models/shuffle.hpp"
 #include "ops/normalize.hpp"
 
@@ -159,12 +160,15 @@ void Loader::State::prepare(Slot& s, int64_t batch, int64_t number,
     const int64_t position = order[static_cast<size_t>(batch * options.batch + i)];
     const int64_t index = indices[static_cast<size_t>(position)];
     const ImageView picture = dataset->picture(index, rule.channels, storage);
+    const std::span<float> to{s.floats + i * numel, static_cast<size_t>(numel)};
+    const AugmentKey key{options.seed, epoch, index};
     if (options.augment) {
-      augment(picture, rule, *options.augment, {options.seed, epoch, index}, pixels);
+      augment(picture, rule, *options.augment, key, pixels);
     } else {
       prepare_pixels(picture, rule, pixels);
     }
-    normalize_u8_into(pixels, mean, stddev, {s.floats + i * numel, static_cast<size_t>(numel)});
+    normalize_u8_into(pixels, mean, stddev, to);
+    if (options.augment) random_erase(rule, *options.augment, key, to);
     s.batch.labels[static_cast<size_t>(i)] = dataset->labels()[static_cast<size_t>(index)];
     s.batch.indices[static_cast<size_t>(i)] = index;
   }

@@ -222,7 +222,15 @@ BatchResult Run::train_step(double lr, double& grad_norm) {
   for (int64_t i = 0; i < options_.update.accumulate; ++i) {
     const Batch* batch = train_->next();
     VT_CHECK(batch != nullptr);
-    sums.add(training_->add_gradients(batch->images, batch->labels));
+    if (options_.mix.active(epoch_)) {
+      const int64_t micro = training_->steps() * options_.update.accumulate + i;
+      Random random(options_.seed, RandomPlace::kMix, static_cast<uint64_t>(micro));
+      const MixedBatch mixed =
+          mix_batch(batch->images, batch->labels, data_->classes(), options_.mix, random);
+      sums.add(training_->add_gradients(mixed.images, mixed.targets));
+    } else {
+      sums.add(training_->add_gradients(batch->images, batch->labels));
+    }
   }
   const BatchResult result{sums.loss / static_cast<double>(sums.images), sums.correct, sums.images};
   if (!std::isfinite(result.loss)) {

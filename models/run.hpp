@@ -8,6 +8,7 @@
 #include "models/checkpoint.hpp"
 #include "models/evaluate.hpp"
 #include "models/loader.hpp"
+#include "models/mix.hpp"
 #include "models/schedule.hpp"
 #include "models/training.hpp"
 
@@ -26,6 +27,7 @@ struct RunOptions {
   bool cosine = true;
   UpdateOptions update;
   Augment augment;
+  Mix mix;
   double validation = 1.0 / 12;  ///< part of the training data that chooses the best weights
   uint64_t seed = 0;
   // Changes to the named model.

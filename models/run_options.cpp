@@ -2,7 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "models/json_options.hpp"
 #include "models/run.hpp"
 
 namespace vitrine {
@@ -10,7 +12,14 @@ namespace {
 
 using nlohmann::json;
 
-/// Calls f(key, value) for every option: the one list that writing and reading share.
+constexpr EnumNames<OptimizerKind, 2> kOptimizers = {
+    {{OptimizerKind::kAdamW, "adamw"}, {OptimizerKind::kSgd, "sgd"}}};
+constexpr EnumNames<WeightInit, 2> kWeightInits = {
+    {{WeightInit::kTimm, "timm"}, {WeightInit::kJax, "jax"}}};
+constexpr EnumNames<MixMode, 3> kMixModes = {
+    {{MixMode::kBatch, "batch"}, {MixMode::kPair, "pair"}, {MixMode::kElem, "elem"}}};
+
+/// The one list of options that writing and reading share.
 template <class Options, class F>
 void each_option(Options& o, F&& f) {
   f("data", o.data);
@@ -22,6 +31,7 @@ void each_option(Options& o, F&& f) {
   f("warmup_lr", o.warmup_lr);
   f("warmup_epochs", o.warmup_epochs);
   f("cosine", o.cosine);
+  f("optimizer", o.update.optimizer, kOptimizers);
   f("weight_decay", o.update.weight_decay);
   f("decay_all", o.update.decay_all);
   f("beta1", o.update.beta1);
@@ -33,24 +43,19 @@ void each_option(Options& o, F&& f) {
   f("ema", o.update.ema);
   f("label_smoothing", o.update.label_smoothing);
   f("accumulate", o.update.accumulate);
+  f("mixup", o.mix.mixup);
+  f("cutmix", o.mix.cutmix);
+  f("mix_probability", o.mix.probability);
+  f("cutmix_probability", o.mix.cutmix_probability);
+  f("mix_mode", o.mix.mode, kMixModes);
+  f("mix_off_epoch", o.mix.off_epoch);
   f("validation", o.validation);
   f("seed", o.seed);
   f("position", o.position);
   f("pool", o.pool);
+  f("weight_init", o.weight_init, kWeightInits);
   f("drop_path", o.drop_path);
   f("dropout", o.dropout);
-}
-
-OptimizerKind optimizer_of(const std::string& name) {
-  if (name == "adamw") return OptimizerKind::kAdamW;
-  if (name == "sgd") return OptimizerKind::kSgd;
-  throw UsageError(fmt::format("unknown optimizer '{}'; known are adamw, sgd", name));
-}
-
-WeightInit weight_init_of(const std::string& name) {
-  if (name == "timm") return WeightInit::kTimm;
-  if (name == "jax") return WeightInit::kJax;
-  throw UsageError(fmt::format("unknown weight_init '{}'; known are timm, jax", name));
 }
 
 void validate(const RunOptions& o) {
@@ -81,37 +86,26 @@ void validate(const RunOptions& o) {
 }  // namespace
 
 std::string RunOptions::to_json() const {
-  json object;
-  each_option(*this, [&](const char* key, const auto& value) { object[key] = value; });
-  object["optimizer"] = update.optimizer == OptimizerKind::kAdamW ? "adamw" : "sgd";
-  object["weight_init"] = weight_init == WeightInit::kTimm ? "timm" : "jax";
-  object["augment"] = json::parse(augment.to_json());
-  return object.dump();
+  OptionWriter writer;
+  each_option(*this, writer);
+  writer("augment", json::parse(augment.to_json()));
+  return writer.object.dump();
 }
 
 RunOptions RunOptions::from_json(std::string_view text) {
   RunOptions o;
   try {
-    json object = json::parse(text);
-    const auto take = [&](const char* key, auto use) {
-      if (const auto found = object.find(key); found != object.end()) {
-        use(*found);
-        object.erase(found);
-      }
-    };
-    each_option(o, [&](const char* key, auto& value) {
-      take(key, [&](const json& v) { v.get_to(value); });
-    });
-    take("optimizer", [&](const json& v) { o.update.optimizer = optimizer_of(v); });
-    take("weight_init", [&](const json& v) { o.weight_init = weight_init_of(v); });
-    take("augment", [&](const json& v) { o.augment = Augment::from_json(v.dump()); });
-    if (!object.empty()) {
-      throw UsageError(fmt::format("training options: unknown key '{}'", object.begin().key()));
-    }
+    OptionReader reader(text);
+    each_option(o, reader);
+    reader.take("augment", [&](const json& v) { o.augment = Augment::from_json(v.dump()); });
+    reader.refuse_unknown();
   } catch (const json::exception& e) {
+    throw UsageError(fmt::format("training options: {}", e.what()));
+  } catch (const UsageError& e) {
     throw UsageError(fmt::format("training options: {}", e.what()));
   }
   validate(o);
+  o.mix.validate();
   o.update.seed = o.seed;
   return o;
 }

@@ -43,6 +43,16 @@ Training::Training(Vit& model, const UpdateOptions& options) : model_(model), op
 }
 
 BatchResult Training::add_gradients(const Tensor& images, std::span<const int32_t> labels) {
+  return add_gradients_of(images, labels, labels);
+}
+
+BatchResult Training::add_gradients(const Tensor& images, const Tensor& targets) {
+  return add_gradients_of(images, targets, predictions(targets));
+}
+
+template <class Target>
+BatchResult Training::add_gradients_of(const Tensor& images, const Target& target,
+                                       std::span<const int32_t> labels) {
   Tape tape;
   for (Slot& slot : slots_) tape.watch(slot.parameter->value);
 
@@ -52,7 +62,7 @@ BatchResult Training::add_gradients(const Tensor& images, std::span<const int32_
   const Tensor logits = model_(images, pass);
   CrossEntropyOptions loss_options;
   loss_options.label_smoothing = static_cast<float>(options_.label_smoothing);
-  const Tensor loss = cross_entropy(logits, labels, loss_options);
+  const Tensor loss = cross_entropy(logits, target, loss_options);
 
   const Tensor share = Tensor::scalar(1.0F / static_cast<float>(options_.accumulate));
   const Gradients gradients = tape.backward(std::span(&loss, 1), std::span(&share, 1));

@@ -49,6 +49,9 @@ class Training {
   /// batches per update, to what is there.
   ///   images (B, H, W, C), labels (B)
   BatchResult add_gradients(const Tensor& images, std::span<const int32_t> labels);
+  /// The same with a distribution over the classes per image (mixup, cutmix): targets (B, classes).
+  /// An image counts as correct where logits and target are highest in the same class.
+  BatchResult add_gradients(const Tensor& images, const Tensor& targets);
 
   /// Clips, updates every parameter, then the average. Returns the norm of the gradient before
   /// clipping. Parameters that no gradient reached stay as they are.
@@ -75,6 +78,10 @@ class Training {
     Tensor first, second;  // AdamW: both moments; SGD: the momentum buffer
     Tensor average;
   };
+
+  template <class Target>
+  BatchResult add_gradients_of(const Tensor& images, const Target& target,
+                               std::span<const int32_t> labels);
 
   Vit& model_;
   UpdateOptions options_;

@@ -7,6 +7,7 @@
 #include <regex>
 #include <set>
 
+#include "core/enum_names.hpp"
 #include "core/error.hpp"
 
 namespace vitrine {
@@ -38,37 +39,15 @@ constexpr std::array<Named, 8> kSizes = {{{"tiny", 192, 12, 3, 4},
                                           {"giant", 1408, 40, 16, 48.0 / 11},
                                           {"gigantic", 1664, 48, 16, 64.0 / 13}}};
 
-constexpr std::array<std::pair<Activation, std::string_view>, 4> kActivations = {
-    {{Activation::kGelu, "gelu"},
-     {Activation::kGeluTanh, "gelu_tanh"},
-     {Activation::kQuickGelu, "quick_gelu"},
-     {Activation::kRelu, "relu"}}};
-constexpr std::array<std::pair<Pool, std::string_view>, 2> kPools = {
-    {{Pool::kToken, "token"}, {Pool::kMean, "avg"}}};
-constexpr std::array<std::pair<Position, std::string_view>, 4> kPositions = {
-    {{Position::kNone, "none"},
-     {Position::kLearned, "learned"},
-     {Position::kSinCosMoco, "sincos_moco"},
-     {Position::kSinCosMae, "sincos_mae"}}};
-
-template <class Table, class Value>
-std::string_view name_of(const Table& table, Value value) {
-  for (const auto& [v, name] : table) {
-    if (v == value) return name;
-  }
-  return "";
-}
-
-template <class Table>
-auto value_of(const Table& table, const std::string& key, const std::string& name) {
-  std::string known;
-  for (const auto& [value, text] : table) {
-    if (text == name) return value;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", text);
-  }
-  throw UsageError(
-      fmt::format("model configuration: unknown {} '{}'; known are {}", key, name, known));
-}
+constexpr EnumNames<Activation, 4> kActivations = {{{Activation::kGelu, "gelu"},
+                                                    {Activation::kGeluTanh, "gelu_tanh"},
+                                                    {Activation::kQuickGelu, "quick_gelu"},
+                                                    {Activation::kRelu, "relu"}}};
+constexpr EnumNames<Pool, 2> kPools = {{{Pool::kToken, "token"}, {Pool::kMean, "avg"}}};
+constexpr EnumNames<Position, 4> kPositions = {{{Position::kNone, "none"},
+                                                {Position::kLearned, "learned"},
+                                                {Position::kSinCosMoco, "sincos_moco"},
+                                                {Position::kSinCosMae, "sincos_mae"}}};
 
 /// Takes values out of a JSON object and remembers which keys were asked for.
 class Reader {

@@ -165,6 +165,31 @@ TEST_CASE("random: uniform, integers and normal numbers look like it", "[core][r
   for (const int c : counts) CHECK(c == Approx(kN / 7.0).epsilon(0.05));
 }
 
+TEST_CASE("random: beta numbers have the moments of their distribution", "[core][random]") {
+  constexpr int kN = 100'000;
+  const std::vector<std::pair<double, double>> shapes = {{0.2, 0.2}, {1, 1}, {2, 5}, {0.01, 0.01}};
+  for (const auto& [a, b] : shapes) {
+    INFO("a = " << a << ", b = " << b);
+    Random r(6, RandomPlace::kTest);
+    double sum = 0;
+    double squares = 0;
+    double cubes = 0;
+    for (int i = 0; i < kN; ++i) {
+      const double x = r.beta(a, b);
+      if (!(x >= 0 && x <= 1)) FAIL("beta() gave " << x);
+      sum += x;
+      squares += x * x;
+      cubes += x * x * x;
+    }
+    // E x^k = E x^(k-1) (a + k - 1) / (a + b + k - 1)
+    const double mean = a / (a + b);
+    const double second = mean * (a + 1) / (a + b + 1);
+    CHECK(sum / kN == Approx(mean).margin(0.01));
+    CHECK(squares / kN == Approx(second).margin(0.01));
+    CHECK(cubes / kN == Approx(second * (a + 2) / (a + b + 2)).margin(0.01));
+  }
+}
+
 TEST_CASE("isa: names, and the table in use is that of the ISA", "[core][isa]") {
   for (const Isa isa : supported_isas()) {
     const ScopedIsa scoped(isa);

@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "models/random_erase.hpp"
 
 namespace vitrine {
 namespace {
@@ -162,6 +163,58 @@ TEST_CASE("augment: random resized crops", "[models]") {
   CHECK(run(image, rule_for(16, 1), options, {1, 0, 0}).size() == 256);
 }
 
+TEST_CASE("augment: random erasing fills rectangles of the shares and shapes that were asked for",
+          "[models]") {
+  const int64_t size = 40;
+  const Preprocess rule = rule_for(size, 3);
+  Augment options;
+  options.erase = 0.75;
+  options.erase_area_min = 0.05;
+  options.erase_area_max = 0.2;
+  options.erase_ratio_min = 0.5;
+  options.erase_ratio_max = 2;
+  for (const EraseMode mode : {EraseMode::kConst, EraseMode::kRand, EraseMode::kPixel}) {
+    options.erase_mode = mode;
+    int erased = 0;
+    std::set<std::pair<int64_t, int64_t>> corners;
+    for (int64_t index = 0; index < 1000; ++index) {
+      std::vector<float> picture(static_cast<size_t>(rule.numel()), 100.0F);
+      random_erase(rule, options, {1, 2, index}, picture);
+      int64_t top = size, bottom = 0, left = size, right = 0, area = 0;
+      std::set<float> values;
+      for (int64_t i = 0; i < size * size; ++i) {
+        const float* pixel = picture.data() + 3 * i;
+        const bool kept = pixel[0] == 100 && pixel[1] == 100 && pixel[2] == 100;
+        if (kept) continue;
+        REQUIRE((pixel[0] != 100 && pixel[1] != 100 && pixel[2] != 100));
+        values.insert(pixel, pixel + 3);
+        ++area;
+        top = std::min(top, i / size);
+        bottom = std::max(bottom, i / size + 1);
+        left = std::min(left, i % size);
+        right = std::max(right, i % size + 1);
+      }
+      if (area == 0) continue;
+      ++erased;
+      corners.insert({top, left});
+      const auto height = static_cast<double>(bottom - top);
+      const auto width = static_cast<double>(right - left);
+      REQUIRE(area == (bottom - top) * (right - left));  // one rectangle
+      REQUIRE(std::abs(height / width - 1.25) < 0.9);    // rounded sides
+      REQUIRE((area > 0.04 * size * size && area < 0.22 * size * size));
+      if (mode == EraseMode::kConst) REQUIRE(values == std::set<float>{0});
+      if (mode == EraseMode::kRand) REQUIRE(values.size() == 3);
+      if (mode == EraseMode::kPixel) REQUIRE(values.size() > static_cast<size_t>(2 * area));
+    }
+    CHECK(std::abs(erased - 750) < 70);  // 5 standard deviations
+    CHECK(corners.size() > 400);
+  }
+  options.erase = 0;
+  std::vector<float> picture(static_cast<size_t>(rule.numel()), 100.0F);
+  random_erase(rule, options, {}, picture);
+  CHECK(picture == std::vector<float>(picture.size(), 100.0F));
+}
+
 TEST_CASE("augment: JSON keeps every value, impossible ones are refused", "[models][errors]") {
   Augment a;
   a.shift = 2;
@@ -171,13 +224,22 @@ TEST_CASE("augment: JSON keeps every value, impossible ones are refused", "[mode
   a.crop_scale_max = 0.9;
   a.crop_ratio_min = 0.5;
   a.crop_ratio_max = 2;
+  a.erase = 0.5;
+  a.erase_mode = EraseMode::kRand;
+  a.erase_count = 3;
+  a.erase_area_min = 0.1;
+  a.erase_area_max = 0.2;
+  a.erase_ratio_min = 0.5;
+  a.erase_ratio_max = 4;
   CHECK(Augment::from_json(a.to_json()) == a);
   CHECK(Augment::from_json(Augment{}.to_json()) == Augment{});
   CHECK(Augment::from_json(R"({"flip": 0.5})").flip == 0.5);
   for (const char* text :
        {"1", "{", R"({"shift": -1})", R"({"shift": 5000})", R"({"flip": 1.5})", R"({"flip": "x"})",
         R"({"fill": "mirror"})", R"({"crop_scale_min": 0.5})", R"({"crop_scale_max": 2})",
-        R"({"crop_ratio_min": 0})", R"({"crop_ratio_min": 2})", R"({"rotate": 3})"}) {
+        R"({"crop_ratio_min": 0})", R"({"crop_ratio_min": 2})", R"({"rotate": 3})",
+        R"({"erase": 2})", R"({"erase_mode": "white"})", R"({"erase_count": 0})",
+        R"({"erase_area_max": 0.01})", R"({"erase_ratio_min": 0})"}) {
     INFO(text);
     CHECK_THROWS_AS(Augment::from_json(text), UsageError);
   }

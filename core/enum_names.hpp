@@ -1,0 +1,37 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace vitrine {
+
+/// The values of an enumeration with the names that files and options use for them.
+template <class Enum, size_t N>
+using EnumNames = std::array<std::pair<Enum, std::string_view>, N>;
+
+template <class Enum, size_t N>
+std::string_view name_of(const EnumNames<Enum, N>& names, Enum value) {
+  for (const auto& [v, name] : names) {
+    if (v == value) return name;
+  }
+  return "";
+}
+
+/// The value called `name`. Throws UsageError that lists the known ones; `what` says of what.
+template <class Enum, size_t N>
+Enum value_of(const EnumNames<Enum, N>& names, std::string_view what, std::string_view name) {
+  std::string known;
+  for (const auto& [value, text] : names) {
+    if (text == name) return value;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", text);
+  }
+  throw UsageError(fmt::format("unknown {} '{}'; known are {}", what, name, known));
+}
+
+}  // namespace vitrine
