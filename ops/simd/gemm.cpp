@@ -156,6 +156,7 @@ void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int6
         v = activate(kActivation, v);
         v = fma(v, scale,
                 residual != nullptr ? part.load(residual + r * e.residual_pitch + j) : splat(0.0F));
+        if (e.relu) v = relu(v);
       }
       part.store(to, v);
     }
@@ -194,7 +195,8 @@ void multiply(const GemmBlock& block) {
   // registers. alpha, which multiplies the sums alone, leaves all of that to finish.
   const bool direct = block.columns % kLanes == 0 && (!block.add || e.alpha == 1.0F);
   const bool added = direct && e.alpha == 1.0F;
-  const bool plain = e.activation == Activation::kNone && e.scale == nullptr && e.pre == nullptr;
+  const bool plain =
+      e.activation == Activation::kNone && e.scale == nullptr && e.pre == nullptr && !e.relu;
   const bool done = added && (!block.last || plain);
   const float* bias = added && block.last ? e.bias : nullptr;
   const float* residual = done && block.last ? e.residual : nullptr;
