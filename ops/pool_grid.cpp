@@ -73,7 +73,8 @@ PoolGrid pool_grid(std::string_view op, Size2d image, const Window& window, bool
 
 PoolGrid adaptive_pool_grid(std::string_view op, Size2d image, Size2d size) {
   if (std::min(size.h, size.w) < 0 || std::max(size.h, size.w) > kLargest) {
-    throw ShapeError(fmt::format("[{}] size ({}, {}) must not be negative", op, size.h, size.w));
+    throw ShapeError(
+        fmt::format("[{}] size ({}, {}) must be from 0 to {}", op, size.h, size.w, kLargest));
   }
   if (std::min(image.h, image.w) < 1 || std::max(image.h, image.w) > kLargest) {
     throw ShapeError(fmt::format("[{}] images of ({}, {}) have no pixels", op, image.h, image.w));

@@ -40,12 +40,13 @@ void check_window(std::string_view op, const Window& window) {
   const auto& [kernel, stride, dilation, padding] = window;
   if (!within(1, kernel) || !within(1, stride) || !within(1, dilation)) {
     throw ShapeError(fmt::format(
-        "[{}] kernel ({}, {}), stride ({}, {}) and dilation ({}, {}) must be at least 1", op,
-        kernel.h, kernel.w, stride.h, stride.w, dilation.h, dilation.w));
+        "[{}] kernel ({}, {}), stride ({}, {}) and dilation ({}, {}) must be from 1 to {}", op,
+        kernel.h, kernel.w, stride.h, stride.w, dilation.h, dilation.w, kLargest));
   }
   if (!within(0, {padding.top, padding.bottom}) || !within(0, {padding.left, padding.right})) {
-    throw ShapeError(fmt::format("[{}] padding ({}, {}, {}, {}) must not be negative", op,
-                                 padding.top, padding.bottom, padding.left, padding.right));
+    throw ShapeError(fmt::format("[{}] padding ({}, {}, {}, {}) must be from 0 to {}", op,
+                                 padding.top, padding.bottom, padding.left, padding.right,
+                                 kLargest));
   }
 }
 
