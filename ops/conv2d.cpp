@@ -4,14 +4,16 @@
 //
 // The gradient of x is a convolution of dy. With a stride of 1 its kernel is the same one turned
 // around. With stride s a pixel sees only every s-th element of the kernel, and which ones depends
-// on (pixel + padding) mod s: each such class of pixels is a product of its own, without zeros.
+// on (pixel + padding) mod s. Pixels that see dy at the same places, through whichever elements,
+// are the columns of one product, so nothing is multiplied by zeros of a stretched dy.
 
 #include "ops/conv2d.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <memory>
+#include <vector>
 
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
@@ -94,27 +96,35 @@ ImageRows rows_of_x(const Sizes& s, const Conv2dOptions& o, const Tensor& x, int
 
 /// (O, C, kh, kw) -> (O, kh kw C), the order of the rows of x.
 Tensor weight_matrix(const Tensor& weight) {
-  const int64_t outputs = weight.dim(0);
-  return permute(weight.detach(), {0, 2, 3, 1})
-      .reshape({outputs, weight.dim(1) * weight.dim(2) * weight.dim(3)});
+  const Tensor plain = weight.detach();
+  // One pixel or one channel: nothing changes its place.
+  const bool same = weight.dim(2) * weight.dim(3) == 1 || weight.dim(1) == 1;
+  return (same ? plain : permute(plain, {0, 2, 3, 1}))
+      .reshape({weight.dim(0), weight.dim(1) * weight.dim(2) * weight.dim(3)});
+}
+
+/// The kernels of outputs [first, first + count), packed; null unless the weight is frozen.
+std::shared_ptr<const PackedMatrix> packed_part(const Tensor& weight, int64_t first,
+                                                int64_t count) {
+  const bool pointwise = weight.dim(2) * weight.dim(3) == 1;  // a matrix as it is
+  return packed_weight(weight.detach().rows(first, first + count),
+                       pointwise ? nullptr : weight_matrix);
 }
 
 /// y = epilogue(convolution)
 Tensor product(const Sizes& s, const Conv2dOptions& options, const Tensor& x, const Tensor& weight,
                const GemmEpilogue& epilogue) {
   Tensor y = Tensor::empty(s.y());
-  const MatrixOf matrix_of = s.pointwise() ? nullptr : weight_matrix;
   Tensor matrix;  // of a weight that is not frozen
   for (int64_t group = 0; group < s.groups; ++group) {
     const ImageRows rows = rows_of_x(s, options, x, group);
     const int64_t first = group * s.group_outputs();
     float* to = y.mutable_data() + first;
-    const Tensor part = weight.detach().rows(first, first + s.group_outputs());
-    if (const auto packed = packed_weight(part, matrix_of)) {
+    if (const auto packed = packed_part(weight, first, s.group_outputs())) {
       gemm(rows, *packed, to, s.outputs, epilogue.at(0, first));
       continue;
     }
-    if (!matrix.defined()) matrix = s.pointwise() ? weight.detach() : weight_matrix(weight);
+    if (!matrix.defined()) matrix = weight_matrix(weight);
     gemm(rows, Trans::kYes, s.group_outputs(), matrix.data() + first * s.k(), s.k(), to, s.outputs,
          epilogue.at(0, first));
   }
@@ -151,96 +161,128 @@ Tensor convolve(const char* op, const Tensor& x, const Tensor& weight, const Ten
 
 // --- gradient of x -------------------------------------------------------------------------------
 
-/// The elements of the kernel, along one axis, that pixels first, first + stride, ... see, and
-/// where in dy they see them. In the order of dy, so that neighbours are read as one run.
-struct Seen {
-  std::vector<int64_t> elements, taps;
+/// Pixels of x, along one axis, that see dy at the same places: pixel number i of the line first,
+/// first + stride, ... sees dy at i + tap, through one element of the kernel per tap.
+struct Seers {
+  struct Pixels {
+    int64_t first;
+    std::vector<int64_t> elements;
+  };
+  std::vector<int64_t> taps;  // in the order of dy, so that neighbours are read as one run
+  std::vector<Pixels> pixels;
+};
 
-  Seen(int64_t first, int64_t kernel, int64_t stride, int64_t dilation, int64_t padding) {
+/// The pixels of an axis by what they see. Those that see nothing are left out.
+std::vector<Seers> seers_of(int64_t size, int64_t kernel, int64_t stride, int64_t dilation,
+                            int64_t padding) {
+  std::vector<Seers> all;
+  for (int64_t first = 0; first < std::min(stride, size); ++first) {
+    std::vector<int64_t> taps;
+    std::vector<int64_t> elements;
     for (int64_t u = kernel - 1; u >= 0; --u) {
       const int64_t distance = first + padding - u * dilation;
       if (distance % stride != 0) continue;
-      elements.push_back(u);
       taps.push_back(distance / stride);
+      elements.push_back(u);
     }
+    if (taps.empty()) continue;
+    auto seers = std::ranges::find(all, taps, &Seers::taps);
+    if (seers == all.end()) seers = all.insert(all.end(), {taps, {}});
+    seers->pixels.push_back({first, elements});
   }
-};
+  return all;
+}
 
-/// Kernels by element: (kh, kw, O, C / groups) -> those of `h` x `w` and of the outputs of a group,
-/// (seen elements * O / groups, C / groups).
-Tensor seen_kernels(const Sizes& s, const Tensor& by_element, const Seen& h, const Seen& w,
+/// What some pixels see, as the right operand of a product: for every tap and output of the group a
+/// row; in it, for every line of pixels, the channels. by_element is (kh, kw, O, C / groups).
+Tensor seen_kernels(const Sizes& s, const Tensor& by_element, const Seers& h, const Seers& w,
                     int64_t group) {
-  const int64_t block = s.group_outputs() * s.group_channels();
-  const auto count = static_cast<int64_t>(h.elements.size() * w.elements.size());
-  Tensor seen = Tensor::empty({count * s.group_outputs(), s.group_channels()});
+  const auto taps = static_cast<int64_t>(h.taps.size() * w.taps.size());
+  const auto lines = static_cast<int64_t>(h.pixels.size() * w.pixels.size());
+  const int64_t channels = s.group_channels();
+  Tensor seen = Tensor::empty({taps * s.group_outputs(), lines * channels});
   float* to = seen.mutable_data();
-  for (const int64_t u : h.elements) {
-    for (const int64_t v : w.elements) {
-      const float* from = by_element.data() + ((u * s.kernel.w + v) * s.groups + group) * block;
-      to = std::copy_n(from, block, to);
+  for (size_t a = 0; a < h.taps.size(); ++a) {
+    for (size_t b = 0; b < w.taps.size(); ++b) {
+      for (int64_t o = group * s.group_outputs(); o < (group + 1) * s.group_outputs(); ++o) {
+        for (const auto& y : h.pixels) {
+          for (const auto& x : w.pixels) {
+            const int64_t element = y.elements[a] * s.kernel.w + x.elements[b];
+            to =
+                std::copy_n(by_element.data() + (element * s.outputs + o) * channels, channels, to);
+          }
+        }
+      }
     }
   }
   return seen;
 }
 
-/// Copies the gradients of a class of pixels, (B, rows, columns, C / groups), to their places.
-void scatter(const Sizes& s, const Conv2dOptions& o, const ImageRows& rows, const Tensor& from,
-             Size2d first, int64_t group, Tensor& dx) {
+/// Copies the gradients of the pixels of `h` and `w`, a row of `from` for each place of `rows`, to
+/// where they belong.
+void scatter(const Sizes& s, const Conv2dOptions& o, const ImageRows& rows, const Seers& h,
+             const Seers& w, const Tensor& from, float* to) {
   const int64_t channels = s.group_channels();
-  const int64_t line = rows.columns * channels;
-  float* to = dx.mutable_data() + group * channels;
+  const int64_t line = rows.columns * from.dim(1);
   const int64_t grain = std::max<int64_t>(kChunkElements / std::max<int64_t>(line, 1), 1);
   parallel_for(rows.batch * rows.rows, grain, [&](int64_t begin, int64_t end) {
+    const float* next = from.data() + begin * line;
     for (int64_t r = begin; r < end; ++r) {
-      const int64_t y = first.h + r % rows.rows * o.stride.h;
-      const int64_t pixels = (r / rows.rows * s.image.h + y) * s.image.w + first.w;
+      const int64_t image = r / rows.rows * s.image.h * s.image.w;
       for (int64_t j = 0; j < rows.columns; ++j) {
-        std::memcpy(to + (pixels + j * o.stride.w) * s.channels,
-                    from.data() + r * line + j * channels,
-                    static_cast<size_t>(channels) * sizeof(float));
+        for (const auto& [first_h, elements_h] : h.pixels) {
+          const int64_t y = first_h + r % rows.rows * o.stride.h;
+          for (const auto& [first_w, elements_w] : w.pixels) {
+            const int64_t x = first_w + j * o.stride.w;
+            // The last pixels of a line may be missing.
+            if (y < s.image.h && x < s.image.w) {
+              std::copy_n(next, channels, to + (image + y * s.image.w + x) * s.channels);
+            }
+            next += channels;
+          }
+        }
       }
     }
   });
 }
 
-/// The gradients of pixels first, first + stride, ... of a group's channels.
-void add_class(const Sizes& s, const Conv2dOptions& o, const Tensor& dy, const Tensor& by_element,
-               Size2d first, int64_t group, Tensor& dx) {
-  const Seen h(first.h, s.kernel.h, o.stride.h, o.dilation.h, o.padding.top);
-  const Seen w(first.w, s.kernel.w, o.stride.w, o.dilation.w, o.padding.left);
-  if (h.taps.empty() || w.taps.empty()) return;  // dx is 0 there
+/// The gradients of a group's channels at the pixels of `h` and `w`; `dx` is the first of them.
+void gradient_of_pixels(const Sizes& s, const Conv2dOptions& o, const Tensor& dy,
+                        const Tensor& by_element, const Seers& h, const Seers& w, int64_t group,
+                        float* dx) {
   const ImageRows rows{.data = dy.data() + group * s.group_outputs(),
                        .batch = s.batch,
                        .height = s.grid.h,
                        .width = s.grid.w,
                        .pitch = s.outputs,
                        .channels = s.group_outputs(),
-                       .rows = chunk_count(s.image.h - first.h, o.stride.h),
-                       .columns = chunk_count(s.image.w - first.w, o.stride.w),
+                       .rows = chunk_count(s.image.h - h.pixels[0].first, o.stride.h),
+                       .columns = chunk_count(s.image.w - w.pixels[0].first, o.stride.w),
                        .taps_h = h.taps,
                        .taps_w = w.taps};
   const Tensor kernels = seen_kernels(s, by_element, h, w, group);
-  const int64_t channels = s.group_channels();
-  if (o.stride == Size2d{1, 1}) {
-    gemm(rows, Trans::kNo, channels, kernels.data(), channels, dx.mutable_data() + group * channels,
-         s.channels);
+  const int64_t n = kernels.dim(1);
+  if (o.stride == Size2d{1, 1}) {  // all pixels, in their order
+    gemm(rows, Trans::kNo, n, kernels.data(), n, dx, s.channels);
     return;
   }
-  Tensor part = Tensor::empty({rows.m(), channels});
-  gemm(rows, Trans::kNo, channels, kernels.data(), channels, part.mutable_data(), channels);
-  scatter(s, o, rows, part, first, group, dx);
+  Tensor part = Tensor::empty({rows.m(), n});
+  gemm(rows, Trans::kNo, n, kernels.data(), n, part.mutable_data(), n);
+  scatter(s, o, rows, h, w, part, dx);
 }
 
 Tensor gradient_of_x(const Sizes& s, const Conv2dOptions& o, const Tensor& dy, const Tensor& x,
                      const Tensor& weight) {
   const bool all_seen = o.stride == Size2d{1, 1};
   Tensor dx = all_seen ? Tensor::empty(x.shape()) : Tensor::zeros(x.shape());
+  if (dx.numel() == 0) return dx;
   const Tensor by_element = permute(weight.detach(), {2, 3, 0, 1});
+  const auto by_h = seers_of(s.image.h, s.kernel.h, o.stride.h, o.dilation.h, o.padding.top);
+  const auto by_w = seers_of(s.image.w, s.kernel.w, o.stride.w, o.dilation.w, o.padding.left);
   for (int64_t group = 0; group < s.groups; ++group) {
-    for (int64_t i = 0; i < std::min(o.stride.h, s.image.h); ++i) {
-      for (int64_t j = 0; j < std::min(o.stride.w, s.image.w); ++j) {
-        add_class(s, o, dy, by_element, {i, j}, group, dx);
-      }
+    float* to = dx.mutable_data() + group * s.group_channels();
+    for (const Seers& h : by_h) {
+      for (const Seers& w : by_w) gradient_of_pixels(s, o, dy, by_element, h, w, group, to);
     }
   }
   return dx;
@@ -297,6 +339,30 @@ Tensor conv2d_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   const ProfileScope profile("conv2d_add");
   check_rank("conv2d_add", "residual", residual, 4);
   return convolve("conv2d_add", x, weight, bias, residual, options);
+}
+
+void pack_conv2d_weight(const Tensor& weight, int64_t groups) {
+  check_rank("pack_conv2d_weight", "weight", weight, 4);
+  check(
+      weight.rank() == 4 && weight.storage().frozen() && groups > 0 && weight.dim(0) % groups == 0,
+      "pack_conv2d_weight", "weight must be a frozen (O, C, kh, kw), O a multiple of the groups");
+  if (weight.numel() == 0) return;
+  const int64_t outputs = weight.dim(0) / groups;
+  std::vector<std::shared_ptr<const PackedMatrix>> packed;
+  for (int64_t first = 0; first < weight.dim(0); first += outputs) {
+    packed.push_back(packed_part(weight, first, outputs));
+  }
+  if (weight.numel() != weight.storage().numel()) return;
+  weight.storage().move_out([packed, shape = weight.shape()](float* to) {
+    Tensor matrix = Tensor::empty({shape[0], shape[2], shape[3], shape[1]});
+    float* row = matrix.mutable_data();
+    for (const auto& part : packed) {
+      part->unpack_transposed(row);
+      row += part->n() * part->k();
+    }
+    const Tensor plain = permute(matrix, {0, 3, 1, 2});
+    std::ranges::copy(plain.values(), to);
+  });
 }
 
 Conv2dGradients conv2d_backward(const Tensor& dy, const Tensor& x, const Tensor& weight,

@@ -34,6 +34,12 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
 Tensor conv2d_add(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
                   const Conv2dOptions& options = {});
 
+/// Packs a frozen weight for the active ISA now, for convolutions with so many groups. If it is all
+/// that its storage holds, the packed form is the only one from then on, until somebody asks for
+/// data(). To be called before other threads know the weight. Throws ShapeError unless it is frozen
+/// and has four axes.
+void pack_conv2d_weight(const Tensor& weight, int64_t groups = 1);
+
 struct Conv2dGradients {
   Tensor dx;       ///< (B, H, W, C)
   Tensor dweight;  ///< (O, C / groups, kh, kw)

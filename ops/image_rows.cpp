@@ -71,19 +71,28 @@ void ImageRows::gather(int64_t row, int64_t count, int64_t k_begin, int64_t k, f
                        int64_t to_pitch) const {
   if (k == 0) return;
   const Line line(*this);
-  for (int64_t r = row; r < row + count; ++r, to += to_pitch) {
-    const int64_t image = r / (rows * columns);
-    const int64_t y = r / columns % rows * stride_h;
-    const int64_t x = r % columns * stride_w;
-    for (int64_t at = k_begin; at < k_begin + k;) {
-      const int64_t u = at / line.floats();
-      const int64_t stop = std::min((u + 1) * line.floats(), k_begin + k);
-      const int64_t pixel = y + taps_h[static_cast<size_t>(u)];
-      const bool inside = pixel >= 0 && pixel < height;
-      const float* from = inside ? data + (image * height + pixel) * width * pitch : nullptr;
-      line.gather(from, x, at - u * line.floats(), stop - u * line.floats(), to + at - k_begin);
-      at = stop;
+  const int64_t floats = line.floats();
+  const int64_t first_tap = k_begin / floats;
+  int64_t j = row % columns;
+  int64_t i = row / columns % rows;
+  int64_t image = row / columns / rows;
+  for (int64_t r = 0; r < count; ++r, to += to_pitch) {
+    // What is left of the line of taps u begins at k_begin + at.
+    int64_t at = 0;
+    for (int64_t u = first_tap; at < k; ++u) {
+      const int64_t begin = u == first_tap ? k_begin - u * floats : 0;
+      const int64_t end = std::min(floats, begin + k - at);
+      const int64_t y = i * stride_h + taps_h[static_cast<size_t>(u)];
+      const bool inside = y >= 0 && y < height;
+      const float* from = inside ? data + (image * height + y) * width * pitch : nullptr;
+      line.gather(from, j * stride_w, begin, end, to + at);
+      at += end - begin;
     }
+    if (++j < columns) continue;
+    j = 0;
+    if (++i < rows) continue;
+    i = 0;
+    ++image;
   }
 }
 

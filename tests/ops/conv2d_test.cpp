@@ -147,6 +147,24 @@ TEST_CASE("conv2d: many rows, long sums, and packed weights", "[ops][isa]") {
   CHECK(same_bits(conv2d(tensor(x, c.x), frozen, b, c.o), y));
 }
 
+TEST_CASE("conv2d: a packed weight is all that is kept, and gives back the same bits",
+          "[ops][memory]") {
+  const int64_t groups = GENERATE(1, 2);
+  const int64_t kernel = GENERATE(1, 3);
+  const Tensor x = test::random_tensor({1, 5, 6, 8}, 1);
+  Tensor weight = test::random_tensor({60, 8 / groups, kernel, kernel}, 2);
+  const Tensor before = weight.clone();
+  CHECK_THROWS_AS(pack_conv2d_weight(weight, groups), ShapeError);
+  weight.freeze();
+  CHECK_THROWS_AS(pack_conv2d_weight(weight, 7), ShapeError);
+  pack_conv2d_weight(weight, groups);
+  CHECK(weight.storage().moved_out());
+  const Tensor y = conv2d(x, weight, Tensor(), {.groups = groups});
+  CHECK(weight.storage().moved_out());
+  CHECK(same_bits(y, conv2d(x, before, Tensor(), {.groups = groups})));
+  CHECK(same_bits(weight, before));
+}
+
 TEST_CASE("conv2d: bias, residual and ReLU are those of the separate operations", "[ops][isa]") {
   const ScopedIsa isa(test::each_isa());
   const int64_t outputs = GENERATE(5, 16);  // a tail, and whole vectors
