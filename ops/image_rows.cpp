@@ -18,7 +18,7 @@ class Line {
     joined_ &= rows.channels == rows.pitch;
   }
 
-  int64_t floats() const { return static_cast<int64_t>(taps_.size()) * rows_.channels; }
+  int64_t floats() const { return floats_; }
 
   /// Floats [begin, end) of the line whose first tap is at pixel `x` of `image_line` (null if the
   /// line is outside).
@@ -37,8 +37,12 @@ class Line {
   void gather_joined(const float* image_line, int64_t x, int64_t begin, int64_t end,
                      float* to) const {
     const int64_t start = (x + taps_[0]) * rows_.channels;
+    if (start + begin >= 0 && start + end <= line_floats_) {
+      copy(image_line + start + begin, end - begin, to);
+      return;
+    }
     const int64_t first = std::clamp<int64_t>(-start, begin, end);
-    const int64_t last = std::clamp(rows_.width * rows_.channels - start, first, end);
+    const int64_t last = std::clamp(line_floats_ - start, first, end);
     std::fill_n(to, first - begin, 0.0F);
     if (last > first) copy(image_line + start + first, last - first, to + first - begin);
     std::fill_n(to + last - begin, end - last, 0.0F);
@@ -62,6 +66,8 @@ class Line {
 
   const ImageRows& rows_;
   const std::vector<int64_t>& taps_;
+  const int64_t floats_ = static_cast<int64_t>(taps_.size()) * rows_.channels;
+  const int64_t line_floats_ = rows_.width * rows_.pitch;  // of the image
   bool joined_ = true;
 };
 
