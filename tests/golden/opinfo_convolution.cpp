@@ -1,10 +1,14 @@
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include "ops/avg_pool2d.hpp"
 #include "ops/batch_norm.hpp"
 #include "ops/conv2d.hpp"
 #include "ops/group_norm.hpp"
+#include "ops/interpolate.hpp"
 #include "ops/max_pool2d.hpp"
+#include "ops/rms_norm.hpp"
 #include "tests/golden/layout.hpp"
 #include "tests/golden/opinfo.hpp"
 
@@ -124,6 +128,35 @@ Tensors run_adaptive_max_pool2d(OpinfoCall& call) {
   return {images.back(result.y), images.back(result.indices, result.y.shape())};
 }
 
+/// A size, or a factor that PyTorch keeps as it is unless it is told to recompute it.
+Tensors run_interpolate(OpinfoCall& call) {
+  const Tensor x = call.input();
+  const std::vector<int64_t> size = call.integers(0, "size");
+  const Json* factor = call.take(1, "scale_factor");
+  const Json* mode = call.take(2, "mode");
+  InterpolateOptions options;
+  options.mode = mode == nullptr || *mode == "nearest" ? Interpolation::kNearest
+                 : *mode == "bicubic"                  ? Interpolation::kBicubic
+                                                       : Interpolation::kBilinear;
+  options.align_corners = call.flag(3, "align_corners", false);
+  const bool recompute = call.flag(4, "recompute_scale_factor", false);
+  options.antialias = call.flag(5, "antialias", false);
+  call.done();
+  if (x.rank() != 4) call.not_offered("of other ranks");
+  const Tensor images = to_nhwc(x);
+  if (factor == nullptr) {
+    if (size.size() != 2) call.not_offered("with a size that is no pair");
+    return {to_nchw(interpolate(images, {size[0], size[1]}, options))};
+  }
+  if (!factor->is_number()) call.not_offered("with a factor per axis");
+  const double scale = *factor;
+  const auto scaled = [&](int64_t n) {
+    return static_cast<int64_t>(std::floor(static_cast<double>(n) * scale));
+  };
+  if (!recompute) options.scale_h = options.scale_w = scale;
+  return {to_nchw(interpolate(images, {scaled(x.dim(2)), scaled(x.dim(3))}, options))};
+}
+
 float number_or(const Json* value, float otherwise) {
   return value == nullptr ? otherwise : value->get<float>();
 }
@@ -136,6 +169,16 @@ Tensors run_group_norm(OpinfoCall& call) {
   const float eps = number_or(call.take(3, "eps"), 1e-5F);
   call.done();
   return {channels_first(group_norm(channels_last(x), groups, weight, bias, eps))};
+}
+
+Tensors run_rms_norm(OpinfoCall& call) {
+  const Tensor x = call.input();
+  const std::vector<int64_t> normalized = call.integers(0, "normalized_shape");
+  const Tensor weight = call.tensor(1, "weight");
+  const float eps = number_or(call.take(2, "eps"), std::numeric_limits<float>::epsilon());
+  call.done();
+  if (normalized.size() != 1) call.not_offered("over several axes");
+  return {rms_norm(x, weight, eps)};
 }
 
 Tensors run_batch_norm(OpinfoCall& call) {
@@ -167,6 +210,8 @@ std::span<const OpinfoAdapter> opinfo_convolution_calls() {
       {"nn.functional.adaptive_max_pool2d", run_adaptive_max_pool2d},
       {"nn.functional.group_norm", run_group_norm},
       {"nn.functional.batch_norm", run_batch_norm},
+      {"nn.functional.rms_norm", run_rms_norm},
+      {"nn.functional.interpolate", run_interpolate},
   });
   return kTable;
 }

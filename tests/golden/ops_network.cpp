@@ -8,6 +8,7 @@
 #include "ops/linear.hpp"
 #include "ops/matmul.hpp"
 #include "ops/patch_embed.hpp"
+#include "ops/rms_norm.hpp"
 #include "ops/unary.hpp"
 #include "tests/golden/attention_mask.hpp"
 #include "tests/golden/layout.hpp"
@@ -50,6 +51,10 @@ Outputs run_group_norm(OpCall& call) {
       group_norm(channels_last(call.input("x")), call.params.at("num_groups"),
                  call.optional("weight"), call.optional("bias"), call.params.at("eps"));
   return {{"y", channels_first(y)}};
+}
+
+Outputs run_rms_norm(OpCall& call) {
+  return {{"y", rms_norm(call.input("x"), call.input("weight"), call.params.at("eps"))}};
 }
 
 Outputs run_batch_norm(OpCall& call) {
@@ -131,6 +136,7 @@ std::span<const OpAdapter> network_ops() {
       {"mlp", mlp},
       {"patch_embed", run_patch_embed},
       {"group_norm", run_group_norm},
+      {"rms_norm", run_rms_norm},
       {"batch_norm", run_batch_norm},
       {"sdpa", sdpa},
       {"mha", mha},
