@@ -115,6 +115,7 @@ std::shared_ptr<const PackedMatrix> packed_part(const Tensor& weight, int64_t fi
 Tensor product(const Sizes& s, const Conv2dOptions& options, const Tensor& x, const Tensor& weight,
                const GemmEpilogue& epilogue) {
   Tensor y = Tensor::empty(s.y());
+  if (y.numel() == 0) return y;
   Tensor matrix;  // of a weight that is not frozen
   for (int64_t group = 0; group < s.groups; ++group) {
     const ImageRows rows = rows_of_x(s, options, x, group);
@@ -273,9 +274,9 @@ void gradient_of_pixels(const Sizes& s, const Conv2dOptions& o, const Tensor& dy
 
 Tensor gradient_of_x(const Sizes& s, const Conv2dOptions& o, const Tensor& dy, const Tensor& x,
                      const Tensor& weight) {
+  if (dy.numel() == 0 || x.numel() == 0) return Tensor::zeros(x.shape());
   const bool all_seen = o.stride == Size2d{1, 1};
   Tensor dx = all_seen ? Tensor::empty(x.shape()) : Tensor::zeros(x.shape());
-  if (dx.numel() == 0) return dx;
   const Tensor by_element = permute(weight.detach(), {2, 3, 0, 1});
   const auto by_h = seers_of(s.image.h, s.kernel.h, o.stride.h, o.dilation.h, o.padding.top);
   const auto by_w = seers_of(s.image.w, s.kernel.w, o.stride.w, o.dilation.w, o.padding.left);
@@ -299,12 +300,11 @@ void multiply_by_rows(const Sizes& s, const ImageRows& rows, const float* dy, fl
     gemm(Trans::kYes, Trans::kNo, outputs, k, m, dy, s.outputs, rows.data, rows.pitch, to, k);
     return;
   }
-  const int64_t step =
-      std::clamp<int64_t>(kGatheredFloats / std::max<int64_t>(k, 1), 1, std::max<int64_t>(m, 1));
+  const int64_t step = std::clamp<int64_t>(kGatheredFloats / std::max<int64_t>(k, 1), 1, m);
   const Buffer piece = scratch_floats(step * k);
   const int64_t grain = std::max<int64_t>(kChunkElements / std::max<int64_t>(k, 1), 1);
   GemmEpilogue epilogue;
-  for (int64_t row = 0; row == 0 || row < m; row += step) {
+  for (int64_t row = 0; row < m; row += step) {
     const int64_t count = std::min(step, m - row);
     parallel_for(count, grain, [&](int64_t begin, int64_t end) {
       rows.gather(row + begin, end - begin, 0, k, piece.floats() + begin * k, k);
@@ -317,6 +317,7 @@ void multiply_by_rows(const Sizes& s, const ImageRows& rows, const float* dy, fl
 
 Tensor gradient_of_weight(const Sizes& s, const Conv2dOptions& o, const Tensor& dy, const Tensor& x,
                           const Tensor& weight) {
+  if (dy.numel() == 0) return Tensor::zeros(weight.shape());
   Tensor dmatrix = Tensor::empty({s.outputs, s.kernel.h, s.kernel.w, s.group_channels()});
   for (int64_t group = 0; group < s.groups; ++group) {
     const int64_t first = group * s.group_outputs();

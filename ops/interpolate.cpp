@@ -22,8 +22,8 @@ namespace {
 
 // A chunk should take some microseconds, so that handing it out costs nothing.
 constexpr int64_t kChunkElements = 1 << 14;
-// Sides of images, so that no product of them overflows.
-constexpr int64_t kLargest = int64_t{1} << 24;
+// Sides of images: the taps of an axis are held in memory.
+constexpr int64_t kLargest = int64_t{1} << 20;
 
 struct Tap {
   int64_t from;

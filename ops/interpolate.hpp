@@ -22,7 +22,7 @@ struct InterpolateOptions {
 /// align_corners). Bicubic is Keys' kernel with a = -0.75, or -0.5 with antialias; there the
 /// weights at the borders are normalised, elsewhere border pixels are repeated.
 ///   x       (B, H, W, C)
-///   size    of the result, at least 1 x 1
+///   size    of the result, from 1 to 2^20 along each axis, as the images must have
 ///   returns (B, h, w, C); differentiable
 /// Error: below 1e-6 times the largest |x|. Throws ShapeError.
 /// Source: Keys 1981, Cubic convolution interpolation for digital image processing.

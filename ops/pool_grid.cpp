@@ -9,7 +9,8 @@
 namespace vitrine {
 namespace {
 
-constexpr int64_t kLargest = int64_t{1} << 24;
+// Sides of images: the windows of an axis are held in memory.
+constexpr int64_t kLargest = int64_t{1} << 20;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -39,6 +40,12 @@ PoolAxis adaptive_axis(int64_t size, int64_t count) {
   return axis;
 }
 
+void check_sides(std::string_view op, Size2d size, int64_t least) {
+  if (std::min(size.h, size.w) >= least && std::max(size.h, size.w) <= kLargest) return;
+  throw ShapeError(fmt::format("[{}] sides ({}, {}) must be from {} to {}", op, size.h, size.w,
+                               least, kLargest));
+}
+
 void check_half(std::string_view op, int64_t kernel, int64_t dilation, int64_t before,
                 int64_t after) {
   const int64_t half = ((kernel - 1) * dilation + 1) / 2;
@@ -63,6 +70,7 @@ std::vector<std::vector<PoolAxis::Seen>> PoolAxis::seen() const {
 
 PoolGrid pool_grid(std::string_view op, Size2d image, const Window& window, bool ceil) {
   const Size2d count = places(op, image, window, ceil);
+  check_sides(op, image, 0);
   const auto& [kernel, stride, dilation, padding] = window;
   check_half(op, kernel.h, dilation.h, padding.top, padding.bottom);
   check_half(op, kernel.w, dilation.w, padding.left, padding.right);
@@ -72,13 +80,8 @@ PoolGrid pool_grid(std::string_view op, Size2d image, const Window& window, bool
 }
 
 PoolGrid adaptive_pool_grid(std::string_view op, Size2d image, Size2d size) {
-  if (std::min(size.h, size.w) < 0 || std::max(size.h, size.w) > kLargest) {
-    throw ShapeError(
-        fmt::format("[{}] size ({}, {}) must be from 0 to {}", op, size.h, size.w, kLargest));
-  }
-  if (std::min(image.h, image.w) < 1 || std::max(image.h, image.w) > kLargest) {
-    throw ShapeError(fmt::format("[{}] images of ({}, {}) have no pixels", op, image.h, image.w));
-  }
+  check_sides(op, size, 0);
+  check_sides(op, image, 1);
   return {adaptive_axis(image.h, size.h), adaptive_axis(image.w, size.w)};
 }
 

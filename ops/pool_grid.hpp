@@ -92,12 +92,13 @@ struct PoolGrid {
   }
 };
 
-/// Windows of one size. Throws ShapeError as places() does, and if a padding is more than half of
-/// the window, which could then see nothing.
+/// Windows of one size. Throws ShapeError as places() does, if a side of the image is above 2^20,
+/// and if a padding is more than half of the window, which could then see nothing.
 PoolGrid pool_grid(std::string_view op, Size2d image, const Window& window, bool ceil);
 
 /// PyTorch's adaptive windows: window i of m over n pixels is [floor(i n / m), ceil((i + 1) n /
-/// m)). Throws ShapeError unless 0 <= size <= 2^24 and, if there are windows, the image has pixels.
+/// m)). Throws ShapeError unless sides are at most 2^20, those of the result not negative and those
+/// of the image at least 1.
 PoolGrid adaptive_pool_grid(std::string_view op, Size2d image, Size2d size);
 
 }  // namespace vitrine
