@@ -245,9 +245,10 @@ struct Pass {
 };
 
 /// Rows of A that are packed before they are multiplied. Gathered ones should still be in L2 then.
-int64_t rows_per_pass(const Problem& p, int64_t k, int64_t chunk) {
+int64_t rows_per_pass(const Gemm& kernel, const Problem& p, int64_t k, int64_t chunk) {
   if (p.a_in_place()) return p.m;
-  return p.images != nullptr ? threads() * chunk : std::max(kPackedA / k, chunk);
+  if (p.images == nullptr) return std::max(kPackedA / k, chunk);
+  return threads() * std::max(chunk / kernel.mr, int64_t{1}) * kernel.mr;
 }
 
 void run(const Gemm& kernel, const Problem& p) {
@@ -259,7 +260,7 @@ void run(const Gemm& kernel, const Problem& p) {
   const int64_t parts = ceil_div(kTasks, all_panels);
   const int64_t most_rows =
       std::min(chunk_rows(kernel, k), std::max(ceil_div(p.m, parts), kTaskRows));
-  const int64_t some_rows = std::min(rows_per_pass(p, k, most_rows), p.m);
+  const int64_t some_rows = std::min(rows_per_pass(kernel, p, k, most_rows), p.m);
   const RowCuts largest(kernel, p, 0, some_rows, k, most_rows);
   const bool late = p.packed == nullptr && some_rows == p.m && largest.chunks <= kFewChunks;
 
