@@ -171,6 +171,9 @@ ChannelNormGradients channel_norm_backward(const Tensor& dy, const ChannelNormSa
                                            const ChannelNormSizes& s, bool own_moments,
                                            Needs needs) {
   const auto& [x, y, mean, rstd, gamma] = saved;
+  if (x.numel() == 0) {  // whose moments are not numbers
+    return {Tensor::zeros(x.shape()), Tensor::zeros({s.channels}), Tensor::zeros({s.channels})};
+  }
   const Tensor means =
       per_channel(s, [&, &mean = mean](int64_t g, int64_t) { return at(mean, g); });
   const GradientSums sums = gradient_sums(dy, saved, s, means);

@@ -198,24 +198,29 @@ std::vector<Seers> seers_of(int64_t size, int64_t kernel, int64_t stride, int64_
 /// row; in it, for every line of pixels, the channels. by_element is (kh, kw, O, C / groups).
 Tensor seen_kernels(const Sizes& s, const Tensor& by_element, const Seers& h, const Seers& w,
                     int64_t group) {
-  const auto taps = static_cast<int64_t>(h.taps.size() * w.taps.size());
+  const auto columns = static_cast<int64_t>(w.taps.size());
+  const auto taps = static_cast<int64_t>(h.taps.size()) * columns;
   const auto lines = static_cast<int64_t>(h.pixels.size() * w.pixels.size());
   const int64_t channels = s.group_channels();
-  Tensor seen = Tensor::empty({taps * s.group_outputs(), lines * channels});
-  float* to = seen.mutable_data();
-  for (size_t a = 0; a < h.taps.size(); ++a) {
-    for (size_t b = 0; b < w.taps.size(); ++b) {
-      for (int64_t o = group * s.group_outputs(); o < (group + 1) * s.group_outputs(); ++o) {
-        for (const auto& y : h.pixels) {
-          for (const auto& x : w.pixels) {
-            const int64_t element = y.elements[a] * s.kernel.w + x.elements[b];
-            to =
-                std::copy_n(by_element.data() + (element * s.outputs + o) * channels, channels, to);
-          }
+  const int64_t outputs = s.group_outputs();
+  const int64_t width = lines * channels;
+  Tensor seen = Tensor::empty({taps * outputs, width});
+  float* rows = seen.mutable_data();
+  const int64_t grain = std::max<int64_t>(kChunkElements / width, 1);
+  parallel_for(taps * outputs, grain, [&](int64_t begin, int64_t end) {
+    float* to = rows + begin * width;
+    for (int64_t row = begin; row < end; ++row) {
+      const auto a = static_cast<size_t>(row / outputs / columns);
+      const auto b = static_cast<size_t>(row / outputs % columns);
+      const int64_t o = group * outputs + row % outputs;
+      for (const auto& y : h.pixels) {
+        for (const auto& x : w.pixels) {
+          const int64_t element = y.elements[a] * s.kernel.w + x.elements[b];
+          to = std::copy_n(by_element.data() + (element * s.outputs + o) * channels, channels, to);
         }
       }
     }
-  }
+  });
   return seen;
 }
 

@@ -11,7 +11,7 @@ struct PoolWindow {
 };
 
 /// Kernels of ops/max_pool2d and ops/avg_pool2d: one place of a window, all channels of NHWC
-/// images.
+/// images. (ops/interpolate and ops/index_select add lines with add_scaled, too.)
 struct Pool2d {
   /// y[c] = the largest of the window's pixels, x being the first; winner[c] = which pixel it was,
   /// counted in row-major order from 0: the first of equal ones, and the last NaN if there is one.

@@ -341,6 +341,18 @@ TEST_CASE("batch_norm and group_norm: the number of threads changes no bit", "[o
   }
 }
 
+TEST_CASE("group_norm: images without pixels have gradients of 0", "[ops]") {
+  Tensor x = Tensor::zeros({2, 0, 6});
+  Tensor gamma = Tensor::full({6}, 1.0F);
+  Tape tape;
+  tape.watch(x);
+  tape.watch(gamma);
+  const Tensor y = group_norm(x, 2, gamma, Tensor(), kEps);
+  const Gradients g = tape.backward(std::span(&y, 1), std::span(&y, 1));
+  CHECK(g.of(x).shape() == x.shape());
+  for (const float v : g.of(gamma).values()) CHECK(v == 0);
+}
+
 TEST_CASE("batch_norm and group_norm: arguments that do not fit are refused", "[ops][errors]") {
   const Tensor x = Tensor::zeros({2, 5, 6});
   const Tensor good = Tensor::zeros({6});
