@@ -1,9 +1,8 @@
 #include "ops/batch_norm.hpp"
 
-#include <vector>
+#include <utility>
 
 #include "core/profile.hpp"
-#include "core/tape.hpp"
 #include "ops/channel_norm.hpp"
 #include "ops/check.hpp"
 
@@ -23,13 +22,13 @@ void update(Tensor& running, const Tensor& batch, float momentum, double factor)
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tensor& running_mean,
-                  Tensor& running_var, const BatchNormOptions& o) {
+                  Tensor& running_var, const BatchNormOptions& o, const Tensor& residual) {
   const ProfileScope profile("batch_norm");
   check_rank("batch_norm", "x", x, 1);
   const int64_t channels = x.dim(-1);
   check(channels > 0, "batch_norm", "x has no channels");
-  if (gamma.defined()) check_shape("batch_norm", "gamma", gamma, {channels});
-  if (beta.defined()) check_shape("batch_norm", "beta", beta, {channels});
+  const ChannelNormInputs inputs{x, gamma, beta, residual, o.relu};
+  check_inputs("batch_norm", inputs);
   if (!o.training || running_mean.defined() || running_var.defined()) {
     check_shape("batch_norm", "running_mean", running_mean, {channels});
     check_shape("batch_norm", "running_var", running_var, {channels});
@@ -45,19 +44,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tens
       update(running_var, moments.var, o.momentum, n / (n - 1));
     }
   }
-  const Tensor rstd = reciprocal_deviation(moments.var, o.eps);
-  Tensor y = channel_norm(x, sizes, moments.mean, rstd, gamma, beta, o.relu);
-  if (Tape* tape = Tape::recording({&x, &gamma, &beta})) {
-    tape->record({&x, &gamma, &beta}, y,
-                 [x = Saved(x), y = Saved(o.relu ? y : Tensor()), gamma = Saved(gamma),
-                  mean = Saved(moments.mean), rstd, sizes,
-                  training = o.training](const Tensor& dy, Needs needs) {
-                   const auto g =
-                       channel_norm_backward(dy, {x, y, mean, rstd, gamma}, sizes, training, needs);
-                   return std::vector{g.dx, g.dgamma, g.dbeta};
-                 });
-  }
-  return y;
+  return channel_norm(inputs, sizes,
+                      {moments.mean, reciprocal_deviation(moments.var, o.eps), o.training});
 }
 
 FoldedBatchNorm fold_batch_norm(const Tensor& weight, const Tensor& bias, const Tensor& gamma,

@@ -17,12 +17,14 @@ struct BatchNormOptions {
 ///   running_mean, running_var (C). In training mean and biased variance are those of x, over all
 ///           axes but the last; the running ones, which may be undefined, are updated in place,
 ///           with the unbiased variance. In evaluation they are the statistics
-///   returns (..., C); differentiable in x, gamma and beta, in both modes
+///   residual as x, or undefined: added before the ReLU, at the end of a residual block
+///   returns (..., C); differentiable in x, gamma, beta and residual, in both modes
 /// Error: below 4e-6 (1 + |mean| / deviation) relative to the channel's largest |y|. Throws
 /// ShapeError; in training also if there is only one number per channel.
 /// Source: Ioffe, Szegedy 2015, arXiv 1502.03167, algorithms 1 and 2.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tensor& running_mean,
-                  Tensor& running_var, const BatchNormOptions& options = {});
+                  Tensor& running_var, const BatchNormOptions& options = {},
+                  const Tensor& residual = {});
 
 /// A convolution with the batch norm behind it as one convolution.
 struct FoldedBatchNorm {

@@ -17,6 +17,7 @@
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/channel_norm.hpp"
 #include "ops/reduction.hpp"
+#include "ops/unary.hpp"
 
 namespace vitrine {
 namespace {
@@ -119,6 +120,18 @@ Tensor sum_over_outer(const ChannelNormSizes& s, const Tensor& terms, const Tens
   return from_doubles(total, {s.channels});
 }
 
+Tensor means_of(const ChannelNormSizes& s, const ChannelNormMoments& moments) {
+  return per_channel(s, [&](int64_t g, int64_t) { return at(moments.mean, g); });
+}
+
+/// rstd gamma
+Tensor scales_of(const ChannelNormSizes& s, const ChannelNormMoments& moments,
+                 const Tensor& gamma) {
+  return per_channel(s, [&](int64_t g, int64_t c) {
+    return at(moments.rstd, g) * (gamma.defined() ? at(gamma, c) : 1.0);
+  });
+}
+
 }  // namespace
 
 GroupMoments group_moments(std::string_view op, const Tensor& x, const ChannelNormSizes& s) {
@@ -148,62 +161,83 @@ Tensor reciprocal_deviation(const Tensor& var, float eps) {
   return rstd;
 }
 
-Tensor channel_norm(const Tensor& x, const ChannelNormSizes& s, const Tensor& mean,
-                    const Tensor& rstd, const Tensor& gamma, const Tensor& beta, bool relu) {
-  const Tensor means = per_channel(s, [&](int64_t g, int64_t) { return at(mean, g); });
-  const Tensor scale = per_channel(s, [&](int64_t g, int64_t c) {
-    return at(rstd, g) * (gamma.defined() ? at(gamma, c) : 1.0);
-  });
+void check_inputs(const char* op, const ChannelNormInputs& in) {
+  const int64_t channels = in.x.dim(-1);
+  if (in.gamma.defined()) check_shape(op, "gamma", in.gamma, {channels});
+  if (in.beta.defined()) check_shape(op, "beta", in.beta, {channels});
+  if (in.residual.defined()) check_shape(op, "residual", in.residual, in.x.shape());
+}
+
+Tensor channel_norm(const ChannelNormInputs& in, const ChannelNormSizes& s,
+                    const ChannelNormMoments& moments) {
+  const auto& [x, gamma, beta, residual, relu] = in;
+  const Tensor mean = means_of(s, moments);
+  const Tensor scale = scales_of(s, moments, gamma);
   const Tensor shift = beta.defined() ? beta : Tensor::zeros({s.channels});
   Tensor y = Tensor::empty(x.shape());
+  const float* from_x = x.data();
+  const float* from_residual = residual.defined() ? residual.data() : nullptr;
   float* to = y.mutable_data();
   const kernels::ChannelNorm& kernel = *kernels::active().channel_norm;
-  for_each_piece(s, [&](int64_t outer, int64_t row, int64_t rows) {
+  for_each_piece(s, [&, add_relu = relu](int64_t outer, int64_t row, int64_t rows) {
     const int64_t from = (outer * s.rows + row) * s.channels;
     const int64_t of_outer = outer * s.channels;
-    kernel.forward(rows, s.channels, x.data() + from, means.data() + of_outer,
-                   scale.data() + of_outer, shift.data(), relu, to + from);
+    kernel.forward(rows, s.channels, from_x + from, mean.data() + of_outer, scale.data() + of_outer,
+                   shift.data(), from_residual == nullptr ? nullptr : from_residual + from,
+                   add_relu, to + from);
   });
+  if (Tape* tape = Tape::recording({&x, &gamma, &beta, &residual})) {
+    tape->record({&x, &gamma, &beta, &residual}, y,
+                 [x = Saved(x), y = Saved(relu ? y : Tensor()), gamma = Saved(gamma),
+                  mean = Saved(moments.mean), rstd = moments.rstd, own = moments.own, s,
+                  adds = residual.defined()](const Tensor& dy, Needs needs) {
+                   // The residual's gradient is what the ReLU lets through; without a residual the
+                   // kernels see to that.
+                   const bool mask = adds && y.get().defined();
+                   const Tensor d = mask ? unary_backward(UnaryFunction::kRelu, dy, y) : dy;
+                   const Tensor masked = mask ? Tensor() : y.get();
+                   const auto g =
+                       channel_norm_backward(d, {x, masked, gamma}, s, {mean, rstd, own}, needs);
+                   return std::vector{g.dx, g.dgamma, g.dbeta, d};
+                 });
+  }
   return y;
 }
 
 ChannelNormGradients channel_norm_backward(const Tensor& dy, const ChannelNormSaved& saved,
-                                           const ChannelNormSizes& s, bool own_moments,
-                                           Needs needs) {
-  const auto& [x, y, mean, rstd, gamma] = saved;
+                                           const ChannelNormSizes& s,
+                                           const ChannelNormMoments& moments, Needs needs) {
+  const Tensor& x = saved.x;
   if (x.numel() == 0) {  // whose moments are not numbers
     return {Tensor::zeros(x.shape()), Tensor::zeros({s.channels}), Tensor::zeros({s.channels})};
   }
-  const Tensor means =
-      per_channel(s, [&, &mean = mean](int64_t g, int64_t) { return at(mean, g); });
-  const GradientSums sums = gradient_sums(dy, saved, s, means);
+  const Tensor& rstd = moments.rstd;
+  const Tensor mean = means_of(s, moments);
+  const GradientSums sums = gradient_sums(dy, saved, s, mean);
   ChannelNormGradients result;
   if (needs[1]) result.dgamma = sum_over_outer(s, sums.product, rstd);
   if (needs[2]) result.dbeta = sum_over_outer(s, sums.d, Tensor());
   if (!needs[0]) return result;
 
-  const auto scale = [&, &rstd = rstd, &gamma = gamma](int64_t g, int64_t c) {
-    return at(rstd, g) * (gamma.defined() ? at(gamma, c) : 1.0);
-  };
-  const std::vector<double> sum_g = group_sums(s, sums.d, gamma);
-  const std::vector<double> sum_product = group_sums(s, sums.product, gamma);
-  const double n = own_moments ? static_cast<double>(s.count()) : HUGE_VAL;
-  const Tensor a = per_channel(s, scale);
-  const Tensor b = per_channel(s, [&, &rstd = rstd](int64_t g, int64_t) {
+  const std::vector<double> sum_g = group_sums(s, sums.d, saved.gamma);
+  const std::vector<double> sum_product = group_sums(s, sums.product, saved.gamma);
+  const double n = moments.own ? static_cast<double>(s.count()) : HUGE_VAL;
+  const Tensor a = scales_of(s, moments, saved.gamma);
+  const Tensor b = per_channel(s, [&](int64_t g, int64_t) {
     return -std::pow(at(rstd, g), 3) * sum_product[static_cast<size_t>(g)] / n;
   });
-  const Tensor c = per_channel(s, [&, &rstd = rstd](int64_t g, int64_t) {
-    return -at(rstd, g) * sum_g[static_cast<size_t>(g)] / n;
-  });
+  const Tensor c = per_channel(
+      s, [&](int64_t g, int64_t) { return -at(rstd, g) * sum_g[static_cast<size_t>(g)] / n; });
   result.dx = Tensor::empty(x.shape());
   float* to = result.dx.mutable_data();
+  const float* y = saved.y.defined() ? saved.y.data() : nullptr;
   const kernels::ChannelNorm& kernel = *kernels::active().channel_norm;
-  for_each_piece(s, [&, &x = x, &y = y](int64_t outer, int64_t row, int64_t rows) {
+  for_each_piece(s, [&](int64_t outer, int64_t row, int64_t rows) {
     const int64_t from = (outer * s.rows + row) * s.channels;
     const int64_t i = outer * s.channels;
     kernel.backward(rows, s.channels, dy.data() + from, x.data() + from,
-                    y.defined() ? y.data() + from : nullptr, means.data() + i, a.data() + i,
-                    b.data() + i, c.data() + i, to + from);
+                    y == nullptr ? nullptr : y + from, mean.data() + i, a.data() + i, b.data() + i,
+                    c.data() + i, to + from);
   });
   return result;
 }

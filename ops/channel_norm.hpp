@@ -29,10 +29,25 @@ GroupMoments group_moments(std::string_view op, const Tensor& x, const ChannelNo
 /// 1 / sqrt(var + eps)
 Tensor reciprocal_deviation(const Tensor& var, float eps);
 
-/// y = (x - mean) rstd gamma + beta, and max(0, that) if `relu`. mean and rstd are (outer, groups);
-/// gamma and beta (channels) may be undefined for 1 and 0. Not recorded.
-Tensor channel_norm(const Tensor& x, const ChannelNormSizes& sizes, const Tensor& mean,
-                    const Tensor& rstd, const Tensor& gamma, const Tensor& beta, bool relu);
+/// What surrounds the moments: gamma and beta are (channels), or undefined for 1 and 0; residual is
+/// as x, or undefined.
+struct ChannelNormInputs {
+  Tensor x, gamma, beta, residual;
+  bool relu;
+};
+
+/// The moments that x is normalised by, (outer, groups). If they are x's own, they change with it.
+struct ChannelNormMoments {
+  Tensor mean, rstd;
+  bool own;
+};
+
+/// Throws ShapeError, with `op` in its text, if the shapes do not fit.
+void check_inputs(const char* op, const ChannelNormInputs& inputs);
+
+/// y = (x - mean) rstd gamma + beta + residual, and max(0, that) if `relu`; recorded.
+Tensor channel_norm(const ChannelNormInputs& inputs, const ChannelNormSizes& sizes,
+                    const ChannelNormMoments& moments);
 
 struct ChannelNormGradients {
   Tensor dx;      ///< as x
@@ -40,15 +55,14 @@ struct ChannelNormGradients {
   Tensor dbeta;   ///< (channels)
 };
 
-/// What the forward pass leaves. y is undefined unless there was a ReLU.
+/// What the forward pass leaves: y only if its ReLU is still to be undone.
 struct ChannelNormSaved {
-  Tensor x, y, mean, rstd, gamma;
+  Tensor x, y, gamma;
 };
 
-/// Gradients; needs[0] is x, needs[1] gamma, needs[2] beta. If `own_moments`, mean and rstd are
-/// those of x and change with it; else they are constants.
+/// Gradients; needs[0] is x, needs[1] gamma, needs[2] beta. What is not needed stays undefined.
 ChannelNormGradients channel_norm_backward(const Tensor& dy, const ChannelNormSaved& saved,
-                                           const ChannelNormSizes& sizes, bool own_moments,
-                                           Needs needs);
+                                           const ChannelNormSizes& sizes,
+                                           const ChannelNormMoments& moments, Needs needs);
 
 }  // namespace vitrine

@@ -74,6 +74,7 @@ Sizes sizes_of(std::string_view op, const Tensor& x, const Tensor& weight,
 
 std::vector<int64_t> taps(int64_t kernel, int64_t dilation, int64_t padding) {
   std::vector<int64_t> at;
+  at.reserve(static_cast<size_t>(kernel));
   for (int64_t u = 0; u < kernel; ++u) at.push_back(u * dilation - padding);
   return at;
 }

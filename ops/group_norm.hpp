@@ -11,11 +11,12 @@ namespace vitrine {
 ///   gamma   (C), and beta (C); either may be undefined for 1 or 0
 ///   eps     added to the variance; ResNetV2 uses 1e-5
 ///   relu    max(0, .) as the last step
-///   returns (B, ..., C); differentiable in x, gamma and beta
+///   residual as x, or undefined: added before the ReLU, at the end of a residual block
+///   returns (B, ..., C); differentiable in x, gamma, beta and residual
 /// Error: below 4e-6 (1 + |mean| / deviation) relative to the group's largest |y|. Throws
 /// ShapeError.
 /// Source: Wu, He 2018, arXiv 1803.08494, eq. 1 to 7.
 Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& gamma, const Tensor& beta,
-                  float eps, bool relu = false);
+                  float eps, bool relu = false, const Tensor& residual = {});
 
 }  // namespace vitrine

@@ -93,6 +93,7 @@ std::vector<Tap> antialiased_taps(int64_t i, int64_t size, double step, Interpol
   const auto begin = static_cast<int64_t>(std::clamp(center - support + 0.5, 0.0, last - 1));
   const auto end = static_cast<int64_t>(std::clamp(center + support + 0.5, 0.0, last));
   std::vector<double> weights;
+  weights.reserve(static_cast<size_t>(end - begin));
   double total = 0;
   for (int64_t p = begin; p < end; ++p) {
     const double x = (static_cast<double>(p) - center + 0.5) / stretch;
@@ -100,6 +101,7 @@ std::vector<Tap> antialiased_taps(int64_t i, int64_t size, double step, Interpol
     total += weights.back();
   }
   std::vector<Tap> taps;
+  taps.reserve(weights.size());
   for (int64_t p = begin; p < end; ++p) {
     const double weight = weights[static_cast<size_t>(p - begin)] / total;
     taps.push_back({p, static_cast<float>(weight)});
@@ -111,6 +113,7 @@ Taps taps_of(int64_t size, int64_t count, const InterpolateOptions& o,
              std::optional<double> scale) {
   const double step = step_of(size, count, o.align_corners, scale);
   Taps taps{size, {}};
+  taps.rows.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
     if (o.mode == Interpolation::kNearest) {
       taps.rows.push_back(nearest_taps(i, size, step));

@@ -17,6 +17,7 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 PoolAxis fixed_axis(int64_t size, int64_t count, int64_t kernel, int64_t stride, int64_t dilation,
                     int64_t before, int64_t after) {
   PoolAxis axis{size, dilation, {}};
+  axis.spans.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
     const int64_t start = i * stride - before;
     // Elements before the image are left out, and those behind it.
@@ -32,6 +33,7 @@ PoolAxis fixed_axis(int64_t size, int64_t count, int64_t kernel, int64_t stride,
 
 PoolAxis adaptive_axis(int64_t size, int64_t count) {
   PoolAxis axis{size, 1, {}};
+  axis.spans.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
     const int64_t first = i * size / count;
     const int64_t end = ceil_div((i + 1) * size, count);

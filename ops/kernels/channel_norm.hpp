@@ -8,9 +8,11 @@ namespace vitrine::kernels {
 /// and dx are (rows, width) without gaps; everything else is (width). Nothing may overlap but dx
 /// with dy.
 struct ChannelNorm {
-  /// y = (x - mean) scale + shift, and max(0, that) if `relu`.
+  /// y = (x - mean) scale + shift + residual, and max(0, that) if `relu`. residual is (rows, width)
+  /// or null.
   void (*forward)(int64_t rows, int64_t width, const float* x, const float* mean,
-                  const float* scale, const float* shift, bool relu, float* y);
+                  const float* scale, const float* shift, const float* residual, bool relu,
+                  float* y);
 
   /// Sums over the rows of d and of d (x - mean), where d is dy, or 0 where y is not above 0. y may
   /// be null: then d is dy.

@@ -4,13 +4,15 @@
 
 namespace vitrine::reference {
 
-/// y = (x - mean) scale + shift per channel, and max(0, that) if `relu`.
+/// y = (x - mean) scale + shift per channel, plus residual if there is one, and max(0, that) if
+/// `relu`.
 template <class T>
 void channel_norm_forward(int64_t rows, int64_t width, const T* x, const T* mean, const T* scale,
-                          const T* shift, bool relu, T* y) {
+                          const T* shift, const T* residual, bool relu, T* y) {
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t c = 0; c < width; ++c) {
-      const T v = (x[r * width + c] - mean[c]) * scale[c] + shift[c];
+      T v = (x[r * width + c] - mean[c]) * scale[c] + shift[c];
+      if (residual != nullptr) v += residual[r * width + c];
       y[r * width + c] = relu && v < 0 ? T(0) : v;
     }
   }

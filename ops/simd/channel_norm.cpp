@@ -1,6 +1,6 @@
 // The elementwise halves of batch_norm and group_norm, channel by channel of NHWC images:
 //
-//   forward    y = (x - mean) scale + shift
+//   forward    y = (x - mean) scale + shift (+ residual), then perhaps max(0, y)
 //   sums       sum over the rows of d, and of d (x - mean)
 //   backward   dx = a d + b (x - mean) + c
 //
@@ -20,22 +20,26 @@ using namespace simd;
 // Vectors of a strip: independent sums hide the latency of an addition.
 constexpr int64_t kStrip = 4;
 
-template <bool kRelu>
+template <bool kAdd, bool kRelu>
 void forward_rows(int64_t rows, int64_t width, const float* x, const float* mean,
-                  const float* scale, const float* shift, float* y) {
+                  const float* scale, const float* shift, const float* residual, float* y) {
   for (int64_t r = 0; r < rows; ++r, x += width, y += width) {
     for_each_vector(width, [&](int64_t i, auto part) {
       const Vec d = part.load(x + i) - part.load(mean + i);
-      const Vec v = fma(d, part.load(scale + i), part.load(shift + i));
-      part.store(y + i, kRelu ? simd::relu(v) : v);
+      Vec v = fma(d, part.load(scale + i), part.load(shift + i));
+      if constexpr (kAdd) v = v + part.load(residual + r * width + i);
+      if constexpr (kRelu) v = simd::relu(v);
+      part.store(y + i, v);
     });
   }
 }
 
 void forward(int64_t rows, int64_t width, const float* x, const float* mean, const float* scale,
-             const float* shift, bool relu, float* y) {
-  const auto run = relu ? forward_rows<true> : forward_rows<false>;
-  run(rows, width, x, mean, scale, shift, y);
+             const float* shift, const float* residual, bool relu, float* y) {
+  const bool add = residual != nullptr;
+  const auto run = add ? (relu ? forward_rows<true, true> : forward_rows<true, false>)
+                       : (relu ? forward_rows<false, true> : forward_rows<false, false>);
+  run(rows, width, x, mean, scale, shift, residual, y);
 }
 
 /// dy, or 0 where y is not above 0.

@@ -15,12 +15,14 @@
 #include "core/parallel.hpp"
 #include "core/tape.hpp"
 #include "ops/batch_norm.hpp"
+#include "ops/binary.hpp"
 #include "ops/conv2d.hpp"
 #include "ops/group_norm.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/channel_norm.hpp"
 #include "ops/reference/channel_norm.hpp"
 #include "ops/standardize_weight.hpp"
+#include "ops/unary.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"
 
@@ -276,8 +278,8 @@ TEST_CASE("channel_norm: kernels agree with the reference on every ISA", "[ops][
   Values want_sum(mean.size());
   Values want_product(mean.size());
   const double* y_double = masked ? y.data() : nullptr;
-  reference::channel_norm_forward(rows, width, x.data(), mean.data(), a.data(), b.data(), masked,
-                                  want_y.data());
+  reference::channel_norm_forward(rows, width, x.data(), mean.data(), a.data(), b.data(),
+                                  masked ? dy.data() : nullptr, masked, want_y.data());
   reference::channel_norm_sums(rows, width, dy.data(), x.data(), y_double, mean.data(),
                                want_sum.data(), want_product.data());
   reference::channel_norm_backward(rows, width, dy.data(), x.data(), y_double, mean.data(),
@@ -303,7 +305,8 @@ TEST_CASE("channel_norm: kernels agree with the reference on every ISA", "[ops][
   const auto at = [&](auto& v) { return v.data() + shift; };
   const float* y_float = masked ? at(yf) : nullptr;
   const kernels::ChannelNorm& kernel = *kernels::active().channel_norm;
-  kernel.forward(rows, width, at(xf), at(meanf), at(af), at(bf), masked, at(got_y));
+  kernel.forward(rows, width, at(xf), at(meanf), at(af), at(bf), masked ? at(dyf) : nullptr, masked,
+                 at(got_y));
   kernel.sums(rows, width, at(dyf), at(xf), y_float, at(meanf), at(got_sum), at(got_product));
   kernel.backward(rows, width, at(dyf), at(xf), y_float, at(meanf), at(af), at(bf), at(cf),
                   at(got_dx));
@@ -341,6 +344,41 @@ TEST_CASE("batch_norm and group_norm: the number of threads changes no bit", "[o
   }
 }
 
+TEST_CASE("batch_norm and group_norm: a residual is added before the ReLU", "[ops][isa]") {
+  const ScopedIsa isa(test::each_isa());
+  const bool relu_last = GENERATE(false, true);
+  const bool batch = GENERATE(false, true);
+  const Tensor dy = test::random_tensor({2, 5, 6}, 9);
+  Tensor none;
+  const auto norm = [&](const Tensor& x, const Tensor& gamma, const Tensor& beta, bool has_relu,
+                        const Tensor& residual) {
+    if (!batch) return group_norm(x, 2, gamma, beta, kEps, has_relu, residual);
+    return batch_norm(x, gamma, beta, none, none, {.training = true, .relu = has_relu}, residual);
+  };
+  const auto all = [&](bool fused) {
+    Tensor x = test::random_tensor({2, 5, 6}, 1);
+    Tensor gamma = test::random_tensor({6}, 2);
+    Tensor beta = test::random_tensor({6}, 3);
+    Tensor residual = test::random_tensor({2, 5, 6}, 4);
+    Tape tape;
+    for (Tensor* t : {&x, &gamma, &beta, &residual}) tape.watch(*t);
+    Tensor y;
+    if (fused) {
+      y = norm(x, gamma, beta, relu_last, residual);
+    } else {
+      y = add(norm(x, gamma, beta, false, Tensor()), residual);
+      if (relu_last) y = relu(y);
+    }
+    const Gradients g = tape.backward(std::span(&y, 1), std::span(&dy, 1));
+    return std::vector{y, g.of(x), g.of(gamma), g.of(beta), g.of(residual)};
+  };
+  const auto got = all(true);
+  const auto want = all(false);
+  for (size_t i = 0; i < got.size(); ++i) {
+    CHECK(max_error(got[i].values(), want[i].values()) < 1e-6);
+  }
+}
+
 TEST_CASE("group_norm: images without pixels have gradients of 0", "[ops]") {
   Tensor x = Tensor::zeros({2, 0, 6});
   Tensor gamma = Tensor::full({6}, 1.0F);
@@ -364,6 +402,7 @@ TEST_CASE("batch_norm and group_norm: arguments that do not fit are refused", "[
   CHECK_THROWS_WITH(group_norm(x, 4, good, good, kEps),
                     "[group_norm] 4 groups must divide the channels of x (2, 5, 6)");
   CHECK_THROWS_WITH(group_norm(x, 2, bad, good, kEps), "[group_norm] gamma must be (6), got (5)");
+  CHECK_THROWS_AS(group_norm(x, 2, good, good, kEps, true, Tensor::zeros({2, 5, 5})), ShapeError);
   CHECK_THROWS_AS(group_norm(x, 0, good, good, kEps), ShapeError);
   CHECK_THROWS_AS(group_norm(x, -1, good, good, kEps), ShapeError);
   CHECK_THROWS_AS(group_norm(Tensor(), 1, good, good, kEps), ShapeError);
