@@ -43,16 +43,24 @@ void for_each_piece(const ChannelNormSizes& s, const F& f) {
   });
 }
 
+/// Calls f(index of the group, channel, index among outer and channels) for all channels, in order.
+template <class F>
+void for_each_channel(const ChannelNormSizes& s, const F& f) {
+  int64_t index = 0;
+  for (int64_t outer = 0; outer < s.outer; ++outer) {
+    for (int64_t c = 0, group = outer * s.groups; c < s.channels; ++group) {
+      for (const int64_t end = c + s.group_channels(); c < end; ++c) f(group, c, index++);
+    }
+  }
+}
+
 /// One number per outer index and channel: (outer, channels) from f(index of the group, channel).
 template <class F>
 Tensor per_channel(const ChannelNormSizes& s, const F& f) {
   Tensor result = Tensor::empty({s.outer, s.channels});
   float* to = result.mutable_data();
-  for (int64_t i = 0; i < s.outer; ++i) {
-    for (int64_t c = 0; c < s.channels; ++c) {
-      *to++ = static_cast<float>(f(i * s.groups + c / s.group_channels(), c));
-    }
-  }
+  for_each_channel(
+      s, [&](int64_t group, int64_t c, int64_t i) { to[i] = static_cast<float>(f(group, c)); });
   return result;
 }
 
@@ -60,11 +68,10 @@ Tensor per_channel(const ChannelNormSizes& s, const F& f) {
 std::vector<double> group_sums(const ChannelNormSizes& s, const Tensor& terms,
                                const Tensor& weight = {}) {
   std::vector<double> sums(static_cast<size_t>(s.outer * s.groups));
-  for (int64_t i = 0; i < s.outer * s.channels; ++i) {
-    const int64_t c = i % s.channels;
+  for_each_channel(s, [&](int64_t group, int64_t c, int64_t i) {
     const double factor = weight.defined() ? at(weight, c) : 1.0;
-    sums[static_cast<size_t>(i / s.group_channels())] += factor * at(terms, i);
-  }
+    sums[static_cast<size_t>(group)] += factor * at(terms, i);
+  });
   return sums;
 }
 
@@ -113,10 +120,10 @@ GradientSums gradient_sums(const Tensor& dy, const ChannelNormSaved& saved,
 /// Sums of (outer, channels) over outer: `factor` gives one for each group, or is undefined.
 Tensor sum_over_outer(const ChannelNormSizes& s, const Tensor& terms, const Tensor& factor) {
   std::vector<double> total(static_cast<size_t>(s.channels));
-  for (int64_t i = 0; i < s.outer * s.channels; ++i) {
-    const double f = factor.defined() ? at(factor, i / s.group_channels()) : 1.0;
-    total[static_cast<size_t>(i % s.channels)] += f * at(terms, i);
-  }
+  for_each_channel(s, [&](int64_t group, int64_t c, int64_t i) {
+    const double f = factor.defined() ? at(factor, group) : 1.0;
+    total[static_cast<size_t>(c)] += f * at(terms, i);
+  });
   return from_doubles(total, {s.channels});
 }
 
