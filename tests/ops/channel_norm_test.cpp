@@ -72,7 +72,8 @@ void for_group(const Case& c, int64_t o, int64_t g, const F& f) {
 
 /// 1 / sqrt(var + eps) of a group, and its mean.
 std::pair<double, double> moments(const Case& c, const Values& x, int64_t o, int64_t g) {
-  const double n = static_cast<double>(c.rows * c.channels / c.groups);
+  const int64_t width = c.channels / c.groups;
+  const double n = static_cast<double>(c.rows * width);
   double mean = 0;
   for_group(c, o, g, [&](size_t i, size_t) { mean += x[i] / n; });
   double var = 0;
