@@ -1,4 +1,4 @@
-// batch_norm, group_norm, and the kernels that they share; standardize_weight.
+// batch_norm, group_norm, and the kernels that they share.
 //   formula   loops over the definitions in double, and differences as gradients, against the
 //             operations on every ISA; with and without gamma, beta and ReLU; offsets of 1000
 //             deviations (a one-pass variance fails)
@@ -21,7 +21,6 @@
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/channel_norm.hpp"
 #include "ops/reference/channel_norm.hpp"
-#include "ops/standardize_weight.hpp"
 #include "ops/unary.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"
@@ -228,37 +227,6 @@ TEST_CASE("fold_batch_norm: the folded convolution is convolution and norm", "[o
   CHECK(max_error(conv2d(x, folded.weight, folded.bias).values(), want.values()) < 2e-6);
 }
 
-TEST_CASE("standardize_weight: both forms and their gradients", "[ops][isa]") {
-  const ScopedIsa isa(test::each_isa());
-  const auto form = GENERATE(StandardizeForm::kRoot, StandardizeForm::kSum);
-  const double eps = GENERATE(1e-5, 0.25);
-  const Values w = randoms<double>(5 * 18, 1, 0.1, 0.05);
-  const Values dy = randoms<double>(5 * 18, 2);
-  const auto standardize = [&](const Values& from) {
-    Values y(from.size());
-    for (size_t row = 0; row < from.size(); row += 18) {
-      double mean = 0;
-      for (size_t i = row; i < row + 18; ++i) mean += from[i] / 18;
-      double var = 0;
-      for (size_t i = row; i < row + 18; ++i) var += (from[i] - mean) * (from[i] - mean) / 18;
-      const double deviation =
-          form == StandardizeForm::kRoot ? std::sqrt(var + eps) : std::sqrt(var) + eps;
-      for (size_t i = row; i < row + 18; ++i) y[i] = (from[i] - mean) / deviation;
-    }
-    return y;
-  };
-  Tensor weight = tensor(w, {5, 2, 3, 3});
-  const Tensor cotangent = tensor(dy, {5, 2, 3, 3});
-  Tape tape;
-  tape.watch(weight);
-  const Tensor y = standardize_weight(weight, static_cast<float>(eps), form);
-  const Gradients g = tape.backward(std::span(&y, 1), std::span(&cotangent, 1));
-  REQUIRE(y.shape() == weight.shape());
-  CHECK(max_error(y.values(), standardize(w)) < 4e-6);
-  const auto want = differences([&](const Values& v) { return dot(standardize(v), dy); }, w, 1e-4);
-  CHECK(max_error(g.of(weight).values(), want) < 4e-6);
-}
-
 TEST_CASE("channel_norm: kernels agree with the reference on every ISA", "[ops][isa]") {
   const ScopedIsa isa(test::each_isa());
   const int64_t width = GENERATE(1, 3, 4, 5, 8, 9, 15, 16, 17, 33, 64, 67, 130);
@@ -420,7 +388,6 @@ TEST_CASE("batch_norm and group_norm: arguments that do not fit are refused", "[
                   ShapeError);
   CHECK_THROWS_AS(fold_batch_norm(Tensor::zeros({5, 2}), none, none, none, mean, var, kEps),
                   ShapeError);
-  CHECK_THROWS_AS(standardize_weight(good, kEps), ShapeError);
 }
 
 }  // namespace
