@@ -25,6 +25,13 @@ inline void check_rank(std::string_view op, std::string_view what, const Tensor&
                                tensor.defined() ? tensor.shape().str() : "nothing"));
 }
 
+/// Throws ShapeError unless `x` is (B, H, W, C).
+inline void check_images(std::string_view op, const Tensor& x) {
+  if (x.defined() && x.rank() == 4) return;
+  throw ShapeError(fmt::format("[{}] x must be (B, H, W, C), got {}", op,
+                               x.defined() ? x.shape().str() : "nothing"));
+}
+
 /// Throws ShapeError("[op] text") unless `condition`.
 inline void check(bool condition, std::string_view op, std::string_view text) {
   if (!condition) throw ShapeError(fmt::format("[{}] {}", op, text));

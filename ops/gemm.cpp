@@ -6,7 +6,8 @@
 //       for rows of A that fit kPackedA:
 //         pack B's panels (first time) and A's tiles     parallel over panels and tiles
 //                                                        (A's rows stay where they are if they
-//                                                        lie in memory whole)
+//                                                        lie in memory whole; those of images
+//                                                        are gathered)
 //         multiply                                       parallel over (chunk of rows, panel)
 //
 // A chunk of A stays in L2 while the panels of B pass by. The cuts of K decide the bits and
@@ -62,11 +63,16 @@ struct Problem {
   float* c;
   int64_t ldc;
   GemmEpilogue epilogue;
+  const ImageRows* images = nullptr;  // instead of a
 
   /// Rows of A that lie in memory whole are multiplied where they are. (Those of a transposed A are
   /// scattered, a cache line for every few values: its tiles are packed.)
-  bool a_in_place() const { return a.column_stride == 1 && a.row_stride > 0; }
+  bool a_in_place() const { return images == nullptr && a.column_stride == 1 && a.row_stride > 0; }
 };
+
+/// Floats from one gathered row to the next: an odd number of cache lines, so that the rows of a
+/// tile, which are read side by side, lie in different sets of the cache.
+int64_t gathered_pitch(int64_t k) { return (ceil_div(k, kSlack) | 1) * kSlack; }
 
 /// Room for one panel of B.
 int64_t panel_floats(const Gemm& kernel, const BlocksOfK& blocks) {
@@ -77,13 +83,16 @@ int64_t panel_floats(const Gemm& kernel, const BlocksOfK& blocks) {
 struct RowCuts {
   int64_t begin, rows, chunks, tiles;  // tiles per chunk
   int64_t tile_stride, chunk_stride;   // floats
+  int64_t row_pitch;                   // of gathered rows, in floats; 0 if tiles are packed
 
-  RowCuts(const Gemm& kernel, int64_t begin_, int64_t end, int64_t k, int64_t most_rows)
-      : begin(begin_), rows(end - begin_) {
+  RowCuts(const Gemm& kernel, const Problem& p, int64_t begin_, int64_t end, int64_t k,
+          int64_t most_rows)
+      : begin(begin_), rows(end - begin_), row_pitch(p.images != nullptr ? gathered_pitch(k) : 0) {
     // A multiple of mr, so that fewer rows never need more tiles.
     chunks = ceil_div(rows, std::max(most_rows / kernel.mr, int64_t{1}) * kernel.mr);
     tiles = ceil_div(ceil_div(rows, chunks), kernel.mr);
-    tile_stride = ceil_div(kernel.mr * k, kSlack) * kSlack + kSlack;
+    tile_stride =
+        row_pitch > 0 ? kernel.mr * row_pitch : ceil_div(kernel.mr * k, kSlack) * kSlack + kSlack;
     chunk_stride = tiles * tile_stride;
   }
   int64_t chunk_begin(int64_t chunk) const { return tile_begin(rows, chunks, chunk); }
@@ -93,7 +102,8 @@ struct RowCuts {
   int64_t floats() const { return chunks * chunk_stride; }
 };
 
-/// Packs tile `tile` of chunk `chunk` over [k_begin, k_begin + k); `to` is the chunk's place.
+/// Packs (or gathers) tile `tile` of chunk `chunk` over [k_begin, k_begin + k); `to` is the chunk's
+/// place.
 void pack_tile(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t chunk,
                int64_t tile, int64_t k_begin, int64_t k, float* to) {
   const int64_t rows = cuts.chunk_rows(chunk);
@@ -101,7 +111,12 @@ void pack_tile(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_
   if (tile >= tiles) return;
   const int64_t begin = tile_begin(rows, tiles, tile);
   const int64_t height = tile_begin(rows, tiles, tile + 1) - begin;
-  const StridedMatrix from = p.a.at(cuts.begin + cuts.chunk_begin(chunk) + begin, k_begin);
+  const int64_t row = cuts.begin + cuts.chunk_begin(chunk) + begin;
+  if (p.images != nullptr) {
+    p.images->gather(row, height, k_begin, k, to + begin * cuts.row_pitch, cuts.row_pitch);
+    return;
+  }
+  const StridedMatrix from = p.a.at(row, k_begin);
   kernel.pack(height, k, from.data, from.row_stride, from.column_stride, height,
               to + tile * cuts.tile_stride);
 }
@@ -132,7 +147,7 @@ void multiply(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t
       .k = blocks.size(block),
       .a = in_place ? p.a.at(row, blocks.begin(block)).data : a,
       .tile_stride = cuts.tile_stride,
-      .a_pitch = in_place ? p.a.row_stride : 0,
+      .a_pitch = in_place ? p.a.row_stride : cuts.row_pitch,
       .b = b,
       .next = next.data,
       .next_floats = next.floats,
@@ -229,6 +244,13 @@ struct Pass {
   }
 };
 
+/// Rows of A that are packed before they are multiplied. Gathered ones should still be in L2 then.
+int64_t rows_per_pass(const Gemm& kernel, const Problem& p, int64_t k, int64_t chunk) {
+  if (p.a_in_place()) return p.m;
+  if (p.images == nullptr) return std::max(kPackedA / k, chunk);
+  return threads() * std::max(chunk / kernel.mr, int64_t{1}) * kernel.mr;
+}
+
 void run(const Gemm& kernel, const Problem& p) {
   if (p.m <= 0 || p.n <= 0) return;
   profile_macs(p.m * p.n * p.k);
@@ -238,8 +260,8 @@ void run(const Gemm& kernel, const Problem& p) {
   const int64_t parts = ceil_div(kTasks, all_panels);
   const int64_t most_rows =
       std::min(chunk_rows(kernel, k), std::max(ceil_div(p.m, parts), kTaskRows));
-  const int64_t some_rows = p.a_in_place() ? p.m : std::min(std::max(kPackedA / k, most_rows), p.m);
-  const RowCuts largest(kernel, 0, some_rows, k, most_rows);
+  const int64_t some_rows = std::min(rows_per_pass(kernel, p, k, most_rows), p.m);
+  const RowCuts largest(kernel, p, 0, some_rows, k, most_rows);
   const bool late = p.packed == nullptr && some_rows == p.m && largest.chunks <= kFewChunks;
 
   int64_t some_panels = all_panels;
@@ -256,7 +278,7 @@ void run(const Gemm& kernel, const Problem& p) {
     const int64_t panels = std::min(some_panels, all_panels - panel);
     for (int64_t block = 0; block < blocks.count; ++block) {
       for (int64_t row = 0; row < p.m; row += some_rows) {
-        const RowCuts cuts(kernel, row, std::min(row + some_rows, p.m), k, most_rows);
+        const RowCuts cuts(kernel, p, row, std::min(row + some_rows, p.m), k, most_rows);
         const Pass pass{kernel, p,    cuts,       blocks,    block, panel * kernel.nr,
                         panels, late, a.floats(), b.floats()};
         pass.pack(p.packed == nullptr && !late && row == 0);
@@ -320,7 +342,7 @@ void run_batch(const Gemm& kernel, const Problem& p, std::span<const GemmBatchAx
   const int64_t k = std::max<int64_t>(blocks.longest(), 1);
   const int64_t tasks = threads() == 1 ? 1 : kTasks;
   const int64_t parts = std::min(ceil_div(tasks, items), ceil_div(p.m, kTaskRows));
-  const RowCuts cuts(kernel, 0, p.m, k, std::min(chunk_rows(kernel, k), ceil_div(p.m, parts)));
+  const RowCuts cuts(kernel, p, 0, p.m, k, std::min(chunk_rows(kernel, k), ceil_div(p.m, parts)));
   const int64_t worker_floats = cuts.chunk_stride + panel_floats(kernel, blocks);
   const Buffer scratch = scratch_floats(threads() * worker_floats);
 
@@ -337,6 +359,14 @@ void run_batch(const Gemm& kernel, const Problem& p, std::span<const GemmBatchAx
                   });
 }
 
+Problem problem_of(const ImageRows& a, int64_t n, const StridedMatrix& b,
+                   const PackedMatrix* packed, float* c, int64_t ldc,
+                   const GemmEpilogue& epilogue) {
+  Problem p{a.m(), n, a.k(), {a.data, a.pitch, 1}, b, packed, c, ldc, epilogue};
+  if (!a.in_place()) p.images = &a;
+  return p;
+}
+
 }  // namespace
 
 void gemm(Trans a, Trans b, int64_t m, int64_t n, int64_t k, const float* a_data, int64_t lda,
@@ -349,6 +379,17 @@ void gemm(Trans a, int64_t m, const float* a_data, int64_t lda, const PackedMatr
           int64_t ldc, const GemmEpilogue& epilogue) {
   run(*kernels::of(b.isa()).gemm,
       {m, b.n(), b.k(), StridedMatrix::of(a, a_data, lda), {}, &b, c, ldc, epilogue});
+}
+
+void gemm(const ImageRows& a, Trans b, int64_t n, const float* b_data, int64_t ldb, float* c,
+          int64_t ldc, const GemmEpilogue& epilogue) {
+  run(*kernels::active().gemm,
+      problem_of(a, n, StridedMatrix::of(b, b_data, ldb), nullptr, c, ldc, epilogue));
+}
+
+void gemm(const ImageRows& a, const PackedMatrix& b, float* c, int64_t ldc,
+          const GemmEpilogue& epilogue) {
+  run(*kernels::of(b.isa()).gemm, problem_of(a, b.n(), {}, &b, c, ldc, epilogue));
 }
 
 void gemm_batched(std::span<const GemmBatchAxis> batch, Trans a, Trans b, int64_t m, int64_t n,

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "ops/gemm_packed.hpp"
+#include "ops/image_rows.hpp"
 #include "ops/kernels/gemm.hpp"
 
 namespace vitrine {
@@ -22,6 +23,12 @@ void gemm(Trans a, Trans b, int64_t m, int64_t n, int64_t k, const float* a_data
 /// The same with B packed before. Its ISA must be the active one.
 void gemm(Trans a, int64_t m, const float* a_data, int64_t lda, const PackedMatrix& b, float* c,
           int64_t ldc, const GemmEpilogue& epilogue = {});
+
+/// The same with A gathered from images: B is (k, n) as `b` says, or packed before.
+void gemm(const ImageRows& a, Trans b, int64_t n, const float* b_data, int64_t ldb, float* c,
+          int64_t ldc, const GemmEpilogue& epilogue = {});
+void gemm(const ImageRows& a, const PackedMatrix& b, float* c, int64_t ldc,
+          const GemmEpilogue& epilogue = {});
 
 /// Where the matrices of a batch begin: item (i0, i1, ...) of A at a_data + sum of i_x * axis[x].a.
 /// A stride of 0 uses one matrix for all, in A and B.

@@ -2,6 +2,7 @@
 
 #include "core/tape.hpp"
 #include "core/tensor.hpp"
+#include "ops/conv2d.hpp"
 
 namespace vitrine {
 
@@ -17,15 +18,9 @@ namespace vitrine {
 /// Source: Dosovitskiy et al. 2021, arXiv 2010.11929, eq. 1.
 Tensor patch_embed(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
-struct PatchEmbedGradients {
-  Tensor dx;       ///< (B, H, W, C)
-  Tensor dweight;  ///< (D, C, p, q)
-  Tensor dbias;    ///< (D)
-};
-
 /// Gradients of patch_embed; needs[0] is x, needs[1] weight, needs[2] bias. What is not needed
 /// stays undefined.
-PatchEmbedGradients patch_embed_backward(const Tensor& dy, const Tensor& x, const Tensor& weight,
-                                         Needs needs);
+Conv2dGradients patch_embed_backward(const Tensor& dy, const Tensor& x, const Tensor& weight,
+                                     Needs needs);
 
 }  // namespace vitrine

@@ -6,6 +6,7 @@ namespace vitrine::kernels {
 
 struct Attention;
 struct Binary;
+struct ChannelNorm;
 struct Gemm;
 struct LayerNorm;
 struct AdamW;
@@ -19,6 +20,7 @@ struct Normalize;
 struct Reduce;
 struct Resize;
 struct Peak;
+struct Pool2d;
 struct Unary;
 
 /// One table of kernels per ISA, constant-initialised and chosen once (see active). To add an
@@ -27,6 +29,7 @@ struct Kernels {
   Isa isa;
   const Attention* attention;
   const Binary* binary;
+  const ChannelNorm* channel_norm;
   const Gemm* gemm;
   const LayerNorm* layer_norm;
   const AdamW* adamw;
@@ -40,6 +43,7 @@ struct Kernels {
   const Reduce* reduce;
   const Resize* resize;
   const Peak* peak;
+  const Pool2d* pool2d;
   const Unary* unary;
 };
 

@@ -11,7 +11,7 @@ namespace vitrine {
 ///   v = alpha (A B)[i][j] + bias[j]
 ///   pre[i][j] = v                     what the backward of the activation needs
 ///   v = activation(v) scale[j]        scale is LayerScale's gamma
-///   C[i][j] = v + residual[i][j]
+///   C[i][j] = v + residual[i][j], and with `relu` max(0, that)
 /// With `accumulate` it is C[i][j] += alpha (A B)[i][j], and nothing else may be set.
 struct GemmEpilogue {
   float alpha = 1.0F;
@@ -20,6 +20,7 @@ struct GemmEpilogue {
   const float* bias = nullptr;      ///< (n)
   const float* scale = nullptr;     ///< (n)
   const float* residual = nullptr;  ///< (m, n) with a row pitch; may not overlap C
+  bool relu = false;
   int64_t residual_pitch = 0;
   float* pre = nullptr;  ///< (m, n) with a row pitch
   int64_t pre_pitch = 0;

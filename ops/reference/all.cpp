@@ -4,6 +4,7 @@
 #include "ops/kernels/adamw.hpp"
 #include "ops/kernels/attention.hpp"
 #include "ops/kernels/binary.hpp"
+#include "ops/kernels/channel_norm.hpp"
 #include "ops/kernels/clip_grad_norm.hpp"
 #include "ops/kernels/cross_entropy.hpp"
 #include "ops/kernels/dropout.hpp"
@@ -12,6 +13,7 @@
 #include "ops/kernels/layer_norm.hpp"
 #include "ops/kernels/normalize.hpp"
 #include "ops/kernels/peak.hpp"
+#include "ops/kernels/pool2d.hpp"
 #include "ops/kernels/reduce.hpp"
 #include "ops/kernels/resize.hpp"
 #include "ops/kernels/sgd.hpp"
@@ -20,6 +22,7 @@
 #include "ops/reference/adamw.hpp"
 #include "ops/reference/attention.hpp"
 #include "ops/reference/binary.hpp"
+#include "ops/reference/channel_norm.hpp"
 #include "ops/reference/clip_grad_norm.hpp"
 #include "ops/reference/cross_entropy.hpp"
 #include "ops/reference/dropout.hpp"
@@ -28,6 +31,7 @@
 #include "ops/reference/layer_norm.hpp"
 #include "ops/reference/normalize.hpp"
 #include "ops/reference/peak.hpp"
+#include "ops/reference/pool2d.hpp"
 #include "ops/reference/reduce.hpp"
 #include "ops/reference/resize.hpp"
 #include "ops/reference/sgd.hpp"
@@ -45,6 +49,10 @@ constexpr Attention kAttention{vitrine::reference::attention_scratch<float>,
                                vitrine::reference::attention_probabilities<float>};
 
 constexpr Binary kBinary{vitrine::reference::binary_forward, vitrine::reference::binary_backward};
+
+constexpr ChannelNorm kChannelNorm{vitrine::reference::channel_norm_forward<float>,
+                                   vitrine::reference::channel_norm_sums<float>,
+                                   vitrine::reference::channel_norm_backward<float>};
 
 constexpr Reduce kReduce{vitrine::reference::sum<float>, vitrine::reference::deviations<float>,
                          vitrine::reference::max<float>};
@@ -66,6 +74,10 @@ constexpr Resize kResize{vitrine::reference::resize_blend_rows};
 constexpr Peak kPeak{.run = vitrine::reference::peak,
                      .flops_per_step = 2 * vitrine::reference::kPeakChains,
                      .read = vitrine::reference::read};
+
+constexpr Pool2d kPool2d{
+    vitrine::reference::pool2d_max<float>, vitrine::reference::pool2d_sum<float>,
+    vitrine::reference::pool2d_add_where<float>, vitrine::reference::pool2d_add_scaled<float>};
 
 constexpr AdamW kAdamW{vitrine::reference::adamw_update<float>};
 
@@ -93,6 +105,7 @@ constinit const Kernels table{
     .isa = Isa::kReference,
     .attention = &kAttention,
     .binary = &kBinary,
+    .channel_norm = &kChannelNorm,
     .gemm = &kGemm,
     .layer_norm = &kLayerNorm,
     .adamw = &kAdamW,
@@ -106,6 +119,7 @@ constinit const Kernels table{
     .reduce = &kReduce,
     .resize = &kResize,
     .peak = &kPeak,
+    .pool2d = &kPool2d,
     .unary = &kUnary,
 };
 

@@ -30,7 +30,7 @@ inline float gemm_epilogue(const GemmEpilogue& e, int64_t i, int64_t j, float v)
   v = activate(e.activation, v);
   if (e.scale != nullptr) v *= e.scale[j];
   if (e.residual != nullptr) v += e.residual[i * e.residual_pitch + j];
-  return v;
+  return e.relu && v < 0 ? 0.0F : v;
 }
 
 constexpr int64_t kGemmRows = 8;

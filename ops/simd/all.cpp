@@ -27,6 +27,7 @@ constexpr Isa this_isa() {
 
 extern const Attention attention;
 extern const Binary binary;
+extern const ChannelNorm channel_norm;
 extern const Gemm gemm;
 extern const LayerNorm layer_norm;
 extern const AdamW adamw;
@@ -40,6 +41,7 @@ extern const Normalize normalize_u8;
 extern const Reduce reduce;
 extern const Resize resize;
 extern const Peak peak;
+extern const Pool2d pool2d;
 extern const Unary unary;
 
 extern const Kernels table;
@@ -47,6 +49,7 @@ constinit const Kernels table{
     .isa = this_isa(),
     .attention = &attention,
     .binary = &binary,
+    .channel_norm = &channel_norm,
     .gemm = &gemm,
     .layer_norm = &layer_norm,
     .adamw = &adamw,
@@ -60,6 +63,7 @@ constinit const Kernels table{
     .reduce = &reduce,
     .resize = &resize,
     .peak = &peak,
+    .pool2d = &pool2d,
     .unary = &unary,
 };
 

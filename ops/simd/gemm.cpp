@@ -160,6 +160,7 @@ void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int6
         } else if (scales) {
           v = v * scale;
         }
+        if (e.relu) v = relu(v);
       }
       part.store(to, v);
     }
@@ -198,7 +199,8 @@ void multiply(const GemmBlock& block) {
   // registers. alpha, which multiplies the sums alone, leaves all of that to finish.
   const bool direct = block.columns % kLanes == 0 && (!block.add || e.alpha == 1.0F);
   const bool added = direct && e.alpha == 1.0F;
-  const bool plain = e.activation == Activation::kNone && e.scale == nullptr && e.pre == nullptr;
+  const bool plain =
+      e.activation == Activation::kNone && e.scale == nullptr && e.pre == nullptr && !e.relu;
   const bool done = added && (!block.last || plain);
   const float* bias = added && block.last ? e.bias : nullptr;
   const float* residual = done && block.last ? e.residual : nullptr;

@@ -19,8 +19,8 @@ constexpr const char* kErrorFile = "error_inputs.json";
 const OpinfoAdapter& adapter_of(const std::string& op) {
   static const std::map<std::string, OpinfoAdapter> table = [] {
     std::map<std::string, OpinfoAdapter> all;
-    for (const auto part :
-         {opinfo_network_calls(), opinfo_elementwise_calls(), opinfo_movement_calls()}) {
+    for (const auto part : {opinfo_network_calls(), opinfo_convolution_calls(),
+                            opinfo_elementwise_calls(), opinfo_movement_calls()}) {
       for (const OpinfoAdapter& adapter : part) all.emplace(adapter.op, adapter);
     }
     return all;

@@ -85,6 +85,7 @@ struct OpinfoAdapter {
 };
 
 std::span<const OpinfoAdapter> opinfo_network_calls();
+std::span<const OpinfoAdapter> opinfo_convolution_calls();
 std::span<const OpinfoAdapter> opinfo_elementwise_calls();
 std::span<const OpinfoAdapter> opinfo_movement_calls();
 

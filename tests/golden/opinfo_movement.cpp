@@ -1,8 +1,12 @@
 #include <algorithm>
 #include <array>
 
+#include "core/error.hpp"
 #include "ops/concat.hpp"
 #include "ops/expand.hpp"
+#include "ops/flip.hpp"
+#include "ops/index_select.hpp"
+#include "ops/pad.hpp"
 #include "ops/permute.hpp"
 #include "ops/slice.hpp"
 #include "tests/golden/opinfo.hpp"
@@ -152,6 +156,42 @@ Tensors run_select(OpinfoCall& call) {
   return {split(x, {index, 1, x.dim(dim) - index - 1}, dim)[1].reshape(shape)};
 }
 
+Tensors run_flip(OpinfoCall& call) {
+  const Tensor x = call.input();
+  const std::vector<int64_t> dims = call.integers(0, "dims");
+  call.done();
+  return {flip(x, dims)};
+}
+
+Tensors run_index_select(OpinfoCall& call) {
+  const Tensor x = call.input();
+  const int64_t dim = call.integer(0, "dim").value();
+  const Json* index = call.take(1, "index");
+  if (index == nullptr) call.not_offered("without an index");
+  const std::vector<int64_t> indices = call.integer_tensor(*index);
+  call.done();
+  if (x.rank() == 0) call.not_offered("of a scalar");
+  return {index_select(x, dim, indices)};
+}
+
+/// PyTorch's pairs begin with the last axis; axes without one stay as they are.
+Tensors run_pad(OpinfoCall& call) {
+  const Tensor x = call.input();
+  const std::vector<int64_t> list = call.integers(0, "pad");
+  const Json* mode = call.take(1, "mode");
+  const Json* value = call.take(2, "value");
+  call.done();
+  if (mode != nullptr && *mode != "constant") call.not_offered("of another mode");
+  std::vector<std::pair<int64_t, int64_t>> pads(static_cast<size_t>(x.rank()));
+  if (list.size() % 2 != 0 || list.size() / 2 > pads.size()) {
+    throw ShapeError("[pad] there must be pairs, at most one per axis");
+  }
+  for (size_t i = 0; i < list.size() / 2; ++i) {
+    pads[pads.size() - 1 - i] = {list[2 * i], list[2 * i + 1]};
+  }
+  return {pad(x, pads, value == nullptr ? 0.0F : value->get<float>())};
+}
+
 }  // namespace
 
 std::span<const OpinfoAdapter> opinfo_movement_calls() {
@@ -171,6 +211,9 @@ std::span<const OpinfoAdapter> opinfo_movement_calls() {
       {"narrow", run_narrow},
       {"slice", run_slice},
       {"select", run_select},
+      {"flip", run_flip},
+      {"index_select", run_index_select},
+      {"nn.functional.pad", run_pad},
   });
   return kTable;
 }

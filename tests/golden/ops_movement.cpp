@@ -1,11 +1,17 @@
 #include <array>
 
+#include "core/error.hpp"
 #include "models/position_embedding.hpp"
 #include "ops/binary.hpp"
 #include "ops/concat.hpp"
 #include "ops/expand.hpp"
+#include "ops/flip.hpp"
+#include "ops/index_select.hpp"
+#include "ops/interpolate.hpp"
+#include "ops/pad.hpp"
 #include "ops/permute.hpp"
 #include "ops/slice.hpp"
+#include "tests/golden/layout.hpp"
 #include "tests/golden/ops.hpp"
 
 namespace vitrine::golden {
@@ -57,17 +63,69 @@ Outputs run_expand(OpCall& call) {
   return {{"y", expand(call.input("x"), Shape(list_of(call, "shape")))}};
 }
 
-/// What happens to a position embedding when weights are used at another image size.
-Outputs pos_embed_resize(OpCall& call) {
+Outputs run_pad(OpCall& call) {
+  std::vector<std::pair<int64_t, int64_t>> pads;
+  for (const Json& pair : call.params.at("pads")) pads.emplace_back(pair.at(0), pair.at(1));
+  return {{"y", pad(call.input("x"), pads, call.params.at("value"))}};
+}
+
+Outputs run_flip(OpCall& call) { return {{"y", flip(call.input("x"), list_of(call, "dims"))}}; }
+
+Outputs run_index_select(OpCall& call) {
+  return {{"y", index_select(call.input("x"), call.params.at("dim"), call.integers("index"))}};
+}
+
+InterpolateOptions interpolation_of(const OpCall& call) {
   const std::string mode = call.params.at("mode");
-  if (mode != "bicubic" || !call.params.at("antialias").get<bool>()) {
-    throw NotOffered{"pos_embed_resize other than bicubic with antialias"};
-  }
-  call.forward_only();
+  InterpolateOptions options;
+  options.mode = mode == "bicubic"    ? Interpolation::kBicubic
+                 : mode == "bilinear" ? Interpolation::kBilinear
+                                      : Interpolation::kNearest;
+  options.align_corners = call.params.at("align_corners");
+  options.antialias = call.params.at("antialias");
+  return options;
+}
+
+Outputs run_interpolate(OpCall& call) {
+  const std::vector<int64_t> size = list_of(call, "size");
+  return {{"y", to_nchw(interpolate(to_nhwc(call.input("x")), {size.at(0), size.at(1)},
+                                    interpolation_of(call)))}};
+}
+
+/// A position embedding (1, prefix + grid, D) whose grid is interpolated.
+Tensor with_grid(const Tensor& pos, int64_t prefix, Size2d from, Size2d to,
+                 const InterpolateOptions& options) {
+  const std::vector<Tensor> parts = split(pos, {prefix, from.h * from.w}, 1);
+  const Tensor grid = interpolate(parts[1].reshape({1, from.h, from.w, pos.dim(2)}), to, options);
+  return concat({parts[0], grid.reshape({1, to.h * to.w, pos.dim(2)})}, 1);
+}
+
+/// What happens to a position embedding when weights are used at another image size. The models'
+/// own function, which has no gradient, must say the same where it applies.
+Outputs pos_embed_resize(OpCall& call) {
   const std::vector<int64_t> from = list_of(call, "old");
   const std::vector<int64_t> to = list_of(call, "new");
-  return {{"y", resample_position_embedding(call.input("pos"), call.params.at("num_prefix_tokens"),
-                                            from.at(0), from.at(1), to.at(0), to.at(1))}};
+  const InterpolateOptions options = interpolation_of(call);
+  const int64_t prefix = call.params.at("num_prefix_tokens");
+  const Tensor& pos = call.input("pos");
+  const Tensor y = with_grid(pos, prefix, {from.at(0), from.at(1)}, {to.at(0), to.at(1)}, options);
+  if (options.mode != Interpolation::kBicubic || !options.antialias) return {{"y", y}};
+  const Tensor resampled =
+      resample_position_embedding(pos, prefix, from.at(0), from.at(1), to.at(0), to.at(1));
+  Result same;
+  same.compare("resample_position_embedding", resampled, y, {.atol = 1e-6, .rtol = 1e-6});
+  if (!same.failures().empty()) throw Error(same.failures().front());
+  return {{"y", y}};
+}
+
+/// Google's rule: linear, corner to corner.
+Outputs pos_embed_zoom(OpCall& call) {
+  const int64_t from = call.params.at("old");
+  const int64_t to = call.params.at("new");
+  InterpolateOptions options;
+  options.align_corners = true;
+  return {{"y", with_grid(call.input("pos"), call.params.at("num_prefix_tokens"), {from, from},
+                          {to, to}, options)}};
 }
 
 }  // namespace
@@ -82,7 +140,12 @@ std::span<const OpAdapter> movement_ops() {
       {"split", run_split},
       {"slice", run_slice},
       {"expand", run_expand},
+      {"pad", run_pad},
+      {"flip", run_flip},
+      {"index_select", run_index_select},
+      {"interpolate", run_interpolate},
       {"pos_embed_resize", pos_embed_resize},
+      {"pos_embed_zoom", pos_embed_zoom},
   });
   return kTable;
 }

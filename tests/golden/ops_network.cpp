@@ -2,13 +2,16 @@
 
 #include "models/vit.hpp"
 #include "ops/attention.hpp"
+#include "ops/batch_norm.hpp"
 #include "ops/binary.hpp"
+#include "ops/group_norm.hpp"
 #include "ops/linear.hpp"
 #include "ops/matmul.hpp"
 #include "ops/patch_embed.hpp"
-#include "ops/permute.hpp"
+#include "ops/rms_norm.hpp"
 #include "ops/unary.hpp"
 #include "tests/golden/attention_mask.hpp"
+#include "tests/golden/layout.hpp"
 #include "tests/golden/ops.hpp"
 
 namespace vitrine::golden {
@@ -38,10 +41,31 @@ Outputs mlp(OpCall& call) {
   return {{"y", linear(hidden, call.input("fc2.weight"), call.input("fc2.bias"))}};
 }
 
-/// The golden images are NCHW, Vitrine's NHWC.
 Outputs run_patch_embed(OpCall& call) {
-  const Tensor images = permute(call.input("x"), {0, 2, 3, 1});
-  return {{"y", patch_embed(images, call.input("weight"), call.optional("bias"))}};
+  return {
+      {"y", patch_embed(to_nhwc(call.input("x")), call.input("weight"), call.optional("bias"))}};
+}
+
+Outputs run_group_norm(OpCall& call) {
+  const Tensor y =
+      group_norm(channels_last(call.input("x")), call.params.at("num_groups"),
+                 call.optional("weight"), call.optional("bias"), call.params.at("eps"));
+  return {{"y", channels_first(y)}};
+}
+
+Outputs run_rms_norm(OpCall& call) {
+  return {{"y", rms_norm(call.input("x"), call.input("weight"), call.params.at("eps"))}};
+}
+
+Outputs run_batch_norm(OpCall& call) {
+  Tensor mean = call.input("running_mean").clone();
+  Tensor var = call.input("running_var").clone();
+  const BatchNormOptions options{.training = call.params.at("training"),
+                                 .momentum = call.params.at("momentum"),
+                                 .eps = call.params.at("eps")};
+  const Tensor y = batch_norm(channels_last(call.input("x")), call.optional("weight"),
+                              call.optional("bias"), mean, var, options);
+  return {{"y", channels_first(y)}, {"running_mean", mean}, {"running_var", var}};
 }
 
 Outputs sdpa(OpCall& call) {
@@ -111,6 +135,9 @@ std::span<const OpAdapter> network_ops() {
       {"bias_gelu", bias_gelu},
       {"mlp", mlp},
       {"patch_embed", run_patch_embed},
+      {"group_norm", run_group_norm},
+      {"rms_norm", run_rms_norm},
+      {"batch_norm", run_batch_norm},
       {"sdpa", sdpa},
       {"mha", mha},
       {"vit_block", vit_block},

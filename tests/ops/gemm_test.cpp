@@ -149,7 +149,7 @@ TEST_CASE("gemm: any size may be 0", "[ops][isa]") {
 
 TEST_CASE("gemm: every epilogue is what its definition says", "[ops][isa]") {
   const ScopedIsa isa(test::each_isa());
-  const int parts = GENERATE(0, 1, 2, 4, 8, 15);  // bits: bias, scale, residual, pre
+  const int parts = GENERATE(0, 1, 2, 4, 8, 15, 16, 31);  // bits: bias, scale, residual, pre, relu
   const auto activation =
       GENERATE(Activation::kNone, Activation::kRelu, Activation::kGelu, Activation::kGeluTanh,
                Activation::kQuickGelu, Activation::kSilu, Activation::kTanh, Activation::kSigmoid);
@@ -169,6 +169,7 @@ TEST_CASE("gemm: every epilogue is what its definition says", "[ops][isa]") {
     e.residual_pitch = n + 5;
     if ((parts & 8) != 0) e.pre = pre.data();
     e.pre_pitch = n + 1;
+    e.relu = (parts & 16) != 0;
 
     auto want = c.want();
     std::vector<double> want_pre(pre.size(), kGuard);
@@ -181,6 +182,7 @@ TEST_CASE("gemm: every epilogue is what its definition says", "[ops][isa]") {
         w = reference::activate(activation, w);
         if (e.scale != nullptr) w *= static_cast<double>(e.scale[j]);
         if (e.residual != nullptr) w += static_cast<double>(e.residual[i * e.residual_pitch + j]);
+        if (e.relu) w = std::max(w, 0.0);
       }
     }
     CAPTURE(m, n, k, parts, static_cast<int>(activation));
