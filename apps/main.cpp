@@ -72,6 +72,7 @@ int main(int argc, char** argv) {
   vitrine::add_eval(app);
   vitrine::add_classify(app);
   vitrine::add_inspect(app);
+  vitrine::add_convert(app);
   vitrine::add_visualize(app);
   vitrine::add_bench(app);
   return run(app, argc, argv);
