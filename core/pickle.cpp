@@ -8,81 +8,20 @@
 
 #include "core/bytes.hpp"
 #include "core/error.hpp"
+#include "core/pickle_opcode.hpp"
 
 namespace vitrine {
 namespace {
 
+using namespace pickle_opcode;
+
 using Kind = PickleValue::Kind;
 
-// A value is larger than the byte that can make it. No checkpoint has as many.
-constexpr size_t kMaxValues = size_t{1} << 22;
+// A value is larger than the byte that can make it. In real files most need more bytes than two.
+constexpr size_t kFreeValues = size_t{1} << 16;
+constexpr size_t kBytesPerValue = 2;
 constexpr int kMaxProtocol = 5;
 constexpr size_t kMaxGlobalName = 1024;
-
-enum Opcode : uint8_t {
-  kMark = '(',
-  kStop = '.',
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kBinInt2 = 'M',
-  kNoneOp = 'N',
-  kBinPersid = 'Q',
-  kReduce = 'R',
-  kBinString = 'T',
-  kShortBinString = 'U',
-  kBinUnicode = 'X',
-  kAppend = 'a',
-  kBuild = 'b',
-  kGlobalOp = 'c',
-  kAppends = 'e',
-  kBinGet = 'h',
-  kInst = 'i',
-  kLongBinGet = 'j',
-  kObj = 'o',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kSetItem = 's',
-  kTupleOp = 't',
-  kSetItems = 'u',
-  kEmptyDict = '}',
-  kEmptyList = ']',
-  kEmptyTuple = ')',
-  kBinFloat = 'G',
-  kBinBytes = 'B',
-  kShortBinBytes = 'C',
-  kProto = 0x80,
-  kNewObj = 0x81,
-  kExt1 = 0x82,
-  kExt2 = 0x83,
-  kExt4 = 0x84,
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kLong1 = 0x8a,
-  kShortBinUnicode = 0x8c,
-  kEmptySet = 0x8f,
-  kAddItems = 0x90,
-  kNewObjEx = 0x92,
-  kStackGlobal = 0x93,
-  kMemoize = 0x94,
-  kFrame = 0x95,
-};
-
-/// Opcodes of the protocols up to 5 that torch.save does not write.
-constexpr std::string_view kUnused =
-    "0"  // POP
-    "1"  // POP_MARK
-    "2"  // DUP
-    "FILSVPgpdl"
-    "\x8b"   // LONG4
-    "\x8d"   // BINUNICODE8
-    "\x8e"   // BINBYTES8
-    "\x91"   // FROZENSET
-    "\x96"   // BYTEARRAY8
-    "\x97"   // NEXT_BUFFER
-    "\x98";  // READONLY_BUFFER
 
 class PickleParser {
  public:
@@ -168,8 +107,8 @@ std::string_view PickleParser::take_line() {
 }
 
 uint32_t PickleParser::make(PickleValue value) {
-  if (pickle_.values.size() == kMaxValues) {
-    refuse(FormatKind::kTooLarge, fmt::format("more than {} values", kMaxValues));
+  if (pickle_.values.size() > kFreeValues + bytes_.size() / kBytesPerValue) {
+    refuse(FormatKind::kTooLarge, fmt::format("more than {} values", pickle_.values.size()));
   }
   pickle_.values.push_back(std::move(value));
   return static_cast<uint32_t>(pickle_.values.size() - 1);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <span>
 #include <string_view>
@@ -34,7 +35,7 @@ struct PickleValue {
 };
 
 struct Pickle {
-  std::vector<PickleValue> values;
+  std::deque<PickleValue> values;
   uint32_t root = 0;
   size_t size = 0;  ///< bytes up to and with its end mark
 

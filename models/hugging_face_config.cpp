@@ -100,7 +100,9 @@ void read_hf_preprocess(const json& config, SourceFacts& facts) {
       read_size(crop, rule.height, rule.width);
     }
   }
-  if (height < 1 || rule.height < 1) throw UsageError("a size below 1");
+  if (std::min(height, rule.height) < 1 || std::max(height, rule.height) > kMaxInputSide) {
+    throw UsageError(fmt::format("sizes {} and {}", height, rule.height));
+  }
   rule.crop_pct = crop_pct(rule.height, height);
   rule.crop_mode = squash ? CropMode::kSquash : CropMode::kCenter;
   const auto resample = config.value("resample", int64_t{2});

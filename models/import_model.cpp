@@ -66,7 +66,7 @@ void check_size(const VitConfig& config, const MappedWeights& weights, std::stri
 }
 
 /// The preprocessing for pictures of the size that the network takes.
-Preprocess fit_preprocess(Preprocess rule, const VitConfig& config) {
+Preprocess fit_preprocess(Preprocess rule, const VitConfig& config, std::string_view path) {
   rule.height = config.image_height;
   rule.width = config.image_width;
   if (config.channels != 1 && config.channels != 3) return rule;  // no pictures of files
@@ -75,7 +75,11 @@ Preprocess fit_preprocess(Preprocess rule, const VitConfig& config) {
     rule.mean.assign(static_cast<size_t>(rule.channels), 0.5);
     rule.stddev = rule.mean;
   }
-  rule.validate();
+  try {
+    rule.validate();
+  } catch (const UsageError& e) {
+    throw FormatError(FormatKind::kBadHeader, path, -1, e.what());
+  }
   return rule;
 }
 
@@ -128,7 +132,7 @@ Model import_model(const TensorArchive& archive, const VitConfig* config) {
   Model model;
   model.vit = std::make_unique<Vit>(c);
   load_mapped_weights(*model.vit, weights, archive);
-  model.preprocess = fit_preprocess(facts.preprocess, c);
+  model.preprocess = fit_preprocess(facts.preprocess, c, archive.path());
   model.notes.push_back(
       fmt::format("read as {} weights; {}: {}, norm_eps {}, {} heads, {} x {} pixels",
                   weights.origin, facts.source, activation_text(c.activation), c.norm_eps, c.heads,

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 #include "models/config_json.hpp"
 
 namespace vitrine {
@@ -15,17 +13,6 @@ const std::vector<double> kImageNetMean = {0.485, 0.456, 0.406};
 const std::vector<double> kImageNetStd = {0.229, 0.224, 0.225};
 const std::vector<double> kClipMean = {0.48145466, 0.4578275, 0.40821073};
 const std::vector<double> kClipStd = {0.26862954, 0.26130258, 0.27577711};
-
-/// Architectures whose heads are not 64 wide though their width is a multiple of 64.
-struct TimmHeads {
-  std::string_view architecture;
-  int64_t heads;
-};
-constexpr std::array<TimmHeads, 5> kTimmHeads = {{{"test_vit", 2},
-                                                  {"vit_base_patch16_gap", 16},
-                                                  {"vit_huge", 16},
-                                                  {"vit_giant", 16},
-                                                  {"vit_gigantic", 16}}};
 
 }  // namespace
 
@@ -63,15 +50,17 @@ SourceFacts facts_of_timm(std::string_view config, std::string_view path) {
   const json object = parse_object(config, path);
   return reading(path, [&] {
     const auto architecture = object.at("architecture").get<std::string>();
-    const bool clip = architecture.find("clip") != std::string::npos;
     SourceFacts facts = facts_of_origin("timm");
     facts.source = fmt::format("config.json (timm {})", architecture);
-    if (clip) facts.norm_eps = 1e-5;
-    if (architecture.find("quickgelu") != std::string::npos) {
-      facts.activation = Activation::kQuickGelu;
-    }
-    for (const TimmHeads& known : kTimmHeads) {
-      if (architecture.starts_with(known.architecture)) facts.heads = known.heads;
+    try {
+      const VitConfig known = vit_config(architecture);
+      facts.heads = known.heads;
+      facts.norm_eps = known.norm_eps;
+      facts.activation = known.activation;
+      facts.pool = known.pool;
+    } catch (const UsageError&) {
+      facts.notes.push_back(fmt::format("'{}' is not known by name: usual heads and norm_eps {}",
+                                        architecture, facts.norm_eps));
     }
     const json& arguments = object.value("model_args", json::object());
     facts.heads = arguments.value("num_heads", facts.heads);

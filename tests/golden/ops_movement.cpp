@@ -59,15 +59,31 @@ Outputs run_expand(OpCall& call) {
 
 /// What happens to a position embedding when weights are used at another image size.
 Outputs pos_embed_resize(OpCall& call) {
-  const std::string mode = call.params.at("mode");
-  if (mode != "bicubic" || !call.params.at("antialias").get<bool>()) {
-    throw NotOffered{"pos_embed_resize other than bicubic with antialias"};
+  const bool cubic = call.params.at("mode") == "bicubic";
+  const bool antialias = call.params.at("antialias");
+  const bool corners = call.params.at("align_corners");
+  if ((cubic && corners) || (!cubic && antialias)) {
+    throw NotOffered{"pos_embed_resize bicubic by the corners, or bilinear with antialias"};
   }
   call.forward_only();
   const std::vector<int64_t> from = list_of(call, "old");
   const std::vector<int64_t> to = list_of(call, "new");
+  const PositionResampling method = antialias ? PositionResampling::kBicubicAntialias
+                                    : cubic   ? PositionResampling::kBicubic
+                                    : corners ? PositionResampling::kBilinearCorners
+                                              : PositionResampling::kBilinear;
   return {{"y", resample_position_embedding(call.input("pos"), call.params.at("num_prefix_tokens"),
-                                            from.at(0), from.at(1), to.at(0), to.at(1))}};
+                                            from.at(0), from.at(1), to.at(0), to.at(1), method)}};
+}
+
+/// The same by Google's rule, on square grids.
+Outputs pos_embed_zoom(OpCall& call) {
+  call.forward_only();
+  const int64_t from = call.params.at("old");
+  const int64_t to = call.params.at("new");
+  return {
+      {"y", resample_position_embedding(call.input("pos"), call.params.at("num_prefix_tokens"),
+                                        from, from, to, to, PositionResampling::kBilinearCorners)}};
 }
 
 }  // namespace
@@ -83,6 +99,7 @@ std::span<const OpAdapter> movement_ops() {
       {"slice", run_slice},
       {"expand", run_expand},
       {"pos_embed_resize", pos_embed_resize},
+      {"pos_embed_zoom", pos_embed_zoom},
   });
   return kTable;
 }
