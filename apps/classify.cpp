@@ -45,6 +45,7 @@ std::vector<Guess> classify(const Model& model, const Image& picture, int64_t to
   });
   order.resize(std::min(order.size(), static_cast<size_t>(top)));
   std::vector<Guess> guesses;
+  guesses.reserve(order.size());
   for (const int64_t i : order) {
     guesses.push_back({i, label_of(model, i), double{values[static_cast<size_t>(i)]}});
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "core/bytes.hpp"
@@ -13,9 +15,8 @@ namespace vitrine {
 namespace {
 
 constexpr std::string_view kMagicNumber = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
-constexpr std::string_view kLegacyStart = "\x80\x02\x8a\x0a";  // PROTO 2, LONG1 of 10 bytes
+constexpr size_t kMagicEnd = 24;  // behind a protocol, and a frame in protocol 4
 constexpr int64_t kLegacyVersion = 1001;
-constexpr int64_t kMaxPickle = int64_t{256} << 20;  // pickles hold no numbers of tensors
 
 /// Refuses a storage that has fewer bytes than it says.
 void check_storage(const TorchStorage& storage, size_t bytes, std::string_view path) {
@@ -45,6 +46,7 @@ class ZipCheckpoint {
     const auto found = by_name_.find(root_ + name);
     return found == by_name_.end() ? nullptr : found->second;
   }
+  std::span<const std::byte> content(const ZipMember& member);
   std::span<const std::byte> storage(const TorchStorage& wanted);
 
   size_t size_;
@@ -52,29 +54,37 @@ class ZipCheckpoint {
   std::string root_;  // with its slash
   std::vector<ZipMember> members_;
   std::map<std::string, const ZipMember*> by_name_;
-  std::map<const ZipMember*, std::span<const std::byte>> checked_;
+  std::map<const ZipMember*, std::span<const std::byte>> contents_;
+  std::vector<std::vector<std::byte>> unpacked_;
+  int64_t unpacked_bytes_ = 0;
 };
 
-/// The content of a storage's member, its checksum compared when it is first asked for.
+/// The bytes of a member, its checksum compared when it is first asked for. torch.save stores; an
+/// archive that was packed again is unpacked.
+std::span<const std::byte> ZipCheckpoint::content(const ZipMember& member) {
+  const auto [place, first] = contents_.try_emplace(&member, member.data);
+  if (!first) return place->second;
+  if (member.deflated) {
+    unpacked_.push_back(read_member(member, path_, unpacking_limit(size_) - unpacked_bytes_));
+    unpacked_bytes_ += member.size;
+    place->second = unpacked_.back();
+  } else if (member.checksum != 0) {  // PyTorch can be told to make none, and then writes 0
+    ZipReader reader(member, path_);
+    reader.view(member.size);
+    reader.finish();
+  }
+  return place->second;
+}
+
 std::span<const std::byte> ZipCheckpoint::storage(const TorchStorage& wanted) {
   const ZipMember* member = find("data/" + wanted.key);
   if (member == nullptr) {
     throw FormatError(FormatKind::kBadHeader, path_, -1,
                       fmt::format("the archive has no member data/{}", wanted.key));
   }
-  if (member->deflated) {
-    throw FormatError(FormatKind::kUnsupported, path_, -1,
-                      fmt::format("'{}' is deflated; torch.save stores", member->name));
-  }
-  const auto [place, first] = checked_.try_emplace(member, member->data);
-  // PyTorch can be told to write no checksums, and then writes 0.
-  if (first && member->checksum != 0) {
-    ZipReader reader(*member, path_);
-    reader.view(member->size);
-    reader.finish();
-  }
-  check_storage(wanted, member->data.size(), path_);
-  return place->second;
+  const std::span<const std::byte> bytes = content(*member);
+  check_storage(wanted, bytes.size(), path_);
+  return bytes;
 }
 
 TensorSet ZipCheckpoint::read() {
@@ -97,26 +107,17 @@ TensorSet ZipCheckpoint::read() {
                       "this model, or save its state_dict()");
   }
   if (const ZipMember* order = find("byteorder")) {
-    constexpr int64_t kMaxWord = 16;
-    const auto word = read_member(*order, path_, kMaxWord);
+    const std::span<const std::byte> word = content(*order);
     if (std::string_view(reinterpret_cast<const char*>(word.data()), word.size()) != "little") {
       throw FormatError(FormatKind::kUnsupported, path_, -1, "written on a big-endian machine");
     }
   }
   const std::string where = fmt::format("{}: {}", path_, pickle_member->name);
-  std::vector<std::byte> unpacked;
-  std::span<const std::byte> text = pickle_member->data;
-  if (pickle_member->deflated) {
-    text = unpacked =
-        read_member(*pickle_member, path_, std::min(kMaxPickle, unpacking_limit(size_)));
-  } else if (pickle_member->checksum != 0) {
-    ZipReader reader(*pickle_member, path_);
-    reader.view(pickle_member->size);
-    reader.finish();
-  }
-  const Pickle pickle = parse_pickle(text, where, 0, torch_global);
-  return torch_tensors(
+  const Pickle pickle = parse_pickle(content(*pickle_member), where, 0, torch_global);
+  TensorSet set = torch_tensors(
       pickle, [this](const TorchStorage& s) { return storage(s); }, unpacking_limit(size_), path_);
+  std::ranges::move(unpacked_, std::back_inserter(set.unpacked));
+  return set;
 }
 
 // --- the legacy format: five pickles, then the storages ------------------------------------------
@@ -215,8 +216,8 @@ TensorSet LegacyCheckpoint::read() {
 
 bool is_legacy_pth(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  return text.starts_with(kLegacyStart) &&
-         text.substr(kLegacyStart.size()).starts_with(kMagicNumber);
+  return text.starts_with('\x80') &&
+         text.substr(0, kMagicEnd).find(kMagicNumber) != std::string_view::npos;
 }
 
 TensorSet parse_pth(std::span<const std::byte> bytes, std::string_view path) {
