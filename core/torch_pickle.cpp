@@ -152,6 +152,7 @@ std::vector<int64_t> TensorBuilder::integers(uint32_t index, FormatKind kind) co
     refuse(FormatKind::kTooLarge, fmt::format("has more than {} dimensions", kMaxRank));
   }
   std::vector<int64_t> result;
+  result.reserve(v->items.size());
   for (const uint32_t item : v->items) result.push_back(integer(item, kind));
   return result;
 }

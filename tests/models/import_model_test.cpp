@@ -51,6 +51,7 @@ struct File {
   }
   std::string write(const TempDir& dir, const char* file) const {
     std::vector<NamedTensor> tensors;
+    tensors.reserve(names.size());
     for (size_t i = 0; i < names.size(); ++i) {
       tensors.push_back({names[i], {Dtype::kF32, shapes[i], std::as_bytes(std::span(values[i]))}});
     }
