@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "models/config_json.hpp"
 
 namespace vitrine {
@@ -9,10 +11,10 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<double> kImageNetMean = {0.485, 0.456, 0.406};
-const std::vector<double> kImageNetStd = {0.229, 0.224, 0.225};
-const std::vector<double> kClipMean = {0.48145466, 0.4578275, 0.40821073};
-const std::vector<double> kClipStd = {0.26862954, 0.26130258, 0.27577711};
+constexpr std::array<double, 3> kImageNetMean = {0.485, 0.456, 0.406};
+constexpr std::array<double, 3> kImageNetStd = {0.229, 0.224, 0.225};
+constexpr std::array<double, 3> kClipMean = {0.48145466, 0.4578275, 0.40821073};
+constexpr std::array<double, 3> kClipStd = {0.26862954, 0.26130258, 0.27577711};
 
 }  // namespace
 
@@ -25,13 +27,13 @@ SourceFacts facts_of_origin(std::string_view origin) {
     rule.crop_mode = CropMode::kSquash;
   } else if (origin == "torchvision") {
     rule.crop_pct = 0.875;
-    rule.mean = kImageNetMean;
-    rule.stddev = kImageNetStd;
+    rule.mean.assign(kImageNetMean.begin(), kImageNetMean.end());
+    rule.stddev.assign(kImageNetStd.begin(), kImageNetStd.end());
   } else if (origin.find("CLIP") != std::string_view::npos) {
     facts.activation = Activation::kQuickGelu;
     facts.norm_eps = 1e-5;
-    rule.mean = kClipMean;
-    rule.stddev = kClipStd;
+    rule.mean.assign(kClipMean.begin(), kClipMean.end());
+    rule.stddev.assign(kClipStd.begin(), kClipStd.end());
     rule.crop_pct = 1;
   } else if (origin == "Hugging Face") {
     facts.norm_eps = 1e-12;
