@@ -118,6 +118,7 @@ TEST_CASE(".npz: a damaged archive is refused, or the damage is outside the arra
       CHECK_THROWS_AS(parse_npz(std::span(whole).first(size), name), FormatError);
     }
     std::vector<std::byte> damaged = whole;
+    int refused = 0;
     for (size_t at = 0; at < whole.size(); at += 3) {
       damaged[at] ^= std::byte{0x55};
       try {
@@ -128,10 +129,12 @@ TEST_CASE(".npz: a damaged archive is refused, or the damage is outside the arra
             CHECK(std::ranges::equal(tensor.bytes, wanted.bytes));
           }
         }
-      } catch (const FormatError&) {  // as it should be
+      } catch (const FormatError&) {
+        ++refused;
       }
       damaged[at] = whole[at];
     }
+    CHECK(refused > 0);
   }
   CHECK(files > 0);
 }

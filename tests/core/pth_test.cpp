@@ -18,7 +18,7 @@ using namespace vitrine::test;
 namespace {
 
 constexpr int64_t kLimit = int64_t{1} << 24;
-const std::string kProto("\x80\x02", 2);
+const std::string proto("\x80\x02", 2);
 
 std::string text(const std::string& s) {
   return "X" + std::string{static_cast<char>(s.size()), 0, 0, 0} + s;
@@ -39,17 +39,17 @@ std::string tensor(const std::string& shape, const std::string& strides, int32_t
 
 /// What reading the pickle gives: "N tensors", or the kind of error.
 std::string outcome(const std::string& pickle, int64_t limit = kMaxUnpackedBytes) {
-  static const std::vector<float> kStorage = {1, 2, 3, 4, 5, 6};
+  static const std::vector<float> storage = {1, 2, 3, 4, 5, 6};
   try {
     const Pickle p = parse_pickle(std::as_bytes(std::span(pickle)), "test", 0, torch_global);
-    const auto bytes_of = [](const TorchStorage&) { return std::as_bytes(std::span(kStorage)); };
+    const auto bytes_of = [](const TorchStorage&) { return std::as_bytes(std::span(storage)); };
     return std::to_string(torch_tensors(p, bytes_of, limit, "test").tensors.size()) + " tensors";
   } catch (const FormatError& e) {
     return std::string(format_kind_name(e.kind()));
   }
 }
 
-std::string dictionary(const std::string& items) { return kProto + "}(" + items + "u."; }
+std::string dictionary(const std::string& items) { return proto + "}(" + items + "u."; }
 
 }  // namespace
 
@@ -83,40 +83,41 @@ TEST_CASE("pth: views are checked and expanded ones bounded", "[pth]") {
 
 TEST_CASE("pth: dictionaries that contain each other do not multiply", "[pth][errors]") {
   // d0 = {}, d1 = {a: d0, b: d0}, d2 = {a: d1, b: d1}, ...: 2^40 ways down.
-  std::string pickle = kProto + "}q" + std::string(1, '\0');
+  std::string pickle = proto + "}q" + std::string(1, '\0');
   for (int i = 1; i <= 40; ++i) {
     const std::string below = std::string("h") + static_cast<char>(i - 1);
-    pickle += "}(" + text("a") + below + text("b") + below + "uq" + static_cast<char>(i);
+    pickle.append("}(").append(text("a")).append(below).append(text("b")).append(below);
+    pickle.append("uq").push_back(static_cast<char>(i));
   }
   CHECK(outcome(pickle + ".") == "too_large");
   // d = {a: d}
   const std::string key = text("a");
-  CHECK(outcome(kProto + "}q" + std::string(1, '\0') + key + "h" + std::string(1, '\0') + "s.") ==
+  CHECK(outcome(proto + "}q" + std::string(1, '\0') + key + "h" + std::string(1, '\0') + "s.") ==
         "too_large");
 }
 
 TEST_CASE("pth: a pickle of nothing but values is bounded by its size", "[pth][errors]") {
-  CHECK(outcome(kProto + std::string(1 << 20, '}') + ".") == "too_large");
-  CHECK(outcome(kProto + std::string(1 << 20, 'N') + ".") == "too_large");
-  CHECK(outcome(kProto + std::string(1 << 20, '(') + ".") == "bad_header");
-  CHECK(outcome(kProto + "X\xff\xff\xff\xff") == "truncated");
+  CHECK(outcome(proto + std::string(1 << 20, '}') + ".") == "too_large");
+  CHECK(outcome(proto + std::string(1 << 20, 'N') + ".") == "too_large");
+  CHECK(outcome(proto + std::string(1 << 20, '(') + ".") == "bad_header");
+  CHECK(outcome(proto + "X\xff\xff\xff\xff") == "truncated");
 }
 
 TEST_CASE("pth: what would run or import something is refused as such", "[pth][errors]") {
-  CHECK(outcome(kProto + "cos\nsystem\n" + text("echo") + "\x85R.") == "unsafe");
+  CHECK(outcome(proto + "cos\nsystem\n" + text("echo") + "\x85R.") == "unsafe");
   CHECK(outcome(dictionary(text("w") + "cbuiltins\neval\n" + text("1") + "\x85R")) == "unsafe");
-  CHECK(outcome(kProto + text("os") + text("system") + "\x93.") == "unsafe");
-  CHECK(outcome(kProto + "(ios\nsystem\n.") == "unsafe");
-  CHECK(outcome(kProto + "ccollections\nOrderedDict\n)R)R.") == "unsafe");  // call of a result
-  CHECK(outcome(kProto + "ctorch\nload\n.") == "unsafe");
-  CHECK(outcome(kProto + "ccollections\nOrderedDict\n)R.") == "0 tensors");
-  CHECK(outcome(kProto + "cargparse\nNamespace\n)\x81}" + text("a") + integer(1) + "sb.") ==
+  CHECK(outcome(proto + text("os") + text("system") + "\x93.") == "unsafe");
+  CHECK(outcome(proto + "(ios\nsystem\n.") == "unsafe");
+  CHECK(outcome(proto + "ccollections\nOrderedDict\n)R)R.") == "unsafe");  // call of a result
+  CHECK(outcome(proto + "ctorch\nload\n.") == "unsafe");
+  CHECK(outcome(proto + "ccollections\nOrderedDict\n)R.") == "0 tensors");
+  CHECK(outcome(proto + "cargparse\nNamespace\n)\x81}" + text("a") + integer(1) + "sb.") ==
         "mismatch");  // harmless, but no dictionary
-  CHECK(outcome(kProto + "].") == "mismatch");
-  CHECK(outcome(kProto + "]") == "truncated");
-  CHECK(outcome(kProto + "0.") == "unsupported");
-  CHECK(outcome(kProto + "\xf0.") == "bad_header");
-  CHECK(outcome(kProto + ".") == "bad_header");
+  CHECK(outcome(proto + "].") == "mismatch");
+  CHECK(outcome(proto + "]") == "truncated");
+  CHECK(outcome(proto + "0.") == "unsupported");
+  CHECK(outcome(proto + "\xf0.") == "bad_header");
+  CHECK(outcome(proto + ".") == "bad_header");
 }
 
 TEST_CASE("pth: a damaged file is read or refused, never more", "[pth][golden]") {

@@ -26,11 +26,11 @@ std::string kind_of(const std::string& path) {
 }
 
 void write(const TempDir& dir, const char* file, const std::vector<std::string>& names) {
-  static const std::vector<float> kValues = {1, 2};
+  static const std::vector<float> values = {1, 2};
   std::vector<NamedTensor> tensors;
   tensors.reserve(names.size());
   for (const std::string& name : names) {
-    tensors.push_back({name, {Dtype::kF32, {2}, std::as_bytes(std::span(kValues))}});
+    tensors.push_back({name, {Dtype::kF32, {2}, std::as_bytes(std::span(values))}});
   }
   write_safetensors(dir.file(file), tensors, {{"format", "pt"}});
 }
