@@ -207,7 +207,7 @@ std::span<const NameRule> hugging_face_dinov2_blocks() { return kHfDinov2Blocks;
 std::span<const NameRule> hugging_face_clip_names() { return kHfClip; }
 
 std::span<const NameMap> name_maps() {
-  static const std::array<NameMap, 6> kMaps = {{
+  static const std::array<NameMap, 6> maps = {{
       {"timm", "patch_embed.proj.weight", {}, {kTimm}},
       {"Hugging Face",
        "embeddings.patch_embeddings.projection.weight",
@@ -218,7 +218,7 @@ std::span<const NameMap> name_maps() {
       {"torchvision", "conv_proj.weight", {}, {kTorchvision, kTorchvisionPreLogits}},
       {"Google", "embedding/kernel", {}, {kGoogle, kGoogleBlocks}},
   }};
-  return kMaps;
+  return maps;
 }
 
 }  // namespace vitrine

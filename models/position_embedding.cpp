@@ -25,8 +25,9 @@ std::vector<double> antialiased_matrix(int64_t from, int64_t to) {
   std::vector<double> matrix(static_cast<size_t>(to * from), 0.0);
   for (int64_t i = 0; i < to; ++i) {
     const double centre = scale * (static_cast<double>(i) + 0.5);
-    const auto begin = std::max<int64_t>(0, static_cast<int64_t>(centre - 2 * stretch + 0.5));
-    const auto end = std::min(from, static_cast<int64_t>(centre + 2 * stretch + 0.5));
+    const auto begin =
+        std::max<int64_t>(0, static_cast<int64_t>(std::floor(centre - 2 * stretch + 0.5)));
+    const auto end = std::min(from, static_cast<int64_t>(std::floor(centre + 2 * stretch + 0.5)));
     double* row = matrix.data() + i * from;
     double sum = 0;
     for (int64_t j = begin; j < end; ++j) {
