@@ -7,17 +7,16 @@
 #include <numeric>
 
 #include "apps/command.hpp"
-#include "apps/find_model.hpp"
+#include "apps/model_option.hpp"
 #include "apps/picture_file.hpp"
 #include "core/error.hpp"
-#include "models/checkpoint.hpp"
 #include "ops/softmax.hpp"
 
 namespace vitrine {
 namespace {
 
 struct ClassifyOptions {
-  std::string model;
+  ModelOption model;
   std::vector<std::string> files;
   int64_t top = 3;
   bool no_exif = false;
@@ -46,6 +45,7 @@ std::vector<Guess> classify(const Model& model, const Image& picture, int64_t to
   });
   order.resize(std::min(order.size(), static_cast<size_t>(top)));
   std::vector<Guess> guesses;
+  guesses.reserve(order.size());
   for (const int64_t i : order) {
     guesses.push_back({i, label_of(model, i), double{values[static_cast<size_t>(i)]}});
   }
@@ -61,7 +61,7 @@ void print_guesses(const std::string& file, const std::vector<Guess>& guesses, s
 }
 
 int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
-  const Model model = load_model(find_model(o.model));
+  const Model model = open_model(o.model, common);
   if (model.vit->config.classes == 0) throw UsageError("this model has no classes");
   model.vit->freeze();
   size_t width = 0;
@@ -101,7 +101,7 @@ void add_classify(CLI::App& app) {
       add_command(app, "classify", "what is on a picture",
                   [o](const CommonOptions& common) { return classify_files(*o, common); });
   command->add_option("pictures", o->files, "PNG or JPEG files")->required();
-  command->add_option("--model", o->model, "file, run folder, or the shipped model");
+  add_model_option(*command, o->model);
   command->add_option("--top", o->top, "number of classes to name")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();

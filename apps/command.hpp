@@ -29,6 +29,7 @@ void add_train(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_classify(CLI::App& app);
 void add_inspect(CLI::App& app);
+void add_convert(CLI::App& app);
 void add_visualize(CLI::App& app);
 void add_bench(CLI::App& app);
 

@@ -5,23 +5,23 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/command.hpp"
-#include "apps/find_model.hpp"
+#include "apps/model_option.hpp"
 #include "apps/progress.hpp"
 #include "core/error.hpp"
-#include "models/checkpoint.hpp"
 #include "models/evaluate.hpp"
 
 namespace vitrine {
 namespace {
 
 struct EvalOptions {
-  std::string model, data = "fashion-mnist", split = "test";
+  ModelOption model;
+  std::string data = "fashion-mnist", split = "test";
   int64_t batch = 64;
   int workers = 1;
 };
 
 int eval(const EvalOptions& o, const CommonOptions& common) {
-  const Model model = load_model(find_model(o.model));
+  const Model model = open_model(o.model, common);
   model.vit->freeze();
   const auto data = open_dataset(o.data, o.split == "test" ? Split::kTest : Split::kTrain);
   if (data->classes() != model.vit->config.classes) {
@@ -61,7 +61,7 @@ void add_eval(CLI::App& app) {
   auto o = std::make_shared<EvalOptions>();
   CLI::App* command = add_command(app, "eval", "accuracy of a model on a data set",
                                   [o](const CommonOptions& common) { return eval(*o, common); });
-  command->add_option("--model", o->model, "file, run folder, or the shipped model");
+  add_model_option(*command, o->model);
   command->add_option("--data", o->data, "fashion-mnist, idx:DIR or folder:DIR")
       ->capture_default_str();
   command->add_option("--split", o->split, "test or train")

@@ -24,6 +24,7 @@ struct Description {
   std::vector<Row> rows;
   std::vector<std::string> labels;
   std::string preprocess;  ///< JSON, empty for a name
+  std::vector<std::string> notes;
 };
 
 /// Rows of the tensors that a network of this configuration has.
@@ -51,6 +52,7 @@ Description describe(const std::string& what) {
   d.rows = rows_of_model(*model.vit);
   d.labels = model.labels;
   d.preprocess = model.preprocess.to_json();
+  d.notes = model.notes;
   return d;
 }
 
@@ -72,6 +74,7 @@ void print_json(const Description& d) {
 void print_text(const Description& d) {
   const VitConfig& c = d.config;
   fmt::print("{}\n", d.source);
+  for (const std::string& note : d.notes) fmt::print("  {}\n", note);
   fmt::print("  image {} x {} x {}, patches {} x {}: {} tokens\n", c.image_height, c.image_width,
              c.channels, c.patch_height, c.patch_width, c.tokens());
   fmt::print("  width {}, {} blocks, {} heads, hidden {}, {} classes\n", c.width, c.depth, c.heads,

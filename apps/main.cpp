@@ -64,7 +64,7 @@ int run(CLI::App& app, int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   CLI::App app{"Vitrine: vision transformers that train and infer on the CPU", "vitrine"};
   app.set_version_flag("--version", version);
   app.require_subcommand(1);
@@ -72,7 +72,11 @@ int main(int argc, char** argv) {
   vitrine::add_eval(app);
   vitrine::add_classify(app);
   vitrine::add_inspect(app);
+  vitrine::add_convert(app);
   vitrine::add_visualize(app);
   vitrine::add_bench(app);
   return run(app, argc, argv);
+} catch (...) {  // no memory to declare the options, or to complain
+  std::fputs("vitrine: out of memory\n", stderr);
+  return kFailed;
 }

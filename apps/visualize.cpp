@@ -10,12 +10,11 @@
 #include "apps/draw_attention_maps.hpp"
 #include "apps/draw_attention_rollout.hpp"
 #include "apps/draw_position_similarity.hpp"
-#include "apps/find_model.hpp"
+#include "apps/model_option.hpp"
 #include "apps/picture_file.hpp"
 #include "core/error.hpp"
 #include "models/attention_map.hpp"
 #include "models/attention_rollout.hpp"
-#include "models/checkpoint.hpp"
 #include "models/dataset.hpp"
 #include "models/evaluate.hpp"
 #include "models/position_similarity.hpp"
@@ -27,7 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 
 struct VisualizeOptions {
-  std::string model, out, data = "fashion-mnist";
+  ModelOption model;
+  std::string run, out, data = "fashion-mnist";
   std::vector<std::string> pictures;
   int64_t block = -1;
   int64_t count = 12;
@@ -68,7 +68,7 @@ Image open_picture(const std::string& file, const Model& model, const VisualizeO
 }
 
 int position(const VisualizeOptions& o, const CommonOptions& common) {
-  const Model model = load_model(find_model(o.model));
+  const Model model = open_model(o.model, common);
   const Vit& vit = *model.vit;
   if (!vit.pos_embed.defined()) throw UsageError("this model has no position embedding");
   const int64_t prefix = vit.config.no_embed_class ? 0 : vit.config.prefix_tokens();
@@ -82,7 +82,7 @@ int position(const VisualizeOptions& o, const CommonOptions& common) {
 }
 
 int attention_of_heads(const VisualizeOptions& o, const CommonOptions& common) {
-  const Model model = load_model(find_model(o.model));
+  const Model model = open_model(o.model, common);
   const int64_t depth = model.vit->config.depth;
   const int64_t block = o.block < 0 ? depth + o.block : o.block;
   if (block < 0 || block >= depth) {
@@ -107,7 +107,7 @@ int attention_of_heads(const VisualizeOptions& o, const CommonOptions& common) {
 }
 
 int rollout(const VisualizeOptions& o, const CommonOptions& common) {
-  const Model model = load_model(find_model(o.model));
+  const Model model = open_model(o.model, common);
   const TokenLayout layout = TokenLayout::of(model.vit->config);
   std::vector<RolloutPicture> rows;
   for (const std::string& file : o.pictures) {
@@ -123,8 +123,8 @@ int rollout(const VisualizeOptions& o, const CommonOptions& common) {
 }
 
 int curves(const VisualizeOptions& o, const CommonOptions& common) {
-  const std::string out = o.out.empty() ? o.model + "/curves.png" : o.out;
-  write_png(out, draw_curves(o.model + "/metrics.jsonl"));
+  const std::string out = o.out.empty() ? o.run + "/curves.png" : o.out;
+  write_png(out, draw_curves(o.run + "/metrics.jsonl"));
   say(out, common);
   return 0;
 }
@@ -132,7 +132,7 @@ int curves(const VisualizeOptions& o, const CommonOptions& common) {
 /// Test pictures, evenly spread over the data set, as PNG files, and a sheet of what the model
 /// says.
 int samples(const VisualizeOptions& o, const CommonOptions& common) {
-  const Model model = load_model(find_model(o.model));
+  const Model model = open_model(o.model, common);
   const auto data = open_dataset(o.data, Split::kTest);
   const std::string out = o.out.empty() ? "samples" : o.out;
   fs::create_directories(out);
@@ -173,11 +173,10 @@ void add_visualize(CLI::App& app) {
     command->add_option("--out", o->out, "file to write (a folder for samples)");
     return std::pair(command, o);
   };
-  const char* model_help = "file, run folder, or the shipped model";
 
   const auto [position_command, position_options] =
       add("position", "similarity of position embeddings (the paper's figure 7)", position);
-  position_command->add_option("--model", position_options->model, model_help);
+  add_model_option(*position_command, position_options->model);
 
   const auto [attention_command, attention_options] =
       add("attention", "where each head looks", attention_of_heads);
@@ -187,18 +186,17 @@ void add_visualize(CLI::App& app) {
       add("rollout", "attention through all blocks (the paper's figure 6)", rollout);
   for (const auto& [command, o] : {std::pair(attention_command, attention_options),
                                    std::pair(rollout_command, rollout_options)}) {
-    command->add_option("--model", o->model, model_help);
+    add_model_option(*command, o->model);
     command->add_flag("--no-exif", o->no_exif, "do not turn pictures upright by their EXIF data");
     command->add_option("pictures", o->pictures, "PNG or JPEG files")->required();
   }
 
   const auto [curves_command, curves_options] = add("curves", "loss and accuracy of a run", curves);
-  curves_command->add_option("--run,--model", curves_options->model, "folder of the run")
-      ->required();
+  curves_command->add_option("--run,--model", curves_options->run, "folder of the run")->required();
 
   const auto [samples_command, samples_options] =
       add("samples", "test pictures as PNG files, and a sheet of what the model says", samples);
-  samples_command->add_option("--model", samples_options->model, model_help);
+  add_model_option(*samples_command, samples_options->model);
   samples_command->add_option("--data", samples_options->data, "fashion-mnist, idx:DIR, folder:DIR")
       ->capture_default_str();
   samples_command->add_option("--count", samples_options->count, "number of pictures")

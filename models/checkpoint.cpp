@@ -4,28 +4,21 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/error.hpp"
+#include "core/tensor_archive.hpp"
+#include "models/import_model.hpp"
+#include "models/weight_fit.hpp"
 
 namespace vitrine {
 namespace {
 
 using nlohmann::json;
-
-/// At most this many names in one message.
-constexpr size_t kNamesShown = 4;
-
-std::string some_of(const std::vector<std::string>& names) {
-  const size_t shown = std::min(names.size(), kNamesShown);
-  std::string text = fmt::format(
-      "{}", fmt::join(names.begin(), names.begin() + static_cast<ptrdiff_t>(shown), ", "));
-  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
-  return text;
-}
 
 const std::string& require(const SafetensorsFile& file, const std::string& key) {
   const auto found = file.metadata().find(key);
@@ -106,11 +99,14 @@ void save_model(const std::string& path, const Model& model) {
 std::string model_file(const std::string& path) {
   namespace fs = std::filesystem;
   if (!fs::is_directory(path)) return path;
-  for (const char* name : {"model.safetensors", "checkpoint.safetensors"}) {
+  constexpr std::array kNames = {"model.safetensors", "checkpoint.safetensors",
+                                 "model.safetensors.index.json", "pytorch_model.bin",
+                                 "pytorch_model.bin.index.json"};
+  for (const char* name : kNames) {
     const fs::path file = fs::path(path) / name;
     if (fs::exists(file)) return file.string();
   }
-  throw IoError(path, "no model here: neither model.safetensors nor checkpoint.safetensors");
+  throw IoError(path, fmt::format("no model here: none of {}", fmt::join(kNames, ", ")));
 }
 
 Model read_model_description(const SafetensorsFile& file) {
@@ -134,33 +130,24 @@ Model read_model_description(const SafetensorsFile& file) {
 }
 
 void load_weights(Vit& vit, const SafetensorsFile& file, const std::vector<std::string>& ignored) {
-  std::vector<std::string> missing;
-  std::vector<std::string> reshaped;
+  WeightFit fit;
   std::set<std::string> known;
   vit.visit([&](const std::string& name, Parameter& p, Role) {
     known.insert(name);
     const RawTensor* tensor = file.find(name);
     if (tensor == nullptr) {
-      missing.push_back(name);
+      fit.missing.push_back(name);
     } else if (shape_of(*tensor) != p.value.shape()) {
-      reshaped.push_back(
+      fit.reshaped.push_back(
           fmt::format("{} is {}, wanted {}", name, shape_of(*tensor).str(), p.value.shape().str()));
     }
   });
-  std::vector<std::string> extra;
   for (const auto& [name, tensor] : file.tensors()) {
     const bool skip = std::ranges::any_of(
         ignored, [&n = name](const std::string& prefix) { return n.starts_with(prefix); });
-    if (!skip && !known.contains(name)) extra.push_back(name);
+    if (!skip && !known.contains(name)) fit.extra.push_back(name);
   }
-  if (!missing.empty() || !extra.empty() || !reshaped.empty()) {
-    std::vector<std::string> parts;
-    if (!missing.empty()) parts.push_back("missing " + some_of(missing));
-    if (!extra.empty()) parts.push_back("extra " + some_of(extra));
-    if (!reshaped.empty()) parts.push_back(some_of(reshaped));
-    throw FormatError(FormatKind::kMismatch, file.path(), -1,
-                      fmt::format("the weights do not fit the model: {}", fmt::join(parts, "; ")));
-  }
+  fit.require(file.path());
   vit.visit([&](const std::string& name, Parameter& p, Role) {
     const RawTensor& tensor = *file.find(name);
     to_float32(tensor, name, {p.value.mutable_data(), static_cast<size_t>(p.value.numel())});
@@ -169,7 +156,12 @@ void load_weights(Vit& vit, const SafetensorsFile& file, const std::vector<std::
 }
 
 Model load_model(const std::string& path) {
-  const SafetensorsFile file(model_file(path));
+  const std::string weights = model_file(path);
+  {
+    const TensorArchive archive(weights);
+    if (!archive.metadata().contains("vitrine.format")) return import_model(archive);
+  }
+  const SafetensorsFile file(weights);
   Model model = read_model_description(file);
   load_weights(*model.vit, file, {"optimizer/", "ema/"});
   return model;

@@ -18,6 +18,8 @@ struct Model {
   std::unique_ptr<Vit> vit;
   Preprocess preprocess;
   std::vector<std::string> labels;  ///< one name per class; empty if the file has none
+  /// What was decided on reading a file of another program, a line each.
+  std::vector<std::string> notes = {};
 };
 
 /// The metadata of a model file: "vitrine.format", "vitrine.config", "vitrine.preprocess",
@@ -34,9 +36,10 @@ std::vector<NamedTensor> model_tensors(const Model& model);
 /// Writes weights, buffers and metadata (safetensors, atomically). Throws IoError.
 void save_model(const std::string& path, const Model& model);
 
-/// Reads a model file of this program, or the model.safetensors (else checkpoint.safetensors) of a
-/// run's folder. Throws IoError, and FormatError if the file is no model, is newer than this
-/// program, or its tensors do not fit its configuration.
+/// Reads a model: a file of this program, or weights of another (models/import_model.hpp) in any
+/// format of core/tensor_archive.hpp; of a folder, the first that it has of model.safetensors,
+/// checkpoint.safetensors, pytorch_model.bin and their indices. Throws IoError, and FormatError if
+/// the file is no model, is newer than this program, or its tensors do not fit its configuration.
 Model load_model(const std::string& path);
 
 /// The model's file behind `path`: itself, or the one in the folder. Throws IoError if there is

@@ -11,10 +11,20 @@ namespace vitrine {
 ///   kSinCosMae    frequencies 10000^(-k / (width/4)); sin and cos of x, then of y (MAE)
 Tensor sincos_position_embedding(Position kind, int64_t grid_h, int64_t grid_w, int64_t width);
 
+/// How the grid of a position embedding is resampled. Every ecosystem has its own way, and the
+/// results differ by several per cent.
+enum class PositionResampling {
+  kBicubicAntialias,  ///< timm: Keys' cubic with a = -0.5, support widened when shrinking, weights
+                      ///< normalised at the borders
+  kBicubic,           ///< Hugging Face, DeiT, MAE: a = -0.75, never widened
+  kBilinear,          ///< timm's reader of Google's files
+  kBilinearCorners,   ///< Google: the corners stay where they are
+};
+
 /// The embedding (1, prefix + old_h * old_w, D) for another grid: prefix tokens are copied, the
-/// grid is resampled bicubically with antialiasing, as timm's resample_abs_pos_embed does (Keys'
-/// cubic with a = -0.5, support widened when shrinking, weights normalised at the borders).
-Tensor resample_position_embedding(const Tensor& embedding, int64_t prefix, int64_t old_h,
-                                   int64_t old_w, int64_t new_h, int64_t new_w);
+/// grid is resampled along both axes.
+Tensor resample_position_embedding(
+    const Tensor& embedding, int64_t prefix, int64_t old_h, int64_t old_w, int64_t new_h,
+    int64_t new_w, PositionResampling method = PositionResampling::kBicubicAntialias);
 
 }  // namespace vitrine

@@ -9,6 +9,7 @@
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "models/vit_siblings.hpp"
 
 namespace vitrine {
 namespace {
@@ -260,10 +261,13 @@ VitConfig VitConfig::from_json(std::string_view text) {
 
 VitConfig vit_config(std::string_view name) {
   std::match_results<std::string_view::const_iterator> m;
-  if (!std::regex_match(name.begin(), name.end(), m, name_pattern())) {
+  constexpr size_t kMaxName = 64;  // std::regex recurses, and names come from files
+  if (name.size() > kMaxName || !std::regex_match(name.begin(), name.end(), m, name_pattern())) {
+    if (const auto sibling = vit_sibling(name)) return *sibling;
     throw UsageError(fmt::format(
-        "unknown model '{}'; known are vit_{{tiny,small,medium,base,large,huge}}_patch16_224 and "
-        "the like, and plain ViTs such as vit_d128_l6_h4_patch4_28_gray",
+        "unknown model '{}'; known are vit_{{tiny,small,medium,base,large,huge}}_patch16_224, "
+        "timm's names of DeiT, DeiT-III, DINOv2 and CLIP towers, and plain ViTs such as "
+        "vit_d128_l6_h4_patch4_28_gray",
         name));
   }
   VitConfig c;

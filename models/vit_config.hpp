@@ -87,7 +87,8 @@ struct VitConfig {
 /// The configuration of a name:
 ///   vit_<size>_patch<p>_<pixels>       size: tiny small medium base large huge giant gigantic
 ///   vit_d<width>_l<layers>_h<heads>_patch<p>_<pixels>      any plain ViT; 10 classes if not said
-/// either with _gray (one channel) and _c<classes> behind it. Throws UsageError, with the nearest
+/// either with _gray (one channel) and _c<classes> behind it; or timm's name of a sibling
+/// (models/vit_siblings.hpp). Throws UsageError, with the nearest
 /// known names, if it is none of these.
 VitConfig vit_config(std::string_view name);
 

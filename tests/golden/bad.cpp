@@ -8,7 +8,7 @@
 #include "core/error.hpp"
 #include "core/idx.hpp"
 #include "core/image.hpp"
-#include "core/safetensors.hpp"
+#include "core/tensor_archive.hpp"
 #include "tests/golden/case.hpp"
 #include "tests/golden/sandbox.hpp"
 
@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 /// The only labels that the IDX files of this family may hold.
 constexpr int64_t kIdxClasses = 10;
 
-void check_safetensors(const fs::path& path, const Json& entry, Result& result) {
-  const SafetensorsFile got(path.string());
+void check_tensors(const fs::path& path, const Json& entry, Result& result) {
+  const TensorArchive got(path.string());
   if (!entry.contains("tensors")) return;
   const Json& want = entry.at("tensors");
   result.expect(got.tensors().size() == want.size(),
@@ -64,16 +64,18 @@ void check_idx(const fs::path& folder, const Json& entry) {
   parse_idx_images(read_file(path, kLimit), path);
 }
 
+bool is_image(std::string_view format) { return format == "png" || format == "jpeg"; }
+
 /// Reads the file; returns the kind of error if it is refused.
 std::optional<std::string> read(const fs::path& folder, const Json& entry, Result& result) {
   const std::string format = entry.at("format");
   try {
     if (format == "idx") {
       check_idx(folder, entry);
-    } else if (format == "safetensors") {
-      check_safetensors(folder / entry.at("file"), entry, result);
-    } else {
+    } else if (is_image(format)) {
       check_image(folder / entry.at("file"), entry, result);
+    } else {
+      check_tensors(folder / entry.at("file"), entry, result);
     }
     return std::nullopt;
   } catch (const FormatError& error) {
@@ -98,7 +100,7 @@ void check_outcome(const fs::path& folder, const Json& entry, Result& result) {
 
 void check_bad(const Manifest& manifest, const Json& entry, Result& result) {
   const std::string format = entry.at("format");
-  constexpr std::array kOffered = {"safetensors", "idx", "png", "jpeg"};
+  constexpr std::array kOffered = {"safetensors", "npz", "pth", "idx", "png", "jpeg"};
   if (std::ranges::find(kOffered, format) == kOffered.end()) {
     throw NotOffered{"format " + format};
   }

@@ -24,10 +24,14 @@ VitConfig config_of(const Json& entry) {
   try {
     config = vit_config(entry.at("model").get<std::string>());
   } catch (const UsageError&) {
-    throw NotOffered{"fullsize names other than those of plain ViTs"};
+    throw NotOffered{"fullsize names that are not known"};
   }
   Json values = Json::parse(config.to_json());
   values.update(entry.at("kwargs"));
+  if (values.contains("init_values")) {  // what timm's constructor calls it
+    values["layer_scale"] = values["init_values"].is_null() ? Json(0) : values["init_values"];
+    values.erase("init_values");
+  }
   return VitConfig::from_json(values.dump());
 }
 

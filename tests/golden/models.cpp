@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "core/tape.hpp"
 #include "models/checkpoint.hpp"
+#include "models/import_model.hpp"
 #include "models/vit.hpp"
 #include "ops/cross_entropy.hpp"
 #include "tests/golden/case.hpp"
@@ -140,6 +141,27 @@ void check_resized(const Manifest& manifest, const Json& entry, const Json& part
   mode.compare(prefix + "/logits", "", vit(images), result);
 }
 
+/// The files of an export: "file", or several under "files".
+std::vector<std::string> files_of(const Json& part) {
+  if (part.contains("files")) return part.at("files").get<std::vector<std::string>>();
+  return {part.at("file").get<std::string>()};
+}
+
+/// The same weights as another program writes them. A Hugging Face folder describes itself; other
+/// formats do not say the activation or the heads, and get the configuration.
+void check_export(const Manifest& manifest, const Json& entry, const Json& part, Result& result) {
+  require_vit(entry);
+  const Network network(manifest, entry);
+  const Mode mode{entry.at("modes").at("eval"), network.golden};
+  const Tensor images = to_nhwc(network.golden.tensor(entry.at("input")));
+  const VitConfig config = VitConfig::from_json(entry.at("arch").dump());
+  for (const std::string& file : files_of(part)) {
+    const TensorArchive archive((manifest.folder() / network.folder / file).string());
+    const Model model = import_model(archive, part.contains("config") ? nullptr : &config);
+    mode.compare("logits", fmt::format(" ({})", file).c_str(), (*model.vit)(images), result);
+  }
+}
+
 /// Adds a case for each part of `entry` under `key`, called after the part's `name_key`.
 void add_parts(const Json& entry, const char* key, const char* name_key, std::vector<Case>& cases,
                const std::function<void(const Json&, Result&)>& run) {
@@ -166,10 +188,10 @@ std::vector<Case> model_cases(const ManifestPtr& manifest) {
               [manifest, entry](const Json& part, Result& result) {
                 check_resized(*manifest, entry, part, result);
               });
-    add_parts(entry, "exports", "format", cases, [entry](const Json& part, Result&) {
-      require_vit(entry);
-      throw NotOffered{"weights in the format " + part.at("format").get<std::string>()};
-    });
+    add_parts(entry, "exports", "format", cases,
+              [manifest, entry](const Json& part, Result& result) {
+                check_export(*manifest, entry, part, result);
+              });
   }
   return cases;
 }

@@ -24,17 +24,12 @@ class OpCall {
   Tensor optional(const std::string& name) { return has(name) ? input(name) : Tensor(); }
   std::vector<int64_t> integers(const std::string& name) const;
 
-  /// Notes that the gradient of this operation is not offered: only outputs are compared.
-  void forward_only() { forward_only_ = true; }
-  bool is_forward_only() const { return forward_only_; }
-
  private:
   std::string stored_name(const std::string& name) const { return inputs_.at(name); }
 
   const Json& inputs_;
   const TensorFile& file_;
   std::map<std::string, Tensor> loaded_;
-  bool forward_only_ = false;
 };
 
 /// Outputs by name.

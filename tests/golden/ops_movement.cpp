@@ -109,9 +109,14 @@ Outputs pos_embed_resize(OpCall& call) {
   const int64_t prefix = call.params.at("num_prefix_tokens");
   const Tensor& pos = call.input("pos");
   const Tensor y = with_grid(pos, prefix, {from.at(0), from.at(1)}, {to.at(0), to.at(1)}, options);
-  if (options.mode != Interpolation::kBicubic || !options.antialias) return {{"y", y}};
+  const bool cubic = options.mode == Interpolation::kBicubic;
+  if (cubic ? options.align_corners : options.antialias) return {{"y", y}};
+  const PositionResampling method = options.antialias       ? PositionResampling::kBicubicAntialias
+                                    : cubic                 ? PositionResampling::kBicubic
+                                    : options.align_corners ? PositionResampling::kBilinearCorners
+                                                            : PositionResampling::kBilinear;
   const Tensor resampled =
-      resample_position_embedding(pos, prefix, from.at(0), from.at(1), to.at(0), to.at(1));
+      resample_position_embedding(pos, prefix, from.at(0), from.at(1), to.at(0), to.at(1), method);
   Result same;
   same.compare("resample_position_embedding", resampled, y, {.atol = 1e-6, .rtol = 1e-6});
   if (!same.failures().empty()) throw Error(same.failures().front());

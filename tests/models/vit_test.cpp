@@ -229,15 +229,25 @@ TEST_CASE("vit: another image size keeps prefix tokens and the embedding's corne
   CHECK_THROWS_AS(vit(test::random_tensor({1, 24, 32, 3}, 3)), ShapeError);
 }
 
-TEST_CASE("vit: resampling one axis gives PyTorch's antialiased bicubic", "[models]") {
+TEST_CASE("vit: resampling one axis gives what PyTorch and SciPy give", "[models]") {
   const std::vector<float> squares = {0, 1, 4, 9, 16, 25, 36};
   const Tensor from = Tensor::from(squares, {1, 7, 1});
-  const auto to = [&](int64_t n) { return resample_position_embedding(from, 0, 1, 7, 1, n); };
+  const auto to = [&](int64_t n,
+                      PositionResampling method = PositionResampling::kBicubicAntialias) {
+    return resample_position_embedding(from, 0, 1, 7, 1, n, method);
+  };
   const std::vector<double> four = {.22572, 4.4222, 15.44434, 31.42733};
   const std::vector<double> twelve = {-.07774,  .19927,   .91847,   2.37674, 4.51562,  7.33507,
                                       10.83507, 15.01562, 19.87674, 25.438,  32.82529, 36.85515};
   CHECK(test::max_error(to(4).values(), four) < 1e-5);
   CHECK(test::max_error(to(12).values(), twelve) < 1e-5);
+  const std::vector<double> bicubic = {.1626, 4.66602, 14.67383, 32.62939};
+  const std::vector<double> bilinear = {.375, 4.625, 15.125, 31.875};
+  const std::vector<double> corners = {0, 4, 16, 36};
+  CHECK(test::max_error(to(4, PositionResampling::kBicubic).values(), bicubic) < 1e-5);
+  CHECK(test::max_error(to(4, PositionResampling::kBilinear).values(), bilinear) < 1e-5);
+  CHECK(test::max_error(to(4, PositionResampling::kBilinearCorners).values(), corners) < 1e-5);
+  CHECK(to(1, PositionResampling::kBilinearCorners).values()[0] == 0);
 }
 
 TEST_CASE("vit: initial values are a function of the seed and look as they should", "[models]") {

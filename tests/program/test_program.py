@@ -128,6 +128,33 @@ def test_inspect():
     assert json.loads(run("inspect", "first", "--json").stdout)["config"]["embed_dim"] == 32
 
 
+def test_convert():
+    """To Hugging Face and back: the same weights, and the same answers on the way."""
+    with open("labels.txt", "w") as f:
+        f.write("".join(f"direction {i}\n" for i in range(10)))
+    run("convert", "first", "hf", "--labels", "labels.txt")
+    config = json.loads(read("hf/config.json"))
+    assert config["model_type"] == "vit" and config["id2label"]["3"] == "direction 3"
+    there = run("eval", "--model", "hf", "--data", "idx:data", "--json")
+    assert there.stdout == run("eval", "--model", "first", "--data", "idx:data", "--json").stdout
+    assert "config.json (Hugging Face vit)" in there.stderr and "preprocessor_config.json" in there.stderr
+    assert run("eval", "--model", "hf", "--data", "idx:data", "--json", "--quiet").stderr == ""
+    run("convert", "hf", "back.safetensors")
+    run("convert", "back.safetensors", "hf-again")
+    for name in ("config.json", "preprocessor_config.json", "model.safetensors"):
+        assert read(f"hf/{name}") == read(f"hf-again/{name}"), name
+    named = json.loads(run("classify", "--model", "first", "--labels", "labels.txt", "--json", "grey.png").stdout)
+    assert named[0]["top"][0]["label"].startswith("direction ")
+    with open("few.txt", "w") as f:
+        f.write("one\n")
+    refused("classify", "--model", "first", "--labels", "few.txt", "grey.png", status=2, says="1 lines for 10")
+    refused("convert", "nowhere", "x", status=2, says="nowhere")
+    with open("page.pth", "w") as f:
+        f.write("<html>")
+    refused("convert", "page.pth", "x", status=1, says="page.pth: bad_magic")
+    assert not os.path.exists("x")
+
+
 def test_visualize():
     run("visualize", "position", "--model", "first", "--out", "position.png")
     run("visualize", "attention", "--model", "first", "--out", "attention.png", "grey.png")

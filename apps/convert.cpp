@@ -1,0 +1,48 @@
+// vitrine convert: a model in another form.
+
+#include <fmt/format.h>
+
+#include "apps/command.hpp"
+#include "apps/model_option.hpp"
+#include "core/error.hpp"
+#include "models/export_model.hpp"
+
+namespace vitrine {
+namespace {
+
+constexpr std::string_view kSuffix = ".safetensors";
+
+int convert(const ModelOption& in, const std::string& out, const CommonOptions& common) {
+  const Model model = open_model(in, common);
+  std::vector<std::string> dropped;
+  if (out.ends_with(kSuffix)) {
+    save_model(out, model);
+  } else {
+    dropped = save_hugging_face(out, model);
+  }
+  if (common.quiet) return 0;
+  for (const std::string& note : dropped) fmt::print(stderr, "{}\n", note);
+  fmt::print("{}: {} parameters\n", out, model.vit->config.parameters());
+  return 0;
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app) {
+  auto in = std::make_shared<ModelOption>();
+  auto out = std::make_shared<std::string>();
+  CLI::App* command =
+      add_command(app, "convert", "a model in another form",
+                  [in, out](const CommonOptions& common) { return convert(*in, *out, common); });
+  command
+      ->add_option("in", in->model,
+                   "weights of this program, timm, Hugging Face, torchvision, CLIP or Google: "
+                   ".safetensors, .pth, .npz, or a folder with one")
+      ->required();
+  command
+      ->add_option("out", *out, "FILE.safetensors, under timm's names; else a Hugging Face folder")
+      ->required();
+  command->add_option("--labels", in->labels, "file with the name of a class in each line");
+}
+
+}  // namespace vitrine

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "core/error.hpp"
+
+// How configuration files of others are read: what does not fit is a FormatError.
+
+namespace vitrine {
+
+/// A JSON object, or a FormatError.
+inline nlohmann::json parse_object(std::string_view text, std::string_view path) {
+  nlohmann::json object = nlohmann::json::parse(text, nullptr, false);
+  if (!object.is_object()) {
+    throw FormatError(FormatKind::kBadHeader, path, -1, "not a JSON object");
+  }
+  return object;
+}
+
+/// Whether the text is a JSON object with a text under this key.
+inline bool has_text(std::string_view config, const char* key) {
+  const nlohmann::json object = nlohmann::json::parse(config, nullptr, false);
+  return object.is_object() && object.contains(key) && object[key].is_string();
+}
+
+/// Runs `read`, which takes values out of JSON; what does not fit is a FormatError.
+template <class Read>
+auto reading(std::string_view path, Read read) {
+  try {
+    return read();
+  } catch (const nlohmann::json::exception& e) {
+    throw FormatError(FormatKind::kBadHeader, path, -1, e.what());
+  } catch (const UsageError& e) {
+    throw FormatError(FormatKind::kBadHeader, path, -1, e.what());
+  }
+}
+
+/// A number, or [height, width].
+inline void read_size(const nlohmann::json& value, int64_t& height, int64_t& width) {
+  if (value.is_array()) {
+    height = value.at(0).get<int64_t>();
+    width = value.at(1).get<int64_t>();
+  } else {
+    height = width = value.get<int64_t>();
+  }
+}
+
+}  // namespace vitrine

@@ -1,0 +1,153 @@
+#include "models/import_model.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+#include <set>
+
+#include "core/error.hpp"
+#include "models/weight_fit.hpp"
+
+namespace vitrine {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kMaxConfigBytes = int64_t{64} << 20;  // room for the labels of many classes
+
+/// The text of a file beside `path`; empty if there is none.
+std::string text_beside(const std::string& path, const char* name) {
+  const std::string file = (fs::path(path).parent_path() / name).string();
+  if (!fs::exists(file)) return {};
+  const std::vector<std::byte> bytes = read_file(file, kMaxConfigBytes);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+SourceFacts find_facts(const std::string& path, std::string_view origin) {
+  const std::string config = text_beside(path, "config.json");
+  const std::string where = (fs::path(path).parent_path() / "config.json").string();
+  if (origin == "timm" && is_timm_config(config)) return facts_of_timm(config, where);
+  if (origin.starts_with("Hugging Face") && is_hugging_face_config(config)) {
+    return facts_of_hugging_face(config, text_beside(path, "preprocessor_config.json"), where);
+  }
+  return facts_of_origin(origin);
+}
+
+std::span<const int64_t> without_leading_ones(std::span<const int64_t> shape) {
+  while (!shape.empty() && shape.front() == 1) shape = shape.subspan(1);
+  return shape;
+}
+
+/// Old files have the patch embedding as a matrix (D, C p q).
+bool is_flat_kernel(std::span<const int64_t> shape, std::span<const int64_t> wanted) {
+  return shape.size() == 2 && wanted.size() == 4 && shape[0] == wanted[0] &&
+         shape[1] == wanted[1] * wanted[2] * wanted[3];
+}
+
+bool fits(const MappedTensor& tensor, const Shape& wanted) {
+  return std::ranges::equal(without_leading_ones(tensor.shape),
+                            without_leading_ones(wanted.dims())) ||
+         is_flat_kernel(tensor.shape, wanted.dims());
+}
+
+/// Refuses a configuration that needs more numbers than the file has, before they are allocated.
+void check_size(const VitConfig& config, const MappedWeights& weights, std::string_view path) {
+  int64_t elements = config.classes * (config.distilled ? 2 : 1);  // a bias may be zeros
+  for (const MappedTensor& tensor : weights.tensors) {
+    for (const MappedPart& part : tensor.parts) elements += part.tensor.size();
+  }
+  if (config.parameters() <= elements) return;
+  throw FormatError(FormatKind::kMismatch, path, -1,
+                    fmt::format("the configuration needs {} numbers, the file holds {}",
+                                config.parameters(), elements));
+}
+
+/// The preprocessing for pictures of the size that the network takes.
+Preprocess fit_preprocess(Preprocess rule, const VitConfig& config, std::string_view path) {
+  rule.height = config.image_height;
+  rule.width = config.image_width;
+  if (config.channels != 1 && config.channels != 3) return rule;  // no pictures of files
+  rule.channels = static_cast<int>(config.channels);
+  if (rule.mean.size() != static_cast<size_t>(rule.channels)) {
+    rule.mean.assign(static_cast<size_t>(rule.channels), 0.5);
+    rule.stddev = rule.mean;
+  }
+  try {
+    rule.validate();
+  } catch (const UsageError& e) {
+    throw FormatError(FormatKind::kBadHeader, path, -1, e.what());
+  }
+  return rule;
+}
+
+std::string_view activation_text(Activation activation) {
+  switch (activation) {
+    case Activation::kGelu:
+      return "GELU by erf";
+    case Activation::kGeluTanh:
+      return "GELU by tanh";
+    case Activation::kQuickGelu:
+      return "quick GELU";
+    default:
+      return "ReLU";
+  }
+}
+
+}  // namespace
+
+void load_mapped_weights(Vit& vit, const MappedWeights& weights, const TensorArchive& archive) {
+  WeightFit fit;
+  std::set<std::string> known;
+  vit.visit([&](const std::string& name, Parameter& p, Role) {
+    known.insert(name);
+    const MappedTensor* tensor = weights.find(name);
+    if (tensor == nullptr) {
+      fit.missing.push_back(name);
+    } else if (!fits(*tensor, p.value.shape())) {
+      fit.reshaped.push_back(fmt::format("{} is ({}), wanted {}", name,
+                                         fmt::join(tensor->shape, ", "), p.value.shape().str()));
+    }
+  });
+  for (const MappedTensor& tensor : weights.tensors) {
+    if (!known.contains(tensor.name)) fit.extra.push_back(tensor.name);
+  }
+  fit.require(archive.path());
+  vit.visit([&](const std::string& name, Parameter& p, Role) {
+    const MappedTensor& tensor = *weights.find(name);
+    write_values(tensor, {p.value.mutable_data(), static_cast<size_t>(p.value.numel())});
+    for (const MappedPart& part : tensor.parts) archive.release(part.tensor);
+  });
+}
+
+Model import_model(const TensorArchive& archive, const VitConfig* config) {
+  MappedWeights weights = map_names(archive);
+  const SourceFacts facts = find_facts(archive.path(), weights.origin);
+  const VitConfig c =
+      config != nullptr ? *config : config_of_weights(weights, facts, archive.path());
+  check_size(c, weights, archive.path());
+
+  Model model;
+  model.vit = std::make_unique<Vit>(c);
+  load_mapped_weights(*model.vit, weights, archive);
+  model.preprocess = fit_preprocess(facts.preprocess, c, archive.path());
+  model.notes.push_back(
+      fmt::format("read as {} weights; {}: {}, norm_eps {}, {} heads, {} x {} pixels",
+                  weights.origin, facts.source, activation_text(c.activation), c.norm_eps, c.heads,
+                  c.image_height, c.image_width));
+  model.notes.push_back(
+      fmt::format("preprocessing by {}: {}", facts.preprocess_source, model.preprocess.to_json()));
+  std::ranges::copy(facts.notes, std::back_inserter(model.notes));
+  std::ranges::copy(weights.notes, std::back_inserter(model.notes));
+  if (facts.labels.size() == static_cast<size_t>(c.classes)) {
+    model.labels = facts.labels;
+  } else if (!facts.labels.empty()) {
+    model.notes.push_back(
+        fmt::format("{} labels for {} classes are left out", facts.labels.size(), c.classes));
+  }
+  return model;
+}
+
+}  // namespace vitrine

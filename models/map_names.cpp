@@ -1,0 +1,202 @@
+#include "models/map_names.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "core/error.hpp"
+
+namespace vitrine {
+namespace {
+
+// timm's load_state_dict has the first four in this order; then what DINO's files are called.
+constexpr std::array<std::string_view, 6> kPreferred = {
+    "state_dict_ema/", "model_ema/", "state_dict/", "model/", "teacher/", "student/"};
+// Blocks stacked along a leading axis, as big_vision's scan writes them.
+constexpr std::string_view kStacked = "Transformer/encoderblock/";
+
+/// Where in a file a network lies: names begin with `prefix`, most of them then with `body`.
+struct Site {
+  const NameMap* map = nullptr;
+  std::string prefix;
+  std::string_view body;
+};
+
+size_t rank(const Site& site) {
+  const auto found = std::ranges::find_if(
+      kPreferred, [&](std::string_view p) { return site.prefix.starts_with(p); });
+  return static_cast<size_t>(found - kPreferred.begin());
+}
+
+/// The site whose anchor this tensor is.
+std::optional<Site> site_of(std::string_view name, const NameMap& map) {
+  if (!name.ends_with(map.anchor)) return std::nullopt;
+  Site site{&map, std::string(name.substr(0, name.size() - map.anchor.size())), {}};
+  if (!site.prefix.empty() && site.prefix.back() != '.' && site.prefix.back() != '/') {
+    return std::nullopt;
+  }
+  for (const std::string_view body : map.bodies) {
+    if (!site.prefix.ends_with(body)) continue;
+    site.prefix.resize(site.prefix.size() - body.size());
+    site.body = body;
+    break;
+  }
+  return site;
+}
+
+Site find_site(const TensorArchive& archive) {
+  std::optional<Site> best;
+  for (const NameMap& map : name_maps()) {
+    for (const NamedTensor& tensor : archive.tensors()) {
+      const std::optional<Site> site = site_of(tensor.name, map);
+      if (site && (!best || rank(*site) < rank(*best))) best = site;
+    }
+    if (best) return *best;
+  }
+  std::string anchors;
+  for (const NameMap& map : name_maps()) {
+    anchors += fmt::format("{}{} ({})", anchors.empty() ? "" : ", ", map.anchor, map.origin);
+  }
+  throw FormatError(FormatKind::kMismatch, archive.path(), -1,
+                    fmt::format("no network that is known: none of the tensors {}", anchors));
+}
+
+const NameRule* find_rule(const NameMap& map, std::string_view name, std::string& ours) {
+  for (const std::span<const NameRule> table : map.tables) {
+    for (const NameRule& rule : table) {
+      if (const auto renamed = rename(name, rule.theirs, rule.ours)) {
+        ours = *renamed;
+        return &rule;
+      }
+    }
+  }
+  return nullptr;
+}
+
+/// Slice `i` of the leading axis.
+RawTensor slice_of(const RawTensor& tensor, int64_t i) {
+  const size_t size = tensor.bytes.size() / static_cast<size_t>(tensor.shape[0]);
+  return {tensor.dtype,
+          {tensor.shape.begin() + 1, tensor.shape.end()},
+          tensor.bytes.subspan(static_cast<size_t>(i) * size, size)};
+}
+
+class Mapper {
+ public:
+  Mapper(const TensorArchive& archive, const Site& site) : archive_(archive), site_(site) {}
+
+  MappedWeights map();
+
+ private:
+  void add(const std::string& file_name, std::string_view name, const RawTensor& tensor);
+  void join_parts(MappedTensor& tensor, std::vector<const NameRule*>& rules) const;
+
+  const TensorArchive& archive_;
+  const Site& site_;
+  MappedWeights weights_;
+  std::map<std::string, size_t> index_;              // timm's name -> tensor
+  std::vector<std::vector<const NameRule*>> rules_;  // of each tensor's parts
+  std::vector<std::string> not_needed_;
+};
+
+void Mapper::add(const std::string& file_name, std::string_view name, const RawTensor& tensor) {
+  std::string ours;
+  const NameRule* rule = find_rule(*site_.map, name, ours);
+  if (rule != nullptr && rule->ours.empty()) {
+    not_needed_.push_back(file_name);
+    return;
+  }
+  if (rule == nullptr) ours = name;
+  const auto [place, first] = index_.try_emplace(ours, weights_.tensors.size());
+  if (first) {
+    weights_.tensors.push_back({ours, {}, {}});
+    rules_.emplace_back();
+  }
+  weights_.tensors[place->second].parts.push_back(
+      {file_name, tensor, rule == nullptr ? Layout::kSame : rule->layout});
+  rules_[place->second].push_back(rule);
+}
+
+/// Puts the parts in order and finds the shape of the whole.
+void Mapper::join_parts(MappedTensor& tensor, std::vector<const NameRule*>& rules) const {
+  const auto refuse = [&](const std::string& what) {
+    throw FormatError(FormatKind::kMismatch, archive_.path(), -1,
+                      fmt::format("{} {}", tensor.name, what));
+  };
+  const NameRule* rule = rules.front();
+  const auto wanted = static_cast<size_t>(rule == nullptr ? 1 : rule->parts);
+  if (tensor.parts.size() != wanted) {
+    refuse(fmt::format("is made of {} tensors ({}, ...), it should be {}", tensor.parts.size(),
+                       tensor.parts.front().name, wanted));
+  }
+  std::vector<MappedPart> ordered(wanted);
+  for (size_t i = 0; i < wanted; ++i) {
+    MappedPart& place = ordered[wanted == 1 ? 0 : static_cast<size_t>(rules[i]->part)];
+    if (!place.name.empty()) refuse(fmt::format("has a part twice: {}", tensor.parts[i].name));
+    place = std::move(tensor.parts[i]);
+  }
+  tensor.shape = mapped_shape(ordered.front().tensor, ordered.front().layout);
+  for (const MappedPart& part : ordered) {
+    if (mapped_shape(part.tensor, part.layout) != tensor.shape) {
+      refuse(fmt::format("has parts of different shapes: {}", part.name));
+    }
+  }
+  if (wanted > 1 && tensor.shape.empty()) refuse("has parts without a shape");
+  if (wanted > 1) tensor.shape[0] *= static_cast<int64_t>(wanted);
+  tensor.parts = std::move(ordered);
+}
+
+MappedWeights Mapper::map() {
+  weights_.origin = site_.map->origin;
+  size_t outside = 0;
+  for (const auto& [file_name, tensor] : archive_.tensors()) {
+    std::string_view name = file_name;
+    if (!name.starts_with(site_.prefix)) {
+      ++outside;
+      continue;
+    }
+    name.remove_prefix(site_.prefix.size());
+    if (!site_.body.empty() && name.starts_with(site_.body)) name.remove_prefix(site_.body.size());
+    if (!name.starts_with(kStacked) || tensor.shape.empty() || tensor.shape[0] == 0) {
+      add(file_name, name, tensor);
+      continue;
+    }
+    constexpr int64_t kMaxBlocks = 1024;  // as vit_config
+    const std::string_view rest = name.substr(kStacked.size());
+    for (int64_t i = 0; i < std::min(tensor.shape[0], kMaxBlocks); ++i) {
+      add(file_name, fmt::format("Transformer/encoderblock_{}/{}", i, rest), slice_of(tensor, i));
+    }
+  }
+  for (size_t i = 0; i < rules_.size(); ++i) join_parts(weights_.tensors[i], rules_[i]);
+  if (!site_.prefix.empty()) {
+    weights_.notes.push_back(fmt::format("weights taken from '{}'; {} tensors elsewhere left out",
+                                         site_.prefix, outside));
+  }
+  if (!not_needed_.empty()) {
+    weights_.notes.push_back(fmt::format(
+        "{} tensors are not part of this network and left out: {}{}", not_needed_.size(),
+        not_needed_.front(), not_needed_.size() > 1 ? ", ..." : ""));
+  }
+  return std::move(weights_);
+}
+
+}  // namespace
+
+const MappedTensor* MappedWeights::find(std::string_view name) const {
+  const auto found = std::ranges::find(tensors, name, &MappedTensor::name);
+  return found == tensors.end() ? nullptr : &*found;
+}
+
+MappedTensor* MappedWeights::find(std::string_view name) {
+  const auto found = std::ranges::find(tensors, name, &MappedTensor::name);
+  return found == tensors.end() ? nullptr : &*found;
+}
+
+MappedWeights map_names(const TensorArchive& archive) {
+  const Site site = find_site(archive);
+  return Mapper(archive, site).map();
+}
+
+}  // namespace vitrine

@@ -1,0 +1,224 @@
+#include <array>
+
+#include "models/name_map.hpp"
+
+// The names of every ecosystem as tables. Sources: timm 1.0.29 (vision_transformer.py,
+// checkpoint_filter_fn), transformers 5.23, google-research/vision_transformer and big_vision,
+// torchvision 0.28, openai/CLIP.
+
+namespace vitrine {
+namespace {
+
+constexpr auto kInOut = Layout::kInOut;
+constexpr auto kInOutHeads = Layout::kInOutHeads;
+constexpr auto kFlat = Layout::kFlat;
+
+// --- timm, and what kept its names: DeiT, DINO, DINOv2, MAE
+// ---------------------------------------
+
+constexpr std::array<NameRule, 5> kTimm = {{
+    {"blocks.{}.gamma_1", "blocks.{}.ls1.gamma"},  // DeiT-III
+    {"blocks.{}.gamma_2", "blocks.{}.ls2.gamma"},
+    {"register_tokens", "reg_token"},  // DINOv2
+    {"mask_token", ""},
+    {"*", "*"},
+}};
+
+// --- Hugging Face --------------------------------------------------------------------------------
+
+constexpr std::array<NameRule, 11> kHfVit = {{
+    {"embeddings.cls_token", "cls_token"},
+    {"embeddings.distillation_token", "dist_token"},
+    {"embeddings.register_tokens", "reg_token"},
+    {"embeddings.position_embeddings", "pos_embed"},
+    {"embeddings.patch_embeddings.projection.*", "patch_embed.proj.*"},
+    {"layernorm.*", "norm.*"},
+    {"classifier.*", "head.*"},
+    {"cls_classifier.*", "head.*"},
+    {"distillation_classifier.*", "head_dist.*"},
+    {"embeddings.mask_token", ""},
+    {"decoder.*", ""},  // MAE's, of pre-training
+}};
+
+constexpr std::array<NameRule, 8> kHfVitBlocks = {{
+    {"encoder.layer.{}.layernorm_before.*", "blocks.{}.norm1.*"},
+    {"encoder.layer.{}.layernorm_after.*", "blocks.{}.norm2.*"},
+    {"encoder.layer.{}.attention.attention.query.*", "blocks.{}.attn.qkv.*", Layout::kSame, 0, 3},
+    {"encoder.layer.{}.attention.attention.key.*", "blocks.{}.attn.qkv.*", Layout::kSame, 1, 3},
+    {"encoder.layer.{}.attention.attention.value.*", "blocks.{}.attn.qkv.*", Layout::kSame, 2, 3},
+    {"encoder.layer.{}.attention.output.dense.*", "blocks.{}.attn.proj.*"},
+    {"encoder.layer.{}.intermediate.dense.*", "blocks.{}.mlp.fc1.*"},
+    {"encoder.layer.{}.output.dense.*", "blocks.{}.mlp.fc2.*"},
+}};
+
+// Of a network without classifier it is not part of the result, with one it is the paper's
+// pre-logits.
+constexpr std::array<NameRule, 1> kHfPooler = {{{"pooler.dense.*", "pre_logits.fc.*"}}};
+
+constexpr std::array<NameRule, 10> kHfDinov2Blocks = {{
+    {"encoder.layer.{}.norm1.*", "blocks.{}.norm1.*"},
+    {"encoder.layer.{}.norm2.*", "blocks.{}.norm2.*"},
+    {"encoder.layer.{}.attention.attention.query.*", "blocks.{}.attn.qkv.*", Layout::kSame, 0, 3},
+    {"encoder.layer.{}.attention.attention.key.*", "blocks.{}.attn.qkv.*", Layout::kSame, 1, 3},
+    {"encoder.layer.{}.attention.attention.value.*", "blocks.{}.attn.qkv.*", Layout::kSame, 2, 3},
+    {"encoder.layer.{}.attention.output.dense.*", "blocks.{}.attn.proj.*"},
+    {"encoder.layer.{}.layer_scale1.lambda1", "blocks.{}.ls1.gamma"},
+    {"encoder.layer.{}.layer_scale2.lambda1", "blocks.{}.ls2.gamma"},
+    {"encoder.layer.{}.mlp.fc1.*", "blocks.{}.mlp.fc1.*"},
+    {"encoder.layer.{}.mlp.fc2.*", "blocks.{}.mlp.fc2.*"},
+}};
+
+constexpr std::array<NameRule, 21> kHfClip = {{
+    {"embeddings.class_embedding", "cls_token"},
+    {"embeddings.position_embedding.weight", "pos_embed"},
+    {"embeddings.patch_embedding.*", "patch_embed.proj.*"},
+    {"pre_layrnorm.*", "norm_pre.*"},  // so it is written
+    {"encoder.layers.{}.layer_norm1.*", "blocks.{}.norm1.*"},
+    {"encoder.layers.{}.layer_norm2.*", "blocks.{}.norm2.*"},
+    {"encoder.layers.{}.self_attn.q_proj.*", "blocks.{}.attn.qkv.*", Layout::kSame, 0, 3},
+    {"encoder.layers.{}.self_attn.k_proj.*", "blocks.{}.attn.qkv.*", Layout::kSame, 1, 3},
+    {"encoder.layers.{}.self_attn.v_proj.*", "blocks.{}.attn.qkv.*", Layout::kSame, 2, 3},
+    {"encoder.layers.{}.self_attn.out_proj.*", "blocks.{}.attn.proj.*"},
+    {"encoder.layers.{}.mlp.fc1.*", "blocks.{}.mlp.fc1.*"},
+    {"encoder.layers.{}.mlp.fc2.*", "blocks.{}.mlp.fc2.*"},
+    {"post_layernorm.*", "norm.*"},
+    {"visual_projection.weight", "head.weight"},
+    {"embeddings.position_ids", ""},
+    // The text tower of a whole model, and what joins the two.
+    {"text_model.*", ""},
+    {"text_projection.*", ""},
+    {"logit_scale", ""},
+    {"logit_bias", ""},
+    {"classifier.*", "head.*"},
+    {"vision_model.embeddings.position_ids", ""},
+}};
+
+// --- OpenAI's CLIP -------------------------------------------------------------------------------
+
+constexpr std::array<NameRule, 20> kOpenAiClip = {{
+    {"visual.conv1.weight", "patch_embed.proj.weight"},
+    {"visual.class_embedding", "cls_token"},
+    {"visual.positional_embedding", "pos_embed"},
+    {"visual.ln_pre.*", "norm_pre.*"},
+    {"visual.transformer.resblocks.{}.ln_1.*", "blocks.{}.norm1.*"},
+    {"visual.transformer.resblocks.{}.ln_2.*", "blocks.{}.norm2.*"},
+    {"visual.transformer.resblocks.{}.attn.in_proj_weight", "blocks.{}.attn.qkv.weight"},
+    {"visual.transformer.resblocks.{}.attn.in_proj_bias", "blocks.{}.attn.qkv.bias"},
+    {"visual.transformer.resblocks.{}.attn.out_proj.*", "blocks.{}.attn.proj.*"},
+    {"visual.transformer.resblocks.{}.mlp.c_fc.*", "blocks.{}.mlp.fc1.*"},
+    {"visual.transformer.resblocks.{}.mlp.c_proj.*", "blocks.{}.mlp.fc2.*"},
+    {"visual.ln_post.*", "norm.*"},
+    {"visual.proj", "head.weight", kInOut},
+    // The text tower, and sizes.
+    {"transformer.*", ""},
+    {"token_embedding.*", ""},
+    {"positional_embedding", ""},
+    {"ln_final.*", ""},
+    {"text_projection", ""},
+    {"logit_scale", ""},
+    {"input_resolution", ""},
+}};
+
+// --- torchvision ---------------------------------------------------------------------------------
+
+constexpr std::array<NameRule, 14> kTorchvision = {{
+    {"class_token", "cls_token"},
+    {"conv_proj.*", "patch_embed.proj.*"},
+    {"encoder.pos_embedding", "pos_embed"},
+    {"encoder.layers.encoder_layer_{}.ln_1.*", "blocks.{}.norm1.*"},
+    {"encoder.layers.encoder_layer_{}.ln_2.*", "blocks.{}.norm2.*"},
+    {"encoder.layers.encoder_layer_{}.self_attention.in_proj_weight", "blocks.{}.attn.qkv.weight"},
+    {"encoder.layers.encoder_layer_{}.self_attention.in_proj_bias", "blocks.{}.attn.qkv.bias"},
+    {"encoder.layers.encoder_layer_{}.self_attention.out_proj.*", "blocks.{}.attn.proj.*"},
+    {"encoder.layers.encoder_layer_{}.mlp.0.*", "blocks.{}.mlp.fc1.*"},
+    {"encoder.layers.encoder_layer_{}.mlp.3.*", "blocks.{}.mlp.fc2.*"},
+    {"encoder.layers.encoder_layer_{}.mlp.linear_1.*", "blocks.{}.mlp.fc1.*"},  // until 0.12
+    {"encoder.layers.encoder_layer_{}.mlp.linear_2.*", "blocks.{}.mlp.fc2.*"},
+    {"encoder.ln.*", "norm.*"},
+    {"heads.head.*", "head.*"},
+}};
+
+constexpr std::array<NameRule, 1> kTorchvisionPreLogits = {
+    {{"heads.pre_logits.*", "pre_logits.fc.*"}}};
+
+// --- Google: vision_transformer and big_vision ---------------------------------------------------
+
+constexpr std::array<NameRule, 11> kGoogle = {{
+    {"embedding/kernel", "patch_embed.proj.weight", Layout::kHwio},
+    {"embedding/bias", "patch_embed.proj.bias"},
+    {"cls", "cls_token"},
+    {"Transformer/posembed_input/pos_embedding", "pos_embed"},
+    {"pos_embedding", "pos_embed"},  // big_vision
+    {"Transformer/encoder_norm/scale", "norm.weight"},
+    {"Transformer/encoder_norm/bias", "norm.bias"},
+    {"pre_logits/kernel", "pre_logits.fc.weight", kInOut},
+    {"pre_logits/bias", "pre_logits.fc.bias"},
+    {"head/kernel", "head.weight", kInOut},
+    {"head/bias", "head.bias"},
+}};
+
+// Modules are numbered within a block by one counter (before Flax's linen: attention 1, norm 2, MLP
+// 3) or by one for each class. What a file has decides.
+constexpr std::array<NameRule, 28> kGoogleBlocks = {{
+    {"Transformer/encoderblock_{}/LayerNorm_0/scale", "blocks.{}.norm1.weight"},
+    {"Transformer/encoderblock_{}/LayerNorm_0/bias", "blocks.{}.norm1.bias"},
+    {"Transformer/encoderblock_{}/LayerNorm_2/scale", "blocks.{}.norm2.weight"},
+    {"Transformer/encoderblock_{}/LayerNorm_2/bias", "blocks.{}.norm2.bias"},
+    {"Transformer/encoderblock_{}/LayerNorm_1/scale", "blocks.{}.norm2.weight"},
+    {"Transformer/encoderblock_{}/LayerNorm_1/bias", "blocks.{}.norm2.bias"},
+    {"Transformer/encoderblock_{}/MultiHeadDotProductAttention_{}/query/kernel",
+     "blocks.{}.attn.qkv.weight", kInOut, 0, 3},
+    {"Transformer/encoderblock_{}/MultiHeadDotProductAttention_{}/key/kernel",
+     "blocks.{}.attn.qkv.weight", kInOut, 1, 3},
+    {"Transformer/encoderblock_{}/MultiHeadDotProductAttention_{}/value/kernel",
+     "blocks.{}.attn.qkv.weight", kInOut, 2, 3},
+    {"Transformer/encoderblock_{}/MultiHeadDotProductAttention_{}/query/bias",
+     "blocks.{}.attn.qkv.bias", kFlat, 0, 3},
+    {"Transformer/encoderblock_{}/MultiHeadDotProductAttention_{}/key/bias",
+     "blocks.{}.attn.qkv.bias", kFlat, 1, 3},
+    {"Transformer/encoderblock_{}/MultiHeadDotProductAttention_{}/value/bias",
+     "blocks.{}.attn.qkv.bias", kFlat, 2, 3},
+    {"Transformer/encoderblock_{}/MultiHeadDotProductAttention_{}/out/kernel",
+     "blocks.{}.attn.proj.weight", kInOutHeads},
+    {"Transformer/encoderblock_{}/MultiHeadDotProductAttention_{}/out/bias",
+     "blocks.{}.attn.proj.bias"},
+    {"Transformer/encoderblock_{}/MlpBlock_{}/Dense_0/kernel", "blocks.{}.mlp.fc1.weight", kInOut},
+    {"Transformer/encoderblock_{}/MlpBlock_{}/Dense_0/bias", "blocks.{}.mlp.fc1.bias"},
+    {"Transformer/encoderblock_{}/MlpBlock_{}/Dense_1/kernel", "blocks.{}.mlp.fc2.weight", kInOut},
+    {"Transformer/encoderblock_{}/MlpBlock_{}/Dense_1/bias", "blocks.{}.mlp.fc2.bias"},
+    // An optimiser's state of a training checkpoint.
+    {"opt/state/*", ""},
+    {"opt/mu/*", ""},
+    {"opt/nu/*", ""},
+    {"extra/*", ""},
+    {"chrono/*", ""},
+    {"opt/*", ""},
+    {"states/*", ""},
+    {"step", ""},
+    {"epoch", ""},
+    {"rng", ""},
+}};
+
+}  // namespace
+
+std::span<const NameRule> hugging_face_vit_names() { return kHfVit; }
+std::span<const NameRule> hugging_face_vit_blocks() { return kHfVitBlocks; }
+std::span<const NameRule> hugging_face_dinov2_blocks() { return kHfDinov2Blocks; }
+std::span<const NameRule> hugging_face_clip_names() { return kHfClip; }
+
+std::span<const NameMap> name_maps() {
+  static const std::array<NameMap, 6> maps = {{
+      {"timm", "patch_embed.proj.weight", {}, {kTimm}},
+      {"Hugging Face",
+       "embeddings.patch_embeddings.projection.weight",
+       {"vit.", "deit.", "dinov2_with_registers.", "dinov2."},
+       {kHfVit, kHfVitBlocks, kHfPooler, kHfDinov2Blocks}},
+      {"Hugging Face CLIP", "embeddings.patch_embedding.weight", {"vision_model."}, {kHfClip}},
+      {"OpenAI CLIP", "visual.conv1.weight", {}, {kOpenAiClip}},
+      {"torchvision", "conv_proj.weight", {}, {kTorchvision, kTorchvisionPreLogits}},
+      {"Google", "embedding/kernel", {}, {kGoogle, kGoogleBlocks}},
+  }};
+  return maps;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/preprocess.hpp"
+#include "models/vit_config.hpp"
+
+namespace vitrine {
+
+/// What the shapes of weights do not say: it comes from the files beside them, or from the habits
+/// of the ecosystem that they come from.
+struct SourceFacts {
+  std::string source;  ///< for people: "config.json (Hugging Face vit)"
+  int64_t heads = 0;   ///< 0: not said, 64 wide each
+  double norm_eps = 1e-6;
+  Activation activation = Activation::kGelu;
+  int64_t image_height = 0, image_width = 0;  ///< 0: a square, as the position embedding has it
+  std::optional<Pool> pool;                   ///< not said: as the weights look
+  Preprocess preprocess;                      ///< its size follows the network's
+  std::string preprocess_source;              ///< "preprocessor_config.json", ...
+  std::vector<std::string> labels;
+  std::vector<std::string> notes;
+};
+
+/// Of weights without a configuration. `origin` is that of their name map.
+///   timm           erf GELU, 1e-6; bicubic, crop 0.9, mean and deviation 0.5
+///   Google         tanh GELU as trained, 1e-6; squashed bilinear
+///   torchvision    erf GELU, 1e-6; bilinear, 256 to 224, ImageNet's mean and deviation
+///   CLIP           quick GELU as OpenAI trained, 1e-5; bicubic, CLIP's mean and deviation
+///   Hugging Face   erf GELU, 1e-12; squashed bilinear
+SourceFacts facts_of_origin(std::string_view origin);
+
+/// Of a Hugging Face model's config.json and preprocessor_config.json (empty if there is none).
+/// Throws FormatError: kBadHeader for what is no such file, kUnsupported for a model_type or an
+/// activation that is not known.
+SourceFacts facts_of_hugging_face(std::string_view config, std::string_view preprocessor,
+                                  std::string_view path);
+
+/// Of the config.json of a timm model on the Hugging Face hub. Throws FormatError.
+SourceFacts facts_of_timm(std::string_view config, std::string_view path);
+
+/// Whether a config.json is one of timm's ("architecture"), or Hugging Face's ("model_type").
+bool is_timm_config(std::string_view config);
+bool is_hugging_face_config(std::string_view config);
+
+/// The inverse of facts_of_hugging_face, for a network that Hugging Face has a class for.
+struct HuggingFaceFiles {
+  std::string model_type;  ///< vit, deit, dinov2, clip_vision_model
+  std::string config, preprocessor;
+};
+/// Throws UsageError that says which switch of the configuration Hugging Face's models do not have.
+HuggingFaceFiles hugging_face_files(const VitConfig& config, const Preprocess& preprocess,
+                                    const std::vector<std::string>& labels);
+
+}  // namespace vitrine

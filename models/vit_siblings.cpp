@@ -1,0 +1,155 @@
+#include "models/vit_siblings.hpp"
+
+#include <array>
+#include <charconv>
+#include <regex>
+#include <string>
+
+namespace vitrine {
+namespace {
+
+struct Size {
+  std::string_view name;
+  int64_t width, depth, heads;
+  double mlp_ratio;
+};
+// The sizes of vit_config, and those of "searching for better baselines" (timm's sbb).
+constexpr std::array<Size, 15> kSizes = {{{"tiny", 192, 12, 3, 4},
+                                          {"xsmall", 256, 10, 4, 4},
+                                          {"small", 384, 12, 6, 4},
+                                          {"medium", 512, 12, 8, 4},
+                                          {"base", 768, 12, 12, 4},
+                                          {"large", 1024, 24, 16, 4},
+                                          {"huge", 1280, 32, 16, 4},
+                                          {"giant", 1408, 40, 16, 48.0 / 11},
+                                          {"gigantic", 1664, 48, 16, 64.0 / 13},
+                                          {"wee", 256, 14, 4, 5},
+                                          {"dwee", 256, 14, 4, 5},
+                                          {"little", 320, 14, 5, 5.6},
+                                          {"dlittle", 320, 14, 5, 5.6},
+                                          {"mediumd", 512, 20, 8, 4},
+                                          {"betwixt", 640, 12, 10, 4}}};
+
+constexpr size_t kMaxName = 64;  // std::regex recurses, and names come from files
+
+const std::regex& name_pattern() {
+  static const std::regex pattern(
+      "(vit|deit|deit3|eva)_([a-z]+?)(_distilled)?_patch(\\d{1,3})(?:_reg(\\d))?"
+      "(?:_(gap|clip|clip_quickgelu|dinov2))?(?:_(\\d{1,4}))?");
+  return pattern;
+}
+
+int64_t number(const std::string& digits) {
+  int64_t value = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return value;
+}
+
+bool set_size(VitConfig& c, std::string_view name) {
+  for (const Size& size : kSizes) {
+    if (size.name != name) continue;
+    c.width = size.width;
+    c.depth = size.depth;
+    c.heads = size.heads;
+    c.mlp_ratio = size.mlp_ratio;
+    return true;
+  }
+  return false;
+}
+
+void set_pixels(VitConfig& c, int64_t pixels, int64_t patch) {
+  c.image_height = c.image_width = pixels;
+  c.patch_height = c.patch_width = patch;
+}
+
+void make_clip(VitConfig& c, bool quick_gelu) {
+  c.pre_norm = true;
+  c.patch_bias = false;
+  c.norm_eps = 1e-5;
+  if (!quick_gelu) return;
+  // OpenAI's: the head is the projection to the space that text and pictures share.
+  c.activation = Activation::kQuickGelu;
+  c.classes = c.width == 768 ? 512 : c.width == 1024 ? 768 : c.width == 1280 ? 1024 : 1280;
+}
+
+void make_mean_pooled(VitConfig& c, std::string_view size, int64_t registers) {
+  c.class_token = false;
+  c.pool = Pool::kMean;
+  if (registers > 0) {
+    c.registers = registers;
+    c.no_embed_class = true;
+    c.fc_norm = true;
+    c.layer_scale = size == "base" ? 0 : 1e-5;
+  } else if (size == "medium" || size == "betwixt") {
+    c.qkv_bias = false;
+    c.layer_scale = 1e-6;
+  } else if (size == "base") {
+    c.heads = 16;
+  }
+}
+
+/// The few whose names follow no rule.
+std::optional<VitConfig> odd_name(std::string_view name) {
+  VitConfig c;
+  if (name.starts_with("flexivit_") && set_size(c, name.substr(9))) {
+    set_pixels(c, 240, 16);
+    c.no_embed_class = true;
+    return c;
+  }
+  if (name != "test_vit" && name != "test_vit2") return std::nullopt;
+  c.width = 64;
+  c.depth = name == "test_vit" ? 6 : 8;
+  c.heads = 2;
+  c.mlp_ratio = 3;
+  set_pixels(c, 160, 16);
+  if (name == "test_vit2") {
+    c.class_token = false;
+    c.registers = 1;
+    c.pool = Pool::kMean;
+    c.fc_norm = true;
+    c.layer_scale = 1e-4;
+  }
+  return c;
+}
+
+}  // namespace
+
+std::optional<VitConfig> vit_sibling(std::string_view name) {
+  if (name.size() > kMaxName) return std::nullopt;
+  if (const auto odd = odd_name(name)) return odd;
+  std::match_results<std::string_view::const_iterator> m;
+  if (!std::regex_match(name.begin(), name.end(), m, name_pattern())) return std::nullopt;
+  const std::string family = m[1].str();
+  const std::string size = m[2].str();
+  const std::string kind = m[6].str();
+  const int64_t registers = number(m[5].str());
+  VitConfig c;
+  if (!set_size(c, size) || m[7].matched == (kind == "dinov2")) return std::nullopt;
+  if (registers > 0 && kind != "dinov2" && kind != "gap") return std::nullopt;
+  if (family != "vit" && !kind.empty()) return std::nullopt;
+  if (m[3].matched && family != "deit") return std::nullopt;
+  set_pixels(c, m[7].matched ? number(m[7].str()) : 518, number(m[4].str()));
+  if (family == "deit") {
+    c.distilled = m[3].matched;
+  } else if (family == "deit3") {
+    c.layer_scale = 1e-6;
+    c.no_embed_class = true;
+  } else if (family == "eva") {
+    c.pool = Pool::kMean;
+    c.fc_norm = true;
+  } else if (kind == "dinov2") {
+    if (size == "giant") return std::nullopt;  // SwiGLU
+    c.layer_scale = 1e-5;
+    c.classes = 0;
+    c.registers = registers;
+    c.no_embed_class = registers > 0;
+  } else if (kind == "gap") {
+    make_mean_pooled(c, size, registers);
+  } else if (kind.starts_with("clip")) {
+    make_clip(c, kind == "clip_quickgelu");
+  }
+  c.validate();
+  return c;
+}
+
+}  // namespace vitrine

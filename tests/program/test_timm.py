@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""test_timm.py VITRINE: weights and answers against timm and PyTorch, where Python has them.
+
+Every kind of file that torch.save, safetensors and NumPy write of a timm network must be converted to the
+same bits, and `classify` must give timm's probabilities. Two blocks of each network with random weights.
+Ends with "N passed, N failed, N skipped". Not here: pictures that are resized (golden/preprocess).
+"""
+import argparse
+import collections
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import traceback
+
+VITRINE = os.path.abspath(sys.argv[1])
+NAMES = ["test_vit", "deit_tiny_distilled_patch16_224", "deit3_small_patch16_224", "vit_small_patch16_224",
+         "vit_base_patch16_clip_224", "vit_base_patch16_clip_quickgelu_224", "vit_small_patch14_reg4_dinov2",
+         "vit_medium_patch16_gap_256", "vit_little_patch16_reg4_gap_256", "vit_base_patch16_gap_224",
+         "eva_large_patch14_196"]
+PROBABILITY_ERROR = 1e-5  # float32 sums in another order, through two blocks
+
+try:
+    import numpy as np
+    import timm
+    import torch
+    from PIL import Image
+    from safetensors.torch import load_file, save_file
+except ImportError as e:
+    print(f"{e}\n0 passed, 0 failed, 1 skipped")
+    sys.exit(0)
+
+
+def vitrine(*args):
+    done = subprocess.run([VITRINE, *map(str, args)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"{args}: {done.stderr}"
+    return done.stdout
+
+
+def check_weights(path, want):
+    vitrine("convert", path, "out.safetensors")
+    got = load_file("out.safetensors")
+    assert got.keys() == want.keys(), got.keys() ^ want.keys()
+    for name, tensor in want.items():
+        assert torch.equal(got[name].reshape(tensor.shape), tensor.float()), name
+
+
+def network(name, **kwargs):
+    torch.manual_seed(len(name))
+    net = timm.create_model(name, depth=2, **kwargs).eval()
+    with torch.no_grad():  # tokens and LayerScale start too near 0 to be seen
+        for key, parameter in net.named_parameters():
+            if parameter.ndim == 1 or "token" in key:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+    return net
+
+
+def save_timm_folder(net, name, folder):
+    os.makedirs(folder, exist_ok=True)
+    save_file(net.state_dict(), f"{folder}/model.safetensors")
+    keys = ("input_size", "interpolation", "mean", "std")
+    cfg = {key: net.pretrained_cfg[key] for key in keys} | {"crop_pct": 1.0, "crop_mode": "center"}
+    with open(f"{folder}/config.json", "w") as f:
+        json.dump({"architecture": name, "num_classes": net.num_classes, "global_pool": net.global_pool,
+                   "pretrained_cfg": cfg}, f)
+    return cfg
+
+
+def check_network(name):
+    net = network(name, num_classes=7)
+    cfg = save_timm_folder(net, name, "folder")
+    check_weights("folder", net.state_dict())
+    _, height, width = cfg["input_size"]
+    pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("picture.png")
+    x = (torch.from_numpy(pixels).float() / 255 - torch.tensor(cfg["mean"])) / torch.tensor(cfg["std"])
+    with torch.no_grad():
+        want = net(x.permute(2, 0, 1)[None]).softmax(-1)[0]
+    top = json.loads(vitrine("classify", "--model", "folder", "--top", 7, "--json", "picture.png"))[0]["top"]
+    for guess in top:
+        error = abs(guess["probability"] - want[guess["index"]].item())
+        assert error < PROBABILITY_ERROR, f"class {guess['index']}: {guess['probability']}, off by {error}"
+
+
+def check_files():
+    net = network("deit_tiny_distilled_patch16_224")
+    weights = net.state_dict()
+    optimizer = torch.optim.AdamW(net.parameters())
+    net(torch.zeros(1, 3, 224, 224)).sum().backward()
+    optimizer.step()
+    weights = {key: value.clone() for key, value in net.state_dict().items()}
+    checkpoint = {"model": weights, "optimizer": optimizer.state_dict(), "epoch": 3, "best": np.float32(2),
+                  "args": argparse.Namespace(lr=np.float64(1.5), out=pathlib.PosixPath("x")),
+                  "history": collections.defaultdict(list), "size": torch.Size([2]), "type": torch.float16}
+    for protocol in (2, 4):
+        for zipped in (True, False):
+            torch.save(checkpoint, "a.pth", pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+            check_weights("a.pth", weights)
+    torch.save({"state_dict": {f"module.{key}": value.half() for key, value in weights.items()}}, "a.pth")
+    check_weights("a.pth", {key: value.half() for key, value in weights.items()})
+    torch.save({key: torch.nn.Parameter(value) for key, value in weights.items()}, "a.pth")
+    check_weights("a.pth", weights)
+    np.savez("a.npz", **{key: value.numpy() for key, value in weights.items()})
+    check_weights("a.npz", weights)
+    np.savez_compressed("a.npz", **{key: np.asfortranarray(value.numpy()) for key, value in weights.items()})
+    check_weights("a.npz", weights)
+    files = [f"m-{i}.safetensors" for i in range(3)]
+    for i, file in enumerate(files):
+        save_file({key: weights[key] for key in list(weights)[i::3]}, file)
+    with open("m.safetensors.index.json", "w") as f:
+        json.dump({"weight_map": {key: files[i % 3] for i, key in enumerate(weights)}}, f)
+    check_weights("m.safetensors.index.json", weights)
+
+
+def main():
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name, work in [("files", check_files), *((n, lambda n=n: check_network(n)) for n in NAMES)]:
+            try:
+                work()
+                passed += 1
+            except Exception:
+                failed += 1
+                print(f"FAILED {name}")
+                traceback.print_exc()
+        os.chdir("/")
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
