@@ -261,7 +261,7 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, std::vector<int64_t> indi
                const LoaderOptions& options)
     : state_(std::make_unique<State>(std::move(dataset), std::move(indices), options)) {}
 
-Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
+Loader::Loader(const std::shared_ptr<const Dataset>& dataset, const LoaderOptions& options)
     : Loader(dataset, numbers(dataset->size()), options) {}
 
 Loader::~Loader() = default;

@@ -46,7 +46,7 @@ class Loader {
   Loader(std::shared_ptr<const Dataset> dataset, std::vector<int64_t> indices,
          const LoaderOptions& options);
   /// All pictures.
-  Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options);
+  Loader(const std::shared_ptr<const Dataset>& dataset, const LoaderOptions& options);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;

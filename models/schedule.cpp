@@ -20,8 +20,8 @@ double learning_rate(const Schedule& s, int64_t step) {
     case Decay::kCosine:
       return s.min_lr + (s.lr - s.min_lr) * (1 + std::cos(std::numbers::pi * part)) / 2;
     case Decay::kStep: {
-      const auto falls = static_cast<double>(step / s.decay_steps);
-      return std::max(s.min_lr, s.lr * std::pow(s.decay_rate, falls));
+      const int64_t falls = step / s.decay_steps;
+      return std::max(s.min_lr, s.lr * std::pow(s.decay_rate, static_cast<double>(falls)));
     }
   }
   return s.lr;

@@ -106,6 +106,7 @@ BatchResult Training::add_gradients_of(const Tensor& images, const Target& targe
 
 double Training::update(double lr) {
   std::vector<Tensor> gradients;
+  gradients.reserve(slots_.size());
   for (const Slot& slot : slots_) gradients.push_back(slot.parameter->grad);
   const double norm = grad_norm(gradients);
   ++steps_;

@@ -26,8 +26,8 @@ std::shared_ptr<const Dataset> pictures(int64_t n) {
   Random random(1, RandomPlace::kTest, 21);
   std::vector<uint8_t> pixels(static_cast<size_t>(n * kSide * kSide));
   for (uint8_t& v : pixels) v = static_cast<uint8_t>(random.below(256));
-  std::vector<int32_t> labels;
-  for (int64_t i = 0; i < n; ++i) labels.push_back(static_cast<int32_t>(i % 10));
+  std::vector<int32_t> labels(static_cast<size_t>(n));
+  for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int32_t>(i % 10);
   const std::vector<std::string> names(10, "class");
   return std::make_shared<const Dataset>(std::move(pixels), kSide, kSide, 1, std::move(labels),
                                          names);

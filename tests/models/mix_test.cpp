@@ -21,14 +21,15 @@ Tensor numbered(int64_t batch, int64_t height, int64_t width, int64_t channels) 
   Tensor t = Tensor::empty({batch, height, width, channels});
   const int64_t numel = height * width * channels;
   for (int64_t i = 0; i < t.numel(); ++i) {
-    t.mutable_data()[i] = static_cast<float>(i / numel * 1000 + i % numel);
+    const int64_t sample = i / numel;
+    t.mutable_data()[i] = static_cast<float>(sample * 1000 + i % numel);
   }
   return t;
 }
 
 std::vector<int32_t> labels_of(int64_t batch) {
-  std::vector<int32_t> labels;
-  for (int64_t i = 0; i < batch; ++i) labels.push_back(static_cast<int32_t>(i % kClasses));
+  std::vector<int32_t> labels(static_cast<size_t>(batch));
+  for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int32_t>(i % kClasses);
   return labels;
 }
 
@@ -93,9 +94,8 @@ TEST_CASE("mix: who shares what is drawn", "[models]") {
   const Tensor images = numbered(4, 8, 8, 1);
   const auto shares = [&](MixMode mode) {
     const MixedBatch mixed = mix(images, {.mixup = 1, .mode = mode}, 3);
-    std::vector<double> s;
-    for (int64_t i = 0; i < 4; ++i) s.push_back(own_share(mixed, i));
-    return s;
+    return std::vector<double>{own_share(mixed, 0), own_share(mixed, 1), own_share(mixed, 2),
+                               own_share(mixed, 3)};
   };
   const auto batch = shares(MixMode::kBatch);
   CHECK((batch[0] == batch[1] && batch[1] == batch[2] && batch[2] == batch[3]));

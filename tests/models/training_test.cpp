@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <map>
 
 #include "core/error.hpp"
@@ -20,7 +21,7 @@
 namespace vitrine {
 namespace {
 
-const std::vector<int32_t> kLabels = {1, 4, 6, 0, 2, 3};
+constexpr std::array<int32_t, 6> kLabels = {1, 4, 6, 0, 2, 3};
 
 Vit small_vit(double drop = 0) {
   VitConfig c = vit_config("vit_d32_l2_h2_patch4_16_c7");
