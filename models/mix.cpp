@@ -97,8 +97,7 @@ void Mix::validate() const {
 
 MixedBatch mix_batch(const Tensor& images, std::span<const int32_t> labels, int64_t classes,
                      const Mix& options, Random& random) {
-  const int64_t batch = images.dim(0);
-  if (images.rank() != 4 || static_cast<int64_t>(labels.size()) != batch) {
+  if (images.rank() != 4 || static_cast<int64_t>(labels.size()) != images.dim(0)) {
     throw ShapeError(fmt::format("[mix_batch] images {} and {} labels do not fit",
                                  images.shape().str(), labels.size()));
   }
@@ -107,6 +106,7 @@ MixedBatch mix_batch(const Tensor& images, std::span<const int32_t> labels, int6
       throw ShapeError(fmt::format("[mix_batch] label {} of {} classes", label, classes));
     }
   }
+  const int64_t batch = images.dim(0);
   const std::vector<Draw> draws = draw_all(options, images, random);
 
   MixedBatch mixed{Tensor::empty(images.shape()), Tensor::zeros({batch, classes})};

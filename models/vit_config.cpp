@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
@@ -10,6 +9,7 @@
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
 #include "models/vit_siblings.hpp"
+#include "models/vit_sizes.hpp"
 
 namespace vitrine {
 namespace {
@@ -24,21 +24,6 @@ constexpr int64_t kMaxTokens = int64_t{1} << 16;
 constexpr int64_t kMaxChannels = int64_t{1} << 8;
 constexpr int64_t kMaxClasses = int64_t{1} << 20;
 constexpr double kMaxMlpRatio = 16;
-
-struct Named {
-  std::string_view name;
-  int64_t width, depth, heads;
-  double mlp_ratio;
-};
-// Dosovitskiy et al. 2020 (table 1); Touvron et al. 2020 (Ti, S); Zhai et al. 2021 (g, G).
-constexpr std::array<Named, 8> kSizes = {{{"tiny", 192, 12, 3, 4},
-                                          {"small", 384, 12, 6, 4},
-                                          {"medium", 512, 12, 8, 4},
-                                          {"base", 768, 12, 12, 4},
-                                          {"large", 1024, 24, 16, 4},
-                                          {"huge", 1280, 32, 16, 4},
-                                          {"giant", 1408, 40, 16, 48.0 / 11},
-                                          {"gigantic", 1664, 48, 16, 64.0 / 13}}};
 
 constexpr EnumNames<Activation, 4> kActivations = {{{Activation::kGelu, "gelu"},
                                                     {Activation::kGeluTanh, "gelu_tanh"},
@@ -272,13 +257,7 @@ VitConfig vit_config(std::string_view name) {
   }
   VitConfig c;
   if (m[1].matched) {
-    for (const Named& size : kSizes) {
-      if (size.name != m[1].str()) continue;
-      c.width = size.width;
-      c.depth = size.depth;
-      c.heads = size.heads;
-      c.mlp_ratio = size.mlp_ratio;
-    }
+    set_vit_size(c, m[1].str());
   } else {
     c.width = number(m[2]);
     c.depth = number(m[3]);

@@ -1,34 +1,13 @@
 #include "models/vit_siblings.hpp"
 
-#include <array>
 #include <charconv>
 #include <regex>
 #include <string>
 
+#include "models/vit_sizes.hpp"
+
 namespace vitrine {
 namespace {
-
-struct Size {
-  std::string_view name;
-  int64_t width, depth, heads;
-  double mlp_ratio;
-};
-// The sizes of vit_config, and those of "searching for better baselines" (timm's sbb).
-constexpr std::array<Size, 15> kSizes = {{{"tiny", 192, 12, 3, 4},
-                                          {"xsmall", 256, 10, 4, 4},
-                                          {"small", 384, 12, 6, 4},
-                                          {"medium", 512, 12, 8, 4},
-                                          {"base", 768, 12, 12, 4},
-                                          {"large", 1024, 24, 16, 4},
-                                          {"huge", 1280, 32, 16, 4},
-                                          {"giant", 1408, 40, 16, 48.0 / 11},
-                                          {"gigantic", 1664, 48, 16, 64.0 / 13},
-                                          {"wee", 256, 14, 4, 5},
-                                          {"dwee", 256, 14, 4, 5},
-                                          {"little", 320, 14, 5, 5.6},
-                                          {"dlittle", 320, 14, 5, 5.6},
-                                          {"mediumd", 512, 20, 8, 4},
-                                          {"betwixt", 640, 12, 10, 4}}};
 
 constexpr size_t kMaxName = 64;  // std::regex recurses, and names come from files
 
@@ -43,18 +22,6 @@ int64_t number(const std::string& digits) {
   int64_t value = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), value);
   return value;
-}
-
-bool set_size(VitConfig& c, std::string_view name) {
-  for (const Size& size : kSizes) {
-    if (size.name != name) continue;
-    c.width = size.width;
-    c.depth = size.depth;
-    c.heads = size.heads;
-    c.mlp_ratio = size.mlp_ratio;
-    return true;
-  }
-  return false;
 }
 
 void set_pixels(VitConfig& c, int64_t pixels, int64_t patch) {
@@ -91,7 +58,7 @@ void make_mean_pooled(VitConfig& c, std::string_view size, int64_t registers) {
 /// The few whose names follow no rule.
 std::optional<VitConfig> odd_name(std::string_view name) {
   VitConfig c;
-  if (name.starts_with("flexivit_") && set_size(c, name.substr(9))) {
+  if (name.starts_with("flexivit_") && set_vit_size(c, name.substr(9))) {
     set_pixels(c, 240, 16);
     c.no_embed_class = true;
     return c;
@@ -124,7 +91,7 @@ std::optional<VitConfig> vit_sibling(std::string_view name) {
   const std::string kind = m[6].str();
   const int64_t registers = number(m[5].str());
   VitConfig c;
-  if (!set_size(c, size) || m[7].matched == (kind == "dinov2")) return std::nullopt;
+  if (!set_vit_size(c, size) || m[7].matched == (kind == "dinov2")) return std::nullopt;
   if (registers > 0 && kind != "dinov2" && kind != "gap") return std::nullopt;
   if (family != "vit" && !kind.empty()) return std::nullopt;
   if (m[3].matched && family != "deit") return std::nullopt;
