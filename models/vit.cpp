@@ -111,7 +111,8 @@ Tensor Vit::tokens_of(const Tensor& images, const Pass& pass) const {
               {images.rank() == 0 ? 0 : images.shape()[0], config.image_height, config.image_width,
                config.channels});
   const int64_t batch = images.dim(0);
-  Tensor x = vitrine::patch_embed(images, patch_embed.weight.value, patch_embed.bias.value);
+  const Tensor pixels = backbone ? (*backbone)(images, pass, "patch_embed.backbone") : images;
+  Tensor x = vitrine::patch_embed(pixels, patch_embed.weight.value, patch_embed.bias.value);
   pass.report("patch_embed", x);  // (B, patches, D)
 
   const bool add_first = config.no_embed_class && pos_embed.defined();
@@ -201,6 +202,7 @@ void Vit::resize(int64_t image_height, int64_t image_width) {
 }
 
 void Vit::freeze() {
+  if (backbone) backbone->freeze();
   visit([](const std::string&, Parameter& p, Role role) {
     p.value.freeze();
     if (role != Role::kWeight || p.value.rank() != 2) return;

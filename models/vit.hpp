@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "models/layers.hpp"
+#include "models/resnetv2.hpp"
 #include "models/vit_config.hpp"
 
 namespace vitrine {
@@ -86,6 +88,7 @@ struct Vit {
   VitConfig config;
   Parameter cls_token, dist_token, reg_token;  // (1, 1, D), (1, 1, D), (1, R, D)
   Parameter pos_embed;                         // (1, positions, D)
+  std::optional<ResNetV2> backbone;            // of a hybrid
   Linear patch_embed;                          // weight (D, C, p, q), bias (D)
   LayerNorm norm_pre, norm, fc_norm;
   std::vector<Block> blocks;
@@ -120,6 +123,7 @@ struct Vit {
     if (pos_embed.defined()) {
       f(std::string("pos_embed"), pos_embed, learned ? Role::kToken : Role::kBuffer);
     }
+    if (backbone) backbone->visit("patch_embed.backbone", f);
     patch_embed.visit("patch_embed.proj", f);
     norm_pre.visit("norm_pre", f);
     for (size_t i = 0; i < blocks.size(); ++i) blocks[i].visit("blocks." + std::to_string(i), f);

@@ -70,6 +70,13 @@ class Reader {
     if (found == object_.end()) return;
     value = found->is_boolean() ? (found->get<bool>() ? 1e-5 : 0.0) : found->get<double>();
   }
+  void backbone(const std::string& key, std::optional<ResNetV2Config>& value) {
+    known_.insert(key);
+    const auto found = object_.find(key);
+    if (found == object_.end()) return;
+    value.reset();
+    if (!found->is_null()) value = ResNetV2Config::from_json(found->dump());
+  }
   void refuse_unknown() const {
     for (const auto& [key, value] : object_.items()) {
       if (!known_.contains(key)) {
@@ -98,6 +105,11 @@ class Writer {
     object[key] = name_of(table, value);
   }
   void layer_scale(const std::string& key, double value) { object[key] = value; }
+  void backbone(const std::string& key, const std::optional<ResNetV2Config>& value) {
+    if (!value) return;
+    object["kind"] = "hybrid";
+    object[key] = json::parse(value->to_json());
+  }
 
   json object = {{"kind", "vit"}};
 };
@@ -109,6 +121,7 @@ void visit_fields(Config& c, Visitor& v) {
   v.pair("patch_size", c.patch_height, c.patch_width);
   v.field("in_chans", c.channels);
   v.field("patch_bias", c.patch_bias);
+  v.backbone("backbone", c.backbone);
   v.field("embed_dim", c.width);
   v.field("depth", c.depth);
   v.field("num_heads", c.heads);
@@ -139,10 +152,14 @@ VitConfig read(const json& object) {
   Reader reader(object);
   std::string kind = "vit";
   reader.field("kind", kind);
-  if (kind != "vit") {
-    throw UsageError(fmt::format("model configuration: unknown kind '{}'; known is vit", kind));
+  if (kind != "vit" && kind != "hybrid") {
+    throw UsageError(
+        fmt::format("model configuration: unknown kind '{}'; known are vit, hybrid", kind));
   }
   visit_fields(c, reader);
+  if (c.backbone.has_value() != (kind == "hybrid")) {
+    throw UsageError("model configuration: a hybrid, and nothing else, has a backbone");
+  }
   reader.refuse_unknown();
   return c;
 }
@@ -175,10 +192,11 @@ int64_t VitConfig::parameters() const {
                         (layer_scale > 0 ? 2 * d : 0);
   const int64_t positions =
       position == Position::kLearned ? patches() + (no_embed_class ? 0 : prefix_tokens()) : 0;
-  const int64_t patch = patch_height * patch_width * channels * d + (patch_bias ? d : 0);
+  const int64_t patch = patch_height * patch_width * patched_channels() * d + (patch_bias ? d : 0);
+  const int64_t network = backbone ? backbone->parameters(channels) : 0;
   const int64_t features = pre_logits > 0 ? pre_logits : d;
-  return patch + (prefix_tokens() + positions) * d + (pre_norm ? norm(d) : 0) + depth * block +
-         norm(d) + (pre_logits > 0 ? linear(d, pre_logits) : 0) +
+  return network + patch + (prefix_tokens() + positions) * d + (pre_norm ? norm(d) : 0) +
+         depth * block + norm(d) + (pre_logits > 0 ? linear(d, pre_logits) : 0) +
          (classes > 0 ? linear(features, classes) : 0) * (distilled ? 2 : 1);
 }
 
@@ -187,7 +205,9 @@ int64_t VitConfig::macs() const {
   const int64_t block = n * (4 * width * width + 2 * width * hidden()) + 2 * n * n * width;
   const int64_t features = pre_logits > 0 ? pre_logits : width;
   const int64_t heads_macs = features * classes * (distilled ? 2 : 1) + width * pre_logits;
-  return patches() * patch_height * patch_width * channels * width + depth * block + heads_macs;
+  const int64_t network = backbone ? backbone->macs(channels, {image_height, image_width}) : 0;
+  return network + patches() * patch_height * patch_width * patched_channels() * width +
+         depth * block + heads_macs;
 }
 
 void VitConfig::validate() const {
@@ -200,8 +220,9 @@ void VitConfig::validate() const {
   };
   require_in("img_size", image_height, 1, kMaxSide);
   require_in("img_size", image_width, 1, kMaxSide);
-  require_in("patch_size", patch_height, 1, image_height);
-  require_in("patch_size", patch_width, 1, image_width);
+  if (backbone) backbone->validate();
+  require_in("patch_size", patch_height, 1, patched().h);
+  require_in("patch_size", patch_width, 1, patched().w);
   require_in("in_chans", channels, 1, kMaxChannels);
   require_in("embed_dim", width, 1, kMaxWidth);
   require_in("depth", depth, 1, kMaxDepth);

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "models/resnetv2_config.hpp"
 #include "ops/kernels/activation.hpp"
 
 namespace vitrine {
@@ -29,6 +31,8 @@ struct VitConfig {
   int64_t patch_height = 16, patch_width = 16;
   int64_t channels = 3;
   bool patch_bias = true;
+  /// A hybrid: patches are cut from the features of a ResNet instead of the image.
+  std::optional<ResNetV2Config> backbone;
 
   // Encoder.
   int64_t width = 768;  ///< D
@@ -61,8 +65,14 @@ struct VitConfig {
   double head_dropout = 0;        ///< before the head
   double drop_path = 0;           ///< of the last block; grows linearly from 0
 
-  int64_t grid_height() const { return image_height / patch_height; }
-  int64_t grid_width() const { return image_width / patch_width; }
+  /// What patches are cut from: pixels of the image or of the backbone's features.
+  Size2d patched() const {
+    const Size2d image{image_height, image_width};
+    return backbone ? backbone->grid(image) : image;
+  }
+  int64_t patched_channels() const { return backbone ? backbone->out_channels() : channels; }
+  int64_t grid_height() const { return patched().h / patch_height; }
+  int64_t grid_width() const { return patched().w / patch_width; }
   int64_t patches() const { return grid_height() * grid_width(); }
   /// Tokens that are not patches.
   int64_t prefix_tokens() const { return int64_t{class_token} + int64_t{distilled} + registers; }

@@ -71,7 +71,9 @@ Vit::Vit(const VitConfig& c) : config(c) {
     const int64_t prefix = c.no_embed_class ? 0 : c.prefix_tokens();
     pos_embed.value = Tensor::empty({1, prefix + c.patches(), c.width});
   }
-  patch_embed.weight.value = Tensor::empty({c.width, c.channels, c.patch_height, c.patch_width});
+  if (c.backbone) backbone.emplace(*c.backbone, c.channels);
+  patch_embed.weight.value =
+      Tensor::empty({c.width, c.patched_channels(), c.patch_height, c.patch_width});
   if (c.patch_bias) patch_embed.bias.value = Tensor::empty({c.width});
   if (c.pre_norm) norm_pre = make_norm(c.width, c.norm_eps);
   for (int64_t i = 0; i < c.depth; ++i) blocks.push_back(make_block(c, i));
@@ -89,8 +91,16 @@ void Vit::initialize(uint64_t seed, WeightInit scheme) {
     const auto fill = [&p](double value) {
       std::fill_n(p.value.mutable_data(), p.value.numel(), static_cast<float>(value));
     };
-    if (name.starts_with("patch_embed.")) {
-      const int64_t inputs = config.channels * config.patch_height * config.patch_width;
+    if (name.starts_with("patch_embed.backbone.")) {
+      // He et al. 2015 (fan out), as timm has it; standardised kernels forget their size anyway.
+      if (role == Role::kWeight) {
+        const double outputs = static_cast<double>(shape[0] * shape[2] * shape[3]);
+        fill_truncated_normal(p.value, std::sqrt(2 / outputs), seed, name);
+      } else {
+        fill(name.ends_with(".weight") ? 1 : 0);
+      }
+    } else if (name.starts_with("patch_embed.")) {
+      const int64_t inputs = config.patched_channels() * config.patch_height * config.patch_width;
       const double scale = 1 / std::sqrt(static_cast<double>(inputs));
       if (!jax) {
         fill_uniform(p.value, scale, seed, name);

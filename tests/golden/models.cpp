@@ -44,7 +44,7 @@ struct Network {
 
 void require_vit(const Json& entry) {
   const std::string kind = entry.at("arch").at("kind");
-  if (kind != "vit") throw NotOffered{"arch.kind " + kind};
+  if (kind != "vit" && kind != "hybrid") throw NotOffered{"arch.kind " + kind};
 }
 
 /// What one mode of a network is compared with; `how` says which forward pass was compared.
@@ -79,7 +79,7 @@ void check_training(const Network& network, const Mode& mode, bool probed, Resul
   probe.output = [&](const std::string& module, const Tensor& output) {
     if (!mode.has("act/" + module)) return;
     seen.insert("act/" + module);
-    mode.compare("act/" + module, "", output, result);
+    mode.compare("act/" + module, "", output.rank() == 4 ? to_nchw(output) : output, result);
   };
   probe.attention = [&](const std::string& block, const Tensor& probabilities) {
     if (!mode.has("attn/" + block)) return;

@@ -27,7 +27,7 @@ VitConfig config_of(const Manifest& manifest, const Json& entry) {
   for (const Json& network : networks.json().at("cases")) {
     if (network.at("id") != entry.at("model")) continue;
     const std::string kind = network.at("arch").at("kind");
-    if (kind != "vit") throw NotOffered{"arch.kind " + kind};
+    if (kind != "vit" && kind != "hybrid") throw NotOffered{"arch.kind " + kind};
     return VitConfig::from_json(network.at("arch").dump());
   }
   throw Error(fmt::format("{}: no network '{}'", networks.folder().string(),

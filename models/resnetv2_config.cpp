@@ -1,0 +1,143 @@
+#include "models/resnetv2_config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/enum_names.hpp"
+#include "core/error.hpp"
+#include "models/json_options.hpp"
+
+namespace vitrine {
+namespace {
+
+constexpr int64_t kMaxStages = 8;
+constexpr int64_t kMaxLayers = 1024;
+constexpr int64_t kMaxChannels = int64_t{1} << 16;
+constexpr int64_t kStemKernel = 7;
+
+constexpr EnumNames<Stem, 2> kStems = {{{Stem::kSame, "same"}, {Stem::kFixed, "fixed"}}};
+
+/// The one list of options that writing and reading share.
+template <class Options, class F>
+void each_option(Options& o, F&& f) {
+  f("layers", o.layers);
+  f("channels", o.channels);
+  f("stem_chs", o.stem_channels);
+  f("bottle_ratio", o.bottle_ratio);
+  f("preact", o.preact);
+  f("stem_type", o.stem, kStems);
+  f("groups", o.groups);
+  f("gn_eps", o.gn_eps);
+  f("conv_eps", o.conv_eps);
+}
+
+int64_t halved(int64_t n) { return (n + 1) / 2; }
+Size2d halved(Size2d s) { return {halved(s.h), halved(s.w)}; }
+
+}  // namespace
+
+int64_t ResNetV2Config::middle(int64_t block_channels) const {
+  constexpr int64_t kDivisor = 8;
+  const double wanted = static_cast<double>(block_channels) * bottle_ratio;
+  const int64_t rounded =
+      std::max(kDivisor, static_cast<int64_t>(wanted + 0.5 * kDivisor) / kDivisor * kDivisor);
+  return static_cast<double>(rounded) < 0.9 * wanted ? rounded + kDivisor : rounded;
+}
+
+Size2d ResNetV2Config::grid(Size2d image) const {
+  Size2d size = halved(halved(image));
+  for (size_t s = 1; s < layers.size(); ++s) size = halved(size);
+  return size;
+}
+
+void for_each_convolution(
+    const ResNetV2Config& c, int64_t in_channels, Size2d image,
+    const std::function<void(int64_t in, int64_t out, int64_t kernel, Size2d result)>& f) {
+  Size2d size = halved(image);
+  f(in_channels, c.stem_channels, kStemKernel, size);
+  size = halved(size);
+  int64_t in = c.stem_channels;
+  for (size_t s = 0; s < c.layers.size(); ++s) {
+    const int64_t out = c.channels[s];
+    const int64_t middle = c.middle(out);
+    for (int64_t b = 0; b < c.layers[s]; ++b) {
+      const Size2d before = size;
+      if (s > 0 && b == 0) size = halved(size);
+      if (b == 0) f(in, out, 1, size);  // shortcut
+      f(in, middle, 1, before);
+      f(middle, middle, 3, size);
+      f(middle, out, 1, size);
+      in = out;
+    }
+  }
+}
+
+int64_t ResNetV2Config::parameters(int64_t in_channels) const {
+  int64_t sum = preact ? 2 * out_channels() : 2 * stem_channels;
+  for_each_convolution(
+      *this, in_channels, {1, 1},
+      [&](int64_t in, int64_t out, int64_t kernel, Size2d) { sum += in * out * kernel * kernel; });
+  int64_t in = stem_channels;
+  for (size_t s = 0; s < layers.size(); ++s) {
+    const int64_t out = channels[s];
+    // The norms of a block: two of the middle, and one of what comes in or goes out.
+    sum += layers[s] * 4 * middle(out) +
+           (preact ? 2 * (in + (layers[s] - 1) * out) : 2 * out * (layers[s] + 1));
+    in = out;
+  }
+  return sum;
+}
+
+int64_t ResNetV2Config::macs(int64_t in_channels, Size2d image) const {
+  int64_t sum = 0;
+  for_each_convolution(*this, in_channels, image,
+                       [&](int64_t in, int64_t out, int64_t kernel, Size2d result) {
+                         sum += in * out * kernel * kernel * result.h * result.w;
+                       });
+  return sum;
+}
+
+void ResNetV2Config::validate() const {
+  const auto require = [](bool good, const std::string& what) {
+    if (!good) throw UsageError("backbone: " + what);
+  };
+  const auto stages = static_cast<int64_t>(layers.size());
+  require(stages <= kMaxStages && layers.size() == channels.size(),
+          fmt::format("layers and channels must be lists of one length, at most {}", kMaxStages));
+  for (const int64_t n : layers) {
+    require(n >= 1 && n <= kMaxLayers,
+            fmt::format("a stage has 1 to {} layers, got {}", kMaxLayers, n));
+  }
+  require(groups >= 1 && groups <= kMaxChannels, fmt::format("impossible groups {}", groups));
+  require(bottle_ratio > 0 && bottle_ratio <= 1,
+          fmt::format("bottle_ratio must be in (0, 1], got {}", bottle_ratio));
+  const auto require_channels = [&](int64_t n) {
+    require(n >= 1 && n <= kMaxChannels && n % groups == 0,
+            fmt::format("channels must be multiples of {} groups up to {}, got {}", groups,
+                        kMaxChannels, n));
+  };
+  require_channels(stem_channels);
+  for (const int64_t n : channels) {
+    require_channels(n);
+    require_channels(middle(n));
+  }
+  require(gn_eps >= 0 && gn_eps < 1 && conv_eps >= 0 && conv_eps < 1, "eps must be in [0, 1)");
+}
+
+std::string ResNetV2Config::to_json() const {
+  OptionWriter writer;
+  each_option(*this, writer);
+  return writer.object.dump();
+}
+
+ResNetV2Config ResNetV2Config::from_json(std::string_view text) {
+  ResNetV2Config config;
+  OptionReader reader(text);
+  each_option(config, reader);
+  reader.refuse_unknown();
+  config.validate();
+  return config;
+}
+
+}  // namespace vitrine
