@@ -33,10 +33,19 @@ class ConfigReader {
   [[noreturn]] void refuse(const std::string& what) const {
     throw FormatError(FormatKind::kMismatch, path_, -1, what);
   }
+  template <class Validate>
+  void require_valid(Validate&& validate) const {
+    try {
+      validate();
+    } catch (const UsageError& e) {
+      refuse(e.what());
+    }
+  }
   bool has(std::string_view name) const { return weights_.find(name) != nullptr; }
   /// Dimension `axis` of a tensor that must exist; negative axes count from the end.
   int64_t dim(std::string_view name, int axis) const;
   void read_patches();
+  void read_backbone();
   void read_blocks();
   void read_tokens();
   void read_positions();
@@ -67,7 +76,7 @@ void ConfigReader::read_patches() {
   }
   c_.width = weight->shape[0];
   if (weight->shape.size() == 4) {
-    c_.channels = weight->shape[1];
+    c_.channels = weight->shape[1];  // of a backbone's result, if there is one
     c_.patch_height = weight->shape[2];
     c_.patch_width = weight->shape[3];
   } else {  // old files have a matrix of RGB patches
@@ -82,6 +91,32 @@ void ConfigReader::read_patches() {
     refuse(fmt::format("{} is empty", kWeight));
   }
   c_.patch_bias = has("patch_embed.proj.bias");
+}
+
+void ConfigReader::read_backbone() {
+  const std::string backbone = "patch_embed.backbone.";
+  const bool staged = has(backbone + "stages.0.blocks.0.conv1.weight");
+  const std::string stem = backbone + (staged ? "stem." : "") + "conv.weight";
+  if (!has(stem)) return;
+  ResNetV2Config b;
+  b.groups = facts_.groups;
+  b.gn_eps = facts_.gn_eps;
+  b.conv_eps = facts_.conv_eps;
+  b.conv_eps_form = facts_.conv_eps_form;
+  b.stem_channels = dim(stem, 0);
+  for (int64_t s = 0; has(fmt::format("{}stages.{}.blocks.0.conv1.weight", backbone, s)); ++s) {
+    const std::string blocks = fmt::format("{}stages.{}.blocks.", backbone, s);
+    b.channels.push_back(dim(blocks + "0.conv3.weight", 0));
+    b.layers.push_back(0);
+    while (has(fmt::format("{}{}.conv1.weight", blocks, b.layers.back()))) ++b.layers.back();
+    if (s == 0 && b.channels[0] > 0) {
+      b.bottle_ratio = static_cast<double>(dim(blocks + "0.conv1.weight", 0)) /
+                       static_cast<double>(b.channels[0]);
+    }
+  }
+  require_valid([&] { b.validate(); });
+  c_.channels = dim(stem, 1);
+  c_.backbone = b;
 }
 
 void ConfigReader::read_blocks() {
@@ -136,8 +171,10 @@ void ConfigReader::read_tokens() {
 /// The side of the square grid of so many patches.
 std::optional<int64_t> ConfigReader::grid_side(int64_t positions) const {
   if (positions < 1 || positions > kMostTokens) return std::nullopt;
-  const int64_t said =
-      facts_.image_height / c_.patch_height * (facts_.image_width / c_.patch_width);
+  VitConfig said_size = c_;
+  said_size.image_height = facts_.image_height;
+  said_size.image_width = facts_.image_width;
+  const int64_t said = facts_.image_height > 0 ? said_size.patches() : 0;
   const int64_t side = std::llround(std::sqrt(static_cast<double>(positions)));
   if (said > 0 ? positions != said : side * side != positions) return std::nullopt;
   return side;
@@ -199,8 +236,9 @@ void ConfigReader::read_positions() {
             : fmt::format(" at {} x {} pixels", facts_.image_height, facts_.image_width)));
   }
   const bool said = facts_.image_height > 0;
-  c_.image_height = said ? facts_.image_height : *side * c_.patch_height;
-  c_.image_width = said ? facts_.image_width : *side * c_.patch_width;
+  const int64_t shrink = c_.backbone ? c_.backbone->shrink() : 1;
+  c_.image_height = said ? facts_.image_height : *side * c_.patch_height * shrink;
+  c_.image_width = said ? facts_.image_width : *side * c_.patch_width * shrink;
 }
 
 void ConfigReader::read_head() {
@@ -228,17 +266,14 @@ VitConfig ConfigReader::read() {
                        facts_.image_width, facts_.heads));
   }
   read_patches();
+  read_backbone();
   read_tokens();
   read_positions();
   read_blocks();
   read_head();
   c_.activation = facts_.activation;
   c_.norm_eps = facts_.norm_eps;
-  try {
-    c_.validate();
-  } catch (const UsageError& e) {
-    refuse(e.what());
-  }
+  require_valid([&] { c_.validate(); });
   return c_;
 }
 

@@ -14,6 +14,7 @@ struct StdConv2d {
   int64_t stride = 1;
   bool same = true;  ///< TensorFlow's SAME padding; else (k - 1) / 2 on all sides
   float eps = 1e-8F;
+  StandardizeForm form = StandardizeForm::kRoot;
   bool standardized = false;
 
   /// (B, H, W, C) -> (B, ceil(H / stride), ceil(W / stride), O)
@@ -24,12 +25,13 @@ struct StdConv2d {
     options.padding =
         same ? same_padding("conv2d", {x.dim(1), x.dim(2)}, {{kernel, kernel}, options.stride})
              : Padding2d{side, side, side, side};
-    const Tensor kernels = standardized ? weight.value : standardize_weight(weight.value, eps);
+    const Tensor kernels =
+        standardized ? weight.value : standardize_weight(weight.value, eps, form);
     return conv2d(x, kernels, Tensor(), options);
   }
   /// No more training.
   void freeze() {
-    if (!standardized) weight.value = standardize_weight(weight.value, eps);
+    if (!standardized) weight.value = standardize_weight(weight.value, eps, form);
     standardized = true;
     weight.value.freeze();
     pack_conv2d_weight(weight.value);

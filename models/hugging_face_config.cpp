@@ -18,7 +18,8 @@ struct HfType {
   double norm_eps;
   std::string_view activation;
 };
-constexpr std::array<HfType, 6> kHfTypes = {{{"vit", 1e-12, "gelu"},
+constexpr std::array<HfType, 7> kHfTypes = {{{"vit", 1e-12, "gelu"},
+                                             {"vit-hybrid", 1e-12, "gelu"},
                                              {"deit", 1e-12, "gelu"},
                                              {"vit_mae", 1e-12, "gelu"},
                                              {"dinov2", 1e-6, "gelu"},
@@ -170,6 +171,9 @@ SourceFacts facts_of_hugging_face(std::string_view config, std::string_view prep
     if (object.contains("image_size")) {
       read_size(object["image_size"], facts.image_height, facts.image_width);
     }
+    if (object.contains("backbone_config") && object["backbone_config"].is_object()) {
+      facts.groups = object["backbone_config"].value("num_groups", facts.groups);
+    }
     facts.labels = hf_labels(object);
     if (!preprocessor.empty()) {
       read_hf_preprocess(parse_object(preprocessor, path), facts);
@@ -184,6 +188,7 @@ HuggingFaceFiles hugging_face_files(const VitConfig& c, const Preprocess& prepro
   const auto refuse = [](const std::string& what) {
     throw UsageError(fmt::format("no Hugging Face model has {}: write a .safetensors file", what));
   };
+  if (c.backbone) refuse("a backbone (since version 5)");
   if (c.qk_norm) refuse("qk_norm");
   if (c.pool != Pool::kToken) refuse("global_pool 'avg'");
   if (c.registers > 0 || c.no_embed_class) refuse("a position embedding of the patches alone");

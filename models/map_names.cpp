@@ -83,6 +83,16 @@ RawTensor slice_of(const RawTensor& tensor, int64_t i) {
           tensor.bytes.subspan(static_cast<size_t>(i) * size, size)};
 }
 
+/// timm has no level of its own for the stem of a backbone that is nothing else.
+void name_lone_stem(MappedWeights& weights) {
+  constexpr std::string_view kStem = "patch_embed.backbone.stem.";
+  if (weights.find("patch_embed.backbone.stages.0.blocks.0.conv1.weight") != nullptr) return;
+  for (MappedTensor& tensor : weights.tensors) {
+    if (!tensor.name.starts_with(kStem)) continue;
+    tensor.name = "patch_embed.backbone." + tensor.name.substr(kStem.size());
+  }
+}
+
 class Mapper {
  public:
   Mapper(const TensorArchive& archive, const Site& site) : archive_(archive), site_(site) {}
@@ -170,6 +180,7 @@ MappedWeights Mapper::map() {
     }
   }
   for (size_t i = 0; i < rules_.size(); ++i) join_parts(weights_.tensors[i], rules_[i]);
+  name_lone_stem(weights_);
   if (!site_.prefix.empty()) {
     weights_.notes.push_back(fmt::format("weights taken from '{}'; {} tensors elsewhere left out",
                                          site_.prefix, outside));

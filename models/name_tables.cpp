@@ -93,6 +93,16 @@ constexpr std::array<NameRule, 21> kHfClip = {{
     {"vision_model.embeddings.position_ids", ""},
 }};
 
+// Of a ViTHybrid, which transformers dropped with version 5.
+constexpr std::array<NameRule, 3> kHfBackbone = {{
+    {"embeddings.patch_embeddings.backbone.bit.embedder.convolution.weight",
+     "patch_embed.backbone.stem.conv.weight"},
+    {"embeddings.patch_embeddings.backbone.bit.embedder.norm.*",
+     "patch_embed.backbone.stem.norm.*"},
+    {"embeddings.patch_embeddings.backbone.bit.encoder.stages.{}.layers.{}.*",
+     "patch_embed.backbone.stages.{}.blocks.{}.*"},
+}};
+
 // --- OpenAI's CLIP -------------------------------------------------------------------------------
 
 constexpr std::array<NameRule, 20> kOpenAiClip = {{
@@ -199,6 +209,30 @@ constexpr std::array<NameRule, 28> kGoogleBlocks = {{
     {"rng", ""},
 }};
 
+constexpr std::array<NameRule, 15> kGoogleBackbone = {{
+    {"conv_root/kernel", "patch_embed.backbone.stem.conv.weight", Layout::kHwio},
+    {"gn_root/scale", "patch_embed.backbone.stem.norm.weight"},
+    {"gn_root/bias", "patch_embed.backbone.stem.norm.bias"},
+    {"block{1}/unit{1}/conv1/kernel", "patch_embed.backbone.stages.{}.blocks.{}.conv1.weight",
+     Layout::kHwio},
+    {"block{1}/unit{1}/gn1/scale", "patch_embed.backbone.stages.{}.blocks.{}.norm1.weight"},
+    {"block{1}/unit{1}/gn1/bias", "patch_embed.backbone.stages.{}.blocks.{}.norm1.bias"},
+    {"block{1}/unit{1}/conv2/kernel", "patch_embed.backbone.stages.{}.blocks.{}.conv2.weight",
+     Layout::kHwio},
+    {"block{1}/unit{1}/gn2/scale", "patch_embed.backbone.stages.{}.blocks.{}.norm2.weight"},
+    {"block{1}/unit{1}/gn2/bias", "patch_embed.backbone.stages.{}.blocks.{}.norm2.bias"},
+    {"block{1}/unit{1}/conv3/kernel", "patch_embed.backbone.stages.{}.blocks.{}.conv3.weight",
+     Layout::kHwio},
+    {"block{1}/unit{1}/gn3/scale", "patch_embed.backbone.stages.{}.blocks.{}.norm3.weight"},
+    {"block{1}/unit{1}/gn3/bias", "patch_embed.backbone.stages.{}.blocks.{}.norm3.bias"},
+    {"block{1}/unit{1}/conv_proj/kernel",
+     "patch_embed.backbone.stages.{}.blocks.{}.downsample.conv.weight", Layout::kHwio},
+    {"block{1}/unit{1}/gn_proj/scale",
+     "patch_embed.backbone.stages.{}.blocks.{}.downsample.norm.weight"},
+    {"block{1}/unit{1}/gn_proj/bias",
+     "patch_embed.backbone.stages.{}.blocks.{}.downsample.norm.bias"},
+}};
+
 }  // namespace
 
 std::span<const NameRule> hugging_face_vit_names() { return kHfVit; }
@@ -212,11 +246,11 @@ std::span<const NameMap> name_maps() {
       {"Hugging Face",
        "embeddings.patch_embeddings.projection.weight",
        {"vit.", "deit.", "dinov2_with_registers.", "dinov2."},
-       {kHfVit, kHfVitBlocks, kHfPooler, kHfDinov2Blocks}},
+       {kHfVit, kHfVitBlocks, kHfPooler, kHfDinov2Blocks, kHfBackbone}},
       {"Hugging Face CLIP", "embeddings.patch_embedding.weight", {"vision_model."}, {kHfClip}},
       {"OpenAI CLIP", "visual.conv1.weight", {}, {kOpenAiClip}},
       {"torchvision", "conv_proj.weight", {}, {kTorchvision, kTorchvisionPreLogits}},
-      {"Google", "embedding/kernel", {}, {kGoogle, kGoogleBlocks}},
+      {"Google", "embedding/kernel", {}, {kGoogle, kGoogleBlocks, kGoogleBackbone}},
   }};
   return maps;
 }

@@ -16,6 +16,7 @@ StdConv2d make_conv(const ResNetV2Config& c, int64_t out, int64_t in, int64_t ke
   conv.stride = stride;
   conv.same = c.stem == Stem::kSame;
   conv.eps = static_cast<float>(c.conv_eps);
+  conv.form = c.conv_eps_form;
   return conv;
 }
 

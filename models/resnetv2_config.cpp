@@ -18,6 +18,9 @@ constexpr int64_t kStemKernel = 7;
 
 constexpr EnumNames<Stem, 2> kStems = {{{Stem::kSame, "same"}, {Stem::kFixed, "fixed"}}};
 
+constexpr EnumNames<StandardizeForm, 2> kForms = {
+    {{StandardizeForm::kRoot, "root"}, {StandardizeForm::kSum, "sum"}}};
+
 /// The one list of options that writing and reading share.
 template <class Options, class F>
 void each_option(Options& o, F&& f) {
@@ -30,6 +33,7 @@ void each_option(Options& o, F&& f) {
   f("groups", o.groups);
   f("gn_eps", o.gn_eps);
   f("conv_eps", o.conv_eps);
+  f("conv_eps_form", o.conv_eps_form, kForms);
 }
 
 int64_t halved(int64_t n) { return (n + 1) / 2; }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ops/standardize_weight.hpp"
 #include "ops/window.hpp"
 
 namespace vitrine {
@@ -28,6 +29,7 @@ struct ResNetV2Config {
   int64_t groups = 32;  ///< of group norm
   double gn_eps = 1e-5;
   double conv_eps = 1e-8;  ///< of weight standardisation
+  StandardizeForm conv_eps_form = StandardizeForm::kRoot;
 
   bool operator==(const ResNetV2Config&) const = default;
 
@@ -35,6 +37,8 @@ struct ResNetV2Config {
   int64_t out_channels() const { return layers.empty() ? stem_channels : channels.back(); }
   /// Channels of the middle of a block: timm's make_divisible, multiples of 8.
   int64_t middle(int64_t block_channels) const;
+  /// Pixels of an image, along one side, for each of the result.
+  int64_t shrink() const { return int64_t{4} << (layers.empty() ? 0 : layers.size() - 1); }
   /// Pixels of the result, for images of so many pixels.
   Size2d grid(Size2d image) const;
   /// Trained numbers, and multiply-adds for one image.

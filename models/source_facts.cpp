@@ -24,6 +24,9 @@ SourceFacts facts_of_origin(std::string_view origin) {
   Preprocess& rule = facts.preprocess;
   if (origin == "Google") {
     facts.activation = Activation::kGeluTanh;
+    facts.gn_eps = 1e-6;
+    facts.conv_eps = 1e-5;
+    facts.conv_eps_form = StandardizeForm::kSum;
     rule.crop_mode = CropMode::kSquash;
   } else if (origin == "torchvision") {
     rule.crop_pct = 0.875;
@@ -60,6 +63,7 @@ SourceFacts facts_of_timm(std::string_view config, std::string_view path) {
       facts.norm_eps = known.norm_eps;
       facts.activation = known.activation;
       facts.pool = known.pool;
+      if (known.backbone) facts.groups = known.backbone->groups;
     } catch (const UsageError&) {
       facts.notes.push_back(fmt::format("'{}' is not known by name: usual heads and norm_eps {}",
                                         architecture, facts.norm_eps));

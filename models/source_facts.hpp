@@ -18,6 +18,10 @@ struct SourceFacts {
   int64_t heads = 0;   ///< 0: not said, 64 wide each
   double norm_eps = 1e-6;
   Activation activation = Activation::kGelu;
+  int64_t groups = 32;  ///< of a backbone's group norm
+  double gn_eps = 1e-5;
+  double conv_eps = 1e-8;
+  StandardizeForm conv_eps_form = StandardizeForm::kRoot;
   int64_t image_height = 0, image_width = 0;  ///< 0: a square, as the position embedding has it
   std::optional<Pool> pool;                   ///< not said: as the weights look
   Preprocess preprocess;                      ///< its size follows the network's
@@ -28,7 +32,9 @@ struct SourceFacts {
 
 /// Of weights without a configuration. `origin` is that of their name map.
 ///   timm           erf GELU, 1e-6; bicubic, crop 0.9, mean and deviation 0.5
-///   Google         tanh GELU as trained, 1e-6; squashed bilinear
+///   Google         tanh GELU as trained, 1e-6; squashed bilinear; group norm 1e-6 and kernels
+///                  standardised by deviation + 1e-5, where the others have 1e-5 and variance +
+///                  1e-8
 ///   torchvision    erf GELU, 1e-6; bilinear, 256 to 224, ImageNet's mean and deviation
 ///   CLIP           quick GELU as OpenAI trained, 1e-5; bicubic, CLIP's mean and deviation
 ///   Hugging Face   erf GELU, 1e-12; squashed bilinear
