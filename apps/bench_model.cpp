@@ -39,7 +39,7 @@ double peak_rss_mib() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-Tensor random_images(const VitConfig& c, int64_t batch, uint64_t seed) {
+Tensor random_images(const NetworkConfig& c, int64_t batch, uint64_t seed) {
   Tensor images = Tensor::empty({batch, c.image_height, c.image_width, c.channels});
   Random random(seed, RandomPlace::kTest);
   float* to = images.mutable_data();
@@ -50,9 +50,10 @@ Tensor random_images(const VitConfig& c, int64_t batch, uint64_t seed) {
 }  // namespace
 
 ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
-  const VitConfig config = vit_config(bench.model);
-  Vit vit(config);
-  vit.initialize(seed);
+  const auto named = network_config(bench.model);
+  const NetworkConfig& config = *named;
+  const auto network = config.build();
+  network->initialize(seed);
   const Tensor images = random_images(config, bench.batch, seed);
 
   std::vector<int32_t> labels(static_cast<size_t>(bench.batch));
@@ -61,15 +62,15 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
         static_cast<int32_t>(static_cast<int64_t>(i) % std::max<int64_t>(config.classes, 1));
   }
   std::unique_ptr<Training> training;
-  std::function<void()> call = [&] { vit(images); };
+  std::function<void()> call = [&] { (*network)(images); };
   if (bench.training) {
-    training = std::make_unique<Training>(vit, UpdateOptions{});
+    training = std::make_unique<Training>(*network, UpdateOptions{});
     call = [&] {
       training->add_gradients(images, labels);
       training->update(1e-4);
     };
   } else {
-    vit.freeze();
+    network->freeze();
   }
 
   ModelBenchResult result;

@@ -36,7 +36,7 @@ std::string label_of(const Model& model, int64_t index) {
 /// The `top` most probable classes, most probable first.
 std::vector<Guess> classify(const Model& model, const Image& picture, int64_t top) {
   const Tensor probabilities =
-      softmax((*model.vit)(preprocess(picture, model.preprocess)), -1);  // (1, classes)
+      softmax((*model.network)(preprocess(picture, model.preprocess)), -1);  // (1, classes)
   const auto values = probabilities.values();
   std::vector<int64_t> order(values.size());
   std::iota(order.begin(), order.end(), 0);
@@ -62,8 +62,8 @@ void print_guesses(const std::string& file, const std::vector<Guess>& guesses, s
 
 int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common);
-  if (model.vit->config.classes == 0) throw UsageError("this model has no classes");
-  model.vit->freeze();
+  if (model.network->network_config().classes == 0) throw UsageError("this model has no classes");
+  model.network->freeze();
   size_t width = 0;
   for (const std::string& file : o.files) width = std::max(width, file.size());
   nlohmann::json out = nlohmann::json::array();

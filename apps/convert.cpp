@@ -22,7 +22,7 @@ int convert(const ModelOption& in, const std::string& out, const CommonOptions& 
   }
   if (common.quiet) return 0;
   for (const std::string& note : dropped) fmt::print(stderr, "{}\n", note);
-  fmt::print("{}: {} parameters\n", out, model.vit->config.parameters());
+  fmt::print("{}: {} parameters\n", out, model.network->network_config().parameters());
   return 0;
 }
 

@@ -22,11 +22,11 @@ struct EvalOptions {
 
 int eval(const EvalOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common);
-  model.vit->freeze();
+  model.network->freeze();
   const auto data = open_dataset(o.data, o.split == "test" ? Split::kTest : Split::kTrain);
-  if (data->classes() != model.vit->config.classes) {
+  if (data->classes() != model.network->network_config().classes) {
     throw UsageError(fmt::format("the model has {} classes, data {} has {}",
-                                 model.vit->config.classes, o.data, data->classes()));
+                                 model.network->network_config().classes, o.data, data->classes()));
   }
   LoaderOptions loader_options;
   loader_options.batch = o.batch;
@@ -37,7 +37,7 @@ int eval(const EvalOptions& o, const CommonOptions& common) {
   Loader loader(data, loader_options);
 
   Progress progress(data->size(), "evaluating", common.quiet || common.json);
-  const Evaluation result = evaluate(*model.vit, loader, [&](const Evaluation& so_far) {
+  const Evaluation result = evaluate(*model.network, loader, [&](const Evaluation& so_far) {
     progress.update(so_far.images, fmt::format("accuracy {:.2f} %", 100 * so_far.accuracy()));
   });
   progress.finish();

@@ -20,7 +20,7 @@ struct Row {
 
 struct Description {
   std::string source;  ///< where it comes from: a file, or "configuration by name"
-  VitConfig config;
+  std::unique_ptr<Network> network;
   std::vector<Row> rows;
   std::vector<std::string> labels;
   std::string preprocess;  ///< JSON, empty for a name
@@ -28,9 +28,9 @@ struct Description {
 };
 
 /// Rows of the tensors that a network of this configuration has.
-std::vector<Row> rows_of_model(Vit& vit) {
+std::vector<Row> rows_of_model(Network& network) {
   std::vector<Row> rows;
-  vit.visit([&](const std::string& name, const Parameter& p, Role) {
+  network.visit([&](const std::string& name, const Parameter& p, Role) {
     rows.push_back({name, p.value.shape()});
   });
   return rows;
@@ -41,18 +41,17 @@ Description describe(const std::string& what) {
   const bool is_name = !what.empty() && what != "fashion_vit" && !std::filesystem::exists(what);
   if (is_name) {
     d.source = "configuration by name";
-    d.config = vit_config(what);
-    Vit vit(d.config);
-    d.rows = rows_of_model(vit);
+    d.network = network_config(what)->build();
+    d.rows = rows_of_model(*d.network);
     return d;
   }
   d.source = model_file(find_model(what));
-  const Model model = load_model(d.source);
-  d.config = model.vit->config;
-  d.rows = rows_of_model(*model.vit);
+  Model model = load_model(d.source);
+  d.rows = rows_of_model(*model.network);
   d.labels = model.labels;
   d.preprocess = model.preprocess.to_json();
   d.notes = model.notes;
+  d.network = std::move(model.network);
   return d;
 }
 
@@ -62,9 +61,10 @@ void print_json(const Description& d) {
     const auto dims = row.shape.dims();
     layers.push_back({{"name", row.name}, {"shape", std::vector(dims.begin(), dims.end())}});
   }
-  nlohmann::json out = {{"parameters", d.config.parameters()},
-                        {"macs", d.config.macs()},
-                        {"config", nlohmann::json::parse(d.config.to_json())},
+  const NetworkConfig& c = d.network->network_config();
+  nlohmann::json out = {{"parameters", c.parameters()},
+                        {"macs", c.macs()},
+                        {"config", nlohmann::json::parse(c.to_json())},
                         {"tensors", layers}};
   if (!d.labels.empty()) out["labels"] = d.labels;
   if (!d.preprocess.empty()) out["preprocess"] = nlohmann::json::parse(d.preprocess);
@@ -72,13 +72,12 @@ void print_json(const Description& d) {
 }
 
 void print_text(const Description& d) {
-  const VitConfig& c = d.config;
+  const NetworkConfig& c = d.network->network_config();
   fmt::print("{}\n", d.source);
   for (const std::string& note : d.notes) fmt::print("  {}\n", note);
-  fmt::print("  image {} x {} x {}, patches {} x {}: {} tokens\n", c.image_height, c.image_width,
-             c.channels, c.patch_height, c.patch_width, c.tokens());
-  fmt::print("  width {}, {} blocks, {} heads, hidden {}, {} classes\n", c.width, c.depth, c.heads,
-             c.hidden(), c.classes);
+  fmt::print("  image {} x {} x {}, {} classes\n", c.image_height, c.image_width, c.channels,
+             c.classes);
+  fmt::print("  {}\n", c.summary());
   if (!d.preprocess.empty()) fmt::print("  preprocessing {}\n", d.preprocess);
   size_t width = 0;
   for (const Row& row : d.rows) width = std::max(width, row.name.size());

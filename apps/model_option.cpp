@@ -42,9 +42,9 @@ Model open_model(const ModelOption& option, const CommonOptions& common) {
   }
   if (option.labels.empty()) return model;
   model.labels = read_labels(option.labels);
-  if (static_cast<int64_t>(model.labels.size()) != model.vit->config.classes) {
+  if (static_cast<int64_t>(model.labels.size()) != model.network->network_config().classes) {
     throw UsageError(fmt::format("--labels {}: {} lines for {} classes", option.labels,
-                                 model.labels.size(), model.vit->config.classes));
+                                 model.labels.size(), model.network->network_config().classes));
   }
   return model;
 }

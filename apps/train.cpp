@@ -64,7 +64,7 @@ std::unique_ptr<Run> open_run(const TrainOptions& o, const CommonOptions& common
 }
 
 void print_heading(Run& run) {
-  const VitConfig& c = run.model().vit->config;
+  const NetworkConfig& c = run.model().network->network_config();
   fmt::print("{} on {}: {} parameters, {} training and {} validation images\n", run.options().model,
              run.options().data, c.parameters(), run.train_images(), run.validation_images());
   fmt::print("{}, {} threads, {}\n", isa_name(active_isa()), threads(), cpu_name());

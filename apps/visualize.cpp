@@ -18,6 +18,8 @@
 #include "models/dataset.hpp"
 #include "models/evaluate.hpp"
 #include "models/position_similarity.hpp"
+#include "models/token_layout.hpp"
+#include "models/vit.hpp"
 #include "ops/softmax.hpp"
 
 namespace vitrine {
@@ -55,8 +57,8 @@ Look look(const Model& model, const Image& picture) {
   };
   Pass pass;
   pass.probe = &probe;
-  const Tensor logits = (*model.vit)(preprocess(picture, model.preprocess), pass);
-  if (model.vit->config.classes == 0) return result;
+  const Tensor logits = (*model.network)(preprocess(picture, model.preprocess), pass);
+  if (model.network->network_config().classes == 0) return result;
   const auto best = static_cast<size_t>(predictions(logits)[0]);
   result.probability = double{softmax(logits, -1).values()[best]};
   result.label = model.labels.empty() ? fmt::format("class {}", best) : model.labels[best];
@@ -69,7 +71,7 @@ Image open_picture(const std::string& file, const Model& model, const VisualizeO
 
 int position(const VisualizeOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common);
-  const Vit& vit = *model.vit;
+  const Vit& vit = as_vit(*model.network, "a picture of the position embedding");
   if (!vit.pos_embed.defined()) throw UsageError("this model has no position embedding");
   const int64_t prefix = vit.config.no_embed_class ? 0 : vit.config.prefix_tokens();
   const Tensor all = vit.pos_embed.value.reshape({-1, vit.config.width});
@@ -83,12 +85,13 @@ int position(const VisualizeOptions& o, const CommonOptions& common) {
 
 int attention_of_heads(const VisualizeOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common);
-  const int64_t depth = model.vit->config.depth;
+  const VitConfig& config = as_vit(*model.network, "a picture of the attention").config;
+  const int64_t depth = config.depth;
   const int64_t block = o.block < 0 ? depth + o.block : o.block;
   if (block < 0 || block >= depth) {
     throw UsageError(fmt::format("--block {}: the model has blocks 0 to {}", o.block, depth - 1));
   }
-  const TokenLayout layout = TokenLayout::of(model.vit->config);
+  const TokenLayout layout = TokenLayout::of(config);
   for (const std::string& file : o.pictures) {
     const Look l = look(model, open_picture(file, model, o));
     const Tensor maps = attention_map(l.attention[static_cast<size_t>(block)], layout);
@@ -108,7 +111,8 @@ int attention_of_heads(const VisualizeOptions& o, const CommonOptions& common) {
 
 int rollout(const VisualizeOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common);
-  const TokenLayout layout = TokenLayout::of(model.vit->config);
+  const VitConfig& config = as_vit(*model.network, "a rollout of the attention").config;
+  const TokenLayout layout = TokenLayout::of(config);
   std::vector<RolloutPicture> rows;
   for (const std::string& file : o.pictures) {
     const Look l = look(model, open_picture(file, model, o));

@@ -57,7 +57,7 @@ std::vector<std::string> parse_labels(const SafetensorsFile& file) {
 }
 
 /// Refuses a configuration that needs more numbers than the file has, before they are allocated.
-void check_size(const SafetensorsFile& file, const VitConfig& config) {
+void check_size(const SafetensorsFile& file, const NetworkConfig& config) {
   int64_t elements = 0;
   for (const auto& [name, tensor] : file.tensors()) elements += tensor.size();
   if (config.parameters() > elements) {
@@ -73,7 +73,7 @@ Shape shape_of(const RawTensor& tensor) { return Shape(std::span<const int64_t>(
 
 Metadata model_metadata(const Model& model) {
   Metadata metadata{{"vitrine.format", std::to_string(kFormatVersion)},
-                    {"vitrine.config", model.vit->config.to_json()},
+                    {"vitrine.config", model.network->network_config().to_json()},
                     {"vitrine.preprocess", model.preprocess.to_json()}};
   if (!model.labels.empty()) metadata["vitrine.labels"] = json(model.labels).dump();
   return metadata;
@@ -86,7 +86,7 @@ RawTensor raw_tensor(const Tensor& tensor) {
 
 std::vector<NamedTensor> model_tensors(const Model& model) {
   std::vector<NamedTensor> tensors;
-  model.vit->visit([&](const std::string& name, const Parameter& p, Role) {
+  model.network->visit([&](const std::string& name, const Parameter& p, Role) {
     tensors.push_back({name, raw_tensor(p.value)});
   });
   return tensors;
@@ -113,15 +113,15 @@ Model read_model_description(const SafetensorsFile& file) {
   check_version(file);
   Model model;
   try {
-    const VitConfig config = VitConfig::from_json(require(file, "vitrine.config"));
-    check_size(file, config);
-    model.vit = std::make_unique<Vit>(config);
+    const auto config = network_config_from_json(require(file, "vitrine.config"));
+    check_size(file, *config);
+    model.network = config->build();
     model.preprocess = Preprocess::from_json(require(file, "vitrine.preprocess"));
   } catch (const UsageError& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
   }
   model.labels = parse_labels(file);
-  const auto classes = static_cast<size_t>(model.vit->config.classes);
+  const auto classes = static_cast<size_t>(model.network->network_config().classes);
   if (!model.labels.empty() && model.labels.size() != classes) {
     throw FormatError(FormatKind::kMismatch, file.path(), -1,
                       fmt::format("{} labels for {} classes", model.labels.size(), classes));
@@ -129,10 +129,11 @@ Model read_model_description(const SafetensorsFile& file) {
   return model;
 }
 
-void load_weights(Vit& vit, const SafetensorsFile& file, const std::vector<std::string>& ignored) {
+void load_weights(Network& network, const SafetensorsFile& file,
+                  const std::vector<std::string>& ignored) {
   WeightFit fit;
   std::set<std::string> known;
-  vit.visit([&](const std::string& name, Parameter& p, Role) {
+  network.visit([&](const std::string& name, Parameter& p, Role) {
     known.insert(name);
     const RawTensor* tensor = file.find(name);
     if (tensor == nullptr) {
@@ -145,10 +146,11 @@ void load_weights(Vit& vit, const SafetensorsFile& file, const std::vector<std::
   for (const auto& [name, tensor] : file.tensors()) {
     const bool skip = std::ranges::any_of(
         ignored, [&n = name](const std::string& prefix) { return n.starts_with(prefix); });
-    if (!skip && !known.contains(name)) fit.extra.push_back(name);
+    const bool count = name.ends_with(".num_batches_tracked");
+    if (!skip && !count && !known.contains(name)) fit.extra.push_back(name);
   }
   fit.require(file.path());
-  vit.visit([&](const std::string& name, Parameter& p, Role) {
+  network.visit([&](const std::string& name, Parameter& p, Role) {
     const RawTensor& tensor = *file.find(name);
     to_float32(tensor, name, {p.value.mutable_data(), static_cast<size_t>(p.value.numel())});
     file.release(tensor);
@@ -163,7 +165,7 @@ Model load_model(const std::string& path) {
   }
   const SafetensorsFile file(weights);
   Model model = read_model_description(file);
-  load_weights(*model.vit, file, {"optimizer/", "ema/"});
+  load_weights(*model.network, file, {"optimizer/", "ema/"});
   return model;
 }
 

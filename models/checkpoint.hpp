@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/safetensors.hpp"
+#include "models/network.hpp"
 #include "models/preprocess.hpp"
-#include "models/vit.hpp"
 
 namespace vitrine {
 
@@ -15,7 +15,7 @@ inline constexpr int kFormatVersion = 1;
 
 /// Everything that is needed to use a model: the network, what it wants to see, what it answers.
 struct Model {
-  std::unique_ptr<Vit> vit;
+  std::unique_ptr<Network> network;
   Preprocess preprocess;
   std::vector<std::string> labels;  ///< one name per class; empty if the file has none
   /// What was decided on reading a file of another program, a line each.
@@ -49,10 +49,10 @@ std::string model_file(const std::string& path);
 /// Reads what describes a model; the network's weights are not initialised.
 Model read_model_description(const SafetensorsFile& file);
 
-/// Copies weights into `vit` from tensors of the same names. Throws FormatError (mismatch) that
+/// Copies weights into `network` from tensors of the same names. Throws FormatError (mismatch) that
 /// lists what is missing, extra, or of another shape; names that start with one of `ignored` are
-/// not extra.
-void load_weights(Vit& vit, const SafetensorsFile& file,
+/// not extra, nor are PyTorch's counts of batches, which nothing reads.
+void load_weights(Network& network, const SafetensorsFile& file,
                   const std::vector<std::string>& ignored = {});
 
 }  // namespace vitrine

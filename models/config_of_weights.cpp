@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "core/error.hpp"
+#include "models/config_of_conv_weights.hpp"
 #include "models/import_model.hpp"
+#include "models/vit_config.hpp"
 
 namespace vitrine {
 namespace {
@@ -32,14 +34,6 @@ class ConfigReader {
  private:
   [[noreturn]] void refuse(const std::string& what) const {
     throw FormatError(FormatKind::kMismatch, path_, -1, what);
-  }
-  template <class Validate>
-  void require_valid(Validate&& validate) const {
-    try {
-      validate();
-    } catch (const UsageError& e) {
-      refuse(e.what());
-    }
   }
   bool has(std::string_view name) const { return weights_.find(name) != nullptr; }
   /// Dimension `axis` of a tensor that must exist; negative axes count from the end.
@@ -94,29 +88,10 @@ void ConfigReader::read_patches() {
 }
 
 void ConfigReader::read_backbone() {
-  const std::string backbone = "patch_embed.backbone.";
-  const bool staged = has(backbone + "stages.0.blocks.0.conv1.weight");
-  const std::string stem = backbone + (staged ? "stem." : "") + "conv.weight";
-  if (!has(stem)) return;
-  ResNetV2Config b;
-  b.groups = facts_.groups;
-  b.gn_eps = facts_.gn_eps;
-  b.conv_eps = facts_.conv_eps;
-  b.conv_eps_form = facts_.conv_eps_form;
-  b.stem_channels = dim(stem, 0);
-  for (int64_t s = 0; has(fmt::format("{}stages.{}.blocks.0.conv1.weight", backbone, s)); ++s) {
-    const std::string blocks = fmt::format("{}stages.{}.blocks.", backbone, s);
-    b.channels.push_back(dim(blocks + "0.conv3.weight", 0));
-    b.layers.push_back(0);
-    while (has(fmt::format("{}{}.conv1.weight", blocks, b.layers.back()))) ++b.layers.back();
-    if (s == 0 && b.channels[0] > 0) {
-      b.bottle_ratio = static_cast<double>(dim(blocks + "0.conv1.weight", 0)) /
-                       static_cast<double>(b.channels[0]);
-    }
-  }
-  require_valid([&] { b.validate(); });
-  c_.channels = dim(stem, 1);
-  c_.backbone = b;
+  const std::string prefix = "patch_embed.backbone.";
+  c_.backbone = resnetv2_of_weights(weights_, prefix, facts_, path_);
+  if (!c_.backbone) return;
+  c_.channels = dim(prefix + (c_.backbone->layers.empty() ? "conv.weight" : "stem.conv.weight"), 1);
 }
 
 void ConfigReader::read_blocks() {
@@ -273,15 +248,25 @@ VitConfig ConfigReader::read() {
   read_head();
   c_.activation = facts_.activation;
   c_.norm_eps = facts_.norm_eps;
-  require_valid([&] { c_.validate(); });
+  try {
+    c_.validate();
+  } catch (const UsageError& e) {
+    refuse(e.what());
+  }
   return c_;
 }
 
 }  // namespace
 
-VitConfig config_of_weights(MappedWeights& weights, const SourceFacts& facts,
-                            std::string_view path) {
-  return ConfigReader(weights, facts, path).read();
+std::unique_ptr<NetworkConfig> config_of_weights(MappedWeights& weights, const SourceFacts& facts,
+                                                 std::string_view path) {
+  if (weights.find("layer1.0.conv1.weight") != nullptr) {
+    return std::make_unique<ResNetConfig>(resnet_of_weights(weights, facts, path));
+  }
+  if (weights.find("stages.0.blocks.0.conv1.weight") != nullptr) {
+    return std::make_unique<BitConfig>(bit_of_weights(weights, facts, path));
+  }
+  return std::make_unique<VitConfig>(ConfigReader(weights, facts, path).read());
 }
 
 }  // namespace vitrine

@@ -54,7 +54,7 @@ void Evaluation::add(const Tensor& logits, std::span<const int32_t> labels) {
   }
 }
 
-Evaluation evaluate(const Vit& model, Loader& loader,
+Evaluation evaluate(const Network& model, Loader& loader,
                     const std::function<void(const Evaluation&)>& seen) {
   Evaluation result;
   loader.start(0);

@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "models/loader.hpp"
-#include "models/vit.hpp"
+#include "models/network.hpp"
 
 namespace vitrine {
 
@@ -30,7 +30,7 @@ std::vector<int32_t> predictions(const Tensor& logits);
 
 /// The whole of `loader`'s epoch 0 through the model. `seen` is called after each batch with the
 /// number of images so far.
-Evaluation evaluate(const Vit& model, Loader& loader,
+Evaluation evaluate(const Network& model, Loader& loader,
                     const std::function<void(const Evaluation&)>& seen = {});
 
 }  // namespace vitrine

@@ -9,6 +9,7 @@
 #include "core/file.hpp"
 #include "models/name_map.hpp"
 #include "models/source_facts.hpp"
+#include "models/vit.hpp"
 
 namespace vitrine {
 namespace {
@@ -81,13 +82,13 @@ void write_text(const fs::path& file, const std::string& text) {
 }  // namespace
 
 std::vector<std::string> save_hugging_face(const std::string& folder, const Model& model) {
-  const VitConfig& c = model.vit->config;
+  const VitConfig& c = as_vit(*model.network, "a Hugging Face folder").config;
   const HuggingFaceFiles files = hugging_face_files(c, model.preprocess, model.labels);
   const Writer writer = writer_of(files.model_type, c.classes > 0);
   const bool clip = files.model_type == "clip_vision_model";
   std::vector<std::string> notes;
   std::vector<NamedTensor> tensors;
-  model.vit->visit([&](const std::string& name, const Parameter& p, Role) {
+  model.network->visit([&](const std::string& name, const Parameter& p, Role) {
     if (clip && name == "head.bias") {  // a projection has none
       if (!is_zero(p.value)) throw UsageError("CLIP's projection has no bias: head.bias is not 0");
       notes.emplace_back("head.bias, which is zeros, is dropped");

@@ -29,7 +29,9 @@ std::string text_beside(const std::string& path, const char* name) {
 SourceFacts find_facts(const std::string& path, std::string_view origin) {
   const std::string config = text_beside(path, "config.json");
   const std::string where = (fs::path(path).parent_path() / "config.json").string();
-  if (origin == "timm" && is_timm_config(config)) return facts_of_timm(config, where);
+  if (!origin.starts_with("Hugging Face") && is_timm_config(config)) {
+    return facts_of_timm(config, origin, where);
+  }
   if (origin.starts_with("Hugging Face") && is_hugging_face_config(config)) {
     return facts_of_hugging_face(config, text_beside(path, "preprocessor_config.json"), where);
   }
@@ -54,8 +56,8 @@ bool fits(const MappedTensor& tensor, const Shape& wanted) {
 }
 
 /// Refuses a configuration that needs more numbers than the file has, before they are allocated.
-void check_size(const VitConfig& config, const MappedWeights& weights, std::string_view path) {
-  int64_t elements = config.classes * (config.distilled ? 2 : 1);  // a bias may be zeros
+void check_size(const NetworkConfig& config, const MappedWeights& weights, std::string_view path) {
+  int64_t elements = 2 * config.classes;  // the biases of two heads may be zeros
   for (const MappedTensor& tensor : weights.tensors) {
     for (const MappedPart& part : tensor.parts) elements += part.tensor.size();
   }
@@ -66,7 +68,7 @@ void check_size(const VitConfig& config, const MappedWeights& weights, std::stri
 }
 
 /// The preprocessing for pictures of the size that the network takes.
-Preprocess fit_preprocess(Preprocess rule, const VitConfig& config, std::string_view path) {
+Preprocess fit_preprocess(Preprocess rule, const NetworkConfig& config, std::string_view path) {
   rule.height = config.image_height;
   rule.width = config.image_width;
   if (config.channels != 1 && config.channels != 3) return rule;  // no pictures of files
@@ -83,25 +85,13 @@ Preprocess fit_preprocess(Preprocess rule, const VitConfig& config, std::string_
   return rule;
 }
 
-std::string_view activation_text(Activation activation) {
-  switch (activation) {
-    case Activation::kGelu:
-      return "GELU by erf";
-    case Activation::kGeluTanh:
-      return "GELU by tanh";
-    case Activation::kQuickGelu:
-      return "quick GELU";
-    default:
-      return "ReLU";
-  }
-}
-
 }  // namespace
 
-void load_mapped_weights(Vit& vit, const MappedWeights& weights, const TensorArchive& archive) {
+void load_mapped_weights(Network& network, const MappedWeights& weights,
+                         const TensorArchive& archive) {
   WeightFit fit;
   std::set<std::string> known;
-  vit.visit([&](const std::string& name, Parameter& p, Role) {
+  network.visit([&](const std::string& name, Parameter& p, Role) {
     known.insert(name);
     const MappedTensor* tensor = weights.find(name);
     if (tensor == nullptr) {
@@ -115,28 +105,30 @@ void load_mapped_weights(Vit& vit, const MappedWeights& weights, const TensorArc
     if (!known.contains(tensor.name)) fit.extra.push_back(tensor.name);
   }
   fit.require(archive.path());
-  vit.visit([&](const std::string& name, Parameter& p, Role) {
+  network.visit([&](const std::string& name, Parameter& p, Role) {
     const MappedTensor& tensor = *weights.find(name);
     write_values(tensor, {p.value.mutable_data(), static_cast<size_t>(p.value.numel())});
     for (const MappedPart& part : tensor.parts) archive.release(part.tensor);
   });
 }
 
-Model import_model(const TensorArchive& archive, const VitConfig* config) {
+Model import_model(const TensorArchive& archive, const NetworkConfig* config) {
   MappedWeights weights = map_names(archive);
   const SourceFacts facts = find_facts(archive.path(), weights.origin);
-  const VitConfig c =
-      config != nullptr ? *config : config_of_weights(weights, facts, archive.path());
+  std::unique_ptr<NetworkConfig> found;
+  if (config == nullptr) {
+    found = config_of_weights(weights, facts, archive.path());
+    config = found.get();
+  }
+  const NetworkConfig& c = *config;
   check_size(c, weights, archive.path());
 
   Model model;
-  model.vit = std::make_unique<Vit>(c);
-  load_mapped_weights(*model.vit, weights, archive);
+  model.network = c.build();
+  load_mapped_weights(*model.network, weights, archive);
   model.preprocess = fit_preprocess(facts.preprocess, c, archive.path());
   model.notes.push_back(
-      fmt::format("read as {} weights; {}: {}, norm_eps {}, {} heads, {} x {} pixels",
-                  weights.origin, facts.source, activation_text(c.activation), c.norm_eps, c.heads,
-                  c.image_height, c.image_width));
+      fmt::format("read as {} weights; {}: {}", weights.origin, facts.source, c.summary()));
   model.notes.push_back(
       fmt::format("preprocessing by {}: {}", facts.preprocess_source, model.preprocess.to_json()));
   std::ranges::copy(facts.notes, std::back_inserter(model.notes));

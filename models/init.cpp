@@ -55,4 +55,11 @@ void fill_uniform(Tensor& tensor, double bound, uint64_t seed, const std::string
        [bound](Random& random) { return (2 * double{random.uniform()} - 1) * bound; });
 }
 
+void fill_he_normal(Tensor& tensor, uint64_t seed, const std::string& name) {
+  const auto outputs = static_cast<double>(tensor.dim(0) * tensor.dim(2) * tensor.dim(3));
+  fill(tensor, seed, name, [deviation = std::sqrt(2 / outputs)](Random& random) {
+    return random.normal() * deviation;
+  });
+}
+
 }  // namespace vitrine

@@ -19,4 +19,8 @@ void fill_cut_normal(Tensor& tensor, double deviation, uint64_t seed, const std:
 /// Fills uniformly in [-bound, bound).
 void fill_uniform(Tensor& tensor, double bound, uint64_t seed, const std::string& name);
 
+/// Fills kernels (O, C, h, w) with a normal distribution of deviation sqrt(2 / (O h w)): He et al.
+/// 2015, arXiv 1502.01852, counted by outputs as timm does.
+void fill_he_normal(Tensor& tensor, uint64_t seed, const std::string& name);
+
 }  // namespace vitrine

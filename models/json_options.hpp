@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "models/config_check.hpp"
 
 namespace vitrine {
 
@@ -25,6 +27,14 @@ class OptionWriter {
     object[key] = name_of(names, value);
   }
 
+  /// An image's size: [height, width].
+  void size(const char* key, int64_t height, int64_t width) { object[key] = {height, width}; }
+  /// A configuration within a configuration; left out if there is none.
+  template <class Config>
+  void nested(const char* key, const std::optional<Config>& value) {
+    if (value) object[key] = nlohmann::json::parse(value->to_json());
+  }
+
   nlohmann::json object = nlohmann::json::object();
 };
 
@@ -32,7 +42,8 @@ class OptionWriter {
 /// of another type).
 class OptionReader {
  public:
-  explicit OptionReader(std::string_view text) : object_(nlohmann::json::parse(text)) {
+  explicit OptionReader(std::string_view text) : OptionReader(nlohmann::json::parse(text)) {}
+  explicit OptionReader(nlohmann::json object) : object_(std::move(object)) {
     if (!object_.is_object()) throw UsageError("not a JSON object");
   }
 
@@ -44,6 +55,20 @@ class OptionReader {
   void operator()(const char* key, Enum& value, const EnumNames<Enum, N>& names) {
     take(key, [&](const nlohmann::json& v) { value = value_of(names, key, v.get<std::string>()); });
   }
+  /// [height, width], or one number for both.
+  void size(const char* key, int64_t& height, int64_t& width) {
+    take(key, [&](const nlohmann::json& v) {
+      v.is_array() ? v.at(0).get_to(height) : v.get_to(height);
+      v.is_array() ? v.at(1).get_to(width) : v.get_to(width);
+    });
+  }
+  template <class Config>
+  void nested(const char* key, std::optional<Config>& value) {
+    take(key, [&](const nlohmann::json& v) {
+      value.reset();
+      if (!v.is_null()) value = Config::from_json(v.dump());
+    });
+  }
   /// use(value), if the key is there.
   template <class Use>
   void take(const char* key, Use&& use) {
@@ -52,6 +77,8 @@ class OptionReader {
     use(*found);
     object_.erase(found);
   }
+  /// What was not taken.
+  const nlohmann::json& rest() const { return object_; }
   void refuse_unknown() const {
     if (object_.empty()) return;
     throw UsageError(fmt::format("unknown key '{}'", object_.begin().key()));
@@ -60,5 +87,25 @@ class OptionReader {
  private:
   nlohmann::json object_;
 };
+
+/// A network's configuration: read(config, JSON object) fills it in. Throws UsageError for whatever
+/// is wrong with it.
+template <class Config, class Read>
+Config read_network_config(std::string_view text, Read&& read) {
+  Config config;
+  try {
+    nlohmann::json object = nlohmann::json::parse(text);
+    if (!object.is_object()) throw UsageError("not a JSON object");
+    read(config, std::move(object));
+  } catch (const nlohmann::json::exception& e) {
+    throw UsageError(fmt::format("{}{}", kConfigError, e.what()));
+  } catch (const UsageError& e) {
+    const std::string_view text_of = e.what();
+    const bool said = text_of.starts_with(kConfigError);
+    throw UsageError(fmt::format("{}{}", said ? "" : kConfigError, text_of));
+  }
+  config.validate();
+  return config;
+}
 
 }  // namespace vitrine

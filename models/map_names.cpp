@@ -112,6 +112,8 @@ class Mapper {
 };
 
 void Mapper::add(const std::string& file_name, std::string_view name, const RawTensor& tensor) {
+  // PyTorch's batch norms count batches, for a momentum that networks do not use.
+  if (name.ends_with(".num_batches_tracked")) return;
   std::string ours;
   const NameRule* rule = find_rule(*site_.map, name, ours);
   if (rule != nullptr && rule->ours.empty()) {

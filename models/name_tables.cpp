@@ -233,6 +233,52 @@ constexpr std::array<NameRule, 15> kGoogleBackbone = {{
      "patch_embed.backbone.stages.{}.blocks.{}.downsample.norm.bias"},
 }};
 
+// --- Convolutional networks
+// ------------------------------------------------------------------------
+
+constexpr std::array<NameRule, 8> kHfResNet = {{
+    {"embedder.embedder.convolution.weight", "conv1.weight"},
+    {"embedder.embedder.normalization.*", "bn1.*"},
+    {"encoder.stages.{}.layers.{}.shortcut.convolution.weight", "layer{1}.{}.downsample.0.weight"},
+    {"encoder.stages.{}.layers.{}.shortcut.normalization.*", "layer{1}.{}.downsample.1.*"},
+    {"encoder.stages.{}.layers.{}.layer.{}.convolution.weight", "layer{1}.{}.conv{1}.weight"},
+    {"encoder.stages.{}.layers.{}.layer.{}.normalization.*", "layer{1}.{}.bn{1}.*"},
+    {"classifier.1.*", "fc.*"},
+    {"pooler.*", ""},
+}};
+
+constexpr std::array<NameRule, 4> kHfBit = {{
+    {"embedder.convolution.weight", "stem.conv.weight"},
+    {"embedder.norm.*", "stem.norm.*"},
+    {"encoder.stages.{}.layers.{}.*", "stages.{}.blocks.{}.*"},
+    {"classifier.1.*", "head.fc.*"},
+}};
+
+// The files of big_transfer.
+constexpr std::array<NameRule, 15> kBitNpz = {{
+    {"root_block/standardized_conv2d/kernel", "stem.conv.weight", Layout::kHwio},
+    {"block{1}/unit{1}/a/proj/standardized_conv2d/kernel",
+     "stages.{}.blocks.{}.downsample.conv.weight", Layout::kHwio},
+    {"block{1}/unit{1}/a/standardized_conv2d/kernel", "stages.{}.blocks.{}.conv1.weight",
+     Layout::kHwio},
+    {"block{1}/unit{1}/b/standardized_conv2d/kernel", "stages.{}.blocks.{}.conv2.weight",
+     Layout::kHwio},
+    {"block{1}/unit{1}/c/standardized_conv2d/kernel", "stages.{}.blocks.{}.conv3.weight",
+     Layout::kHwio},
+    {"block{1}/unit{1}/a/group_norm/gamma", "stages.{}.blocks.{}.norm1.weight"},
+    {"block{1}/unit{1}/a/group_norm/beta", "stages.{}.blocks.{}.norm1.bias"},
+    {"block{1}/unit{1}/b/group_norm/gamma", "stages.{}.blocks.{}.norm2.weight"},
+    {"block{1}/unit{1}/b/group_norm/beta", "stages.{}.blocks.{}.norm2.bias"},
+    {"block{1}/unit{1}/c/group_norm/gamma", "stages.{}.blocks.{}.norm3.weight"},
+    {"block{1}/unit{1}/c/group_norm/beta", "stages.{}.blocks.{}.norm3.bias"},
+    {"group_norm/gamma", "norm.weight"},
+    {"group_norm/beta", "norm.bias"},
+    {"head/conv2d/kernel", "head.fc.weight", Layout::kHwio},
+    {"head/conv2d/bias", "head.fc.bias"},
+}};
+
+constexpr std::array<NameRule, 1> kUnchanged = {{{"*", "*"}}};
+
 }  // namespace
 
 std::span<const NameRule> hugging_face_vit_names() { return kHfVit; }
@@ -241,7 +287,7 @@ std::span<const NameRule> hugging_face_dinov2_blocks() { return kHfDinov2Blocks;
 std::span<const NameRule> hugging_face_clip_names() { return kHfClip; }
 
 std::span<const NameMap> name_maps() {
-  static const std::array<NameMap, 6> maps = {{
+  static const std::array<NameMap, 11> maps = {{
       {"timm", "patch_embed.proj.weight", {}, {kTimm}},
       {"Hugging Face",
        "embeddings.patch_embeddings.projection.weight",
@@ -251,6 +297,11 @@ std::span<const NameMap> name_maps() {
       {"OpenAI CLIP", "visual.conv1.weight", {}, {kOpenAiClip}},
       {"torchvision", "conv_proj.weight", {}, {kTorchvision, kTorchvisionPreLogits}},
       {"Google", "embedding/kernel", {}, {kGoogle, kGoogleBlocks, kGoogleBackbone}},
+      {"ResNet", "layer1.0.conv1.weight", {}, {kUnchanged}},
+      {"BiT", "stages.0.blocks.0.conv1.weight", {}, {kUnchanged}},
+      {"Hugging Face ResNet", "embedder.embedder.convolution.weight", {"resnet."}, {kHfResNet}},
+      {"Hugging Face BiT", "embedder.convolution.weight", {"bit."}, {kHfBit}},
+      {"BiT npz", "root_block/standardized_conv2d/kernel", {"resnet/"}, {kBitNpz}},
   }};
   return maps;
 }

@@ -1,19 +1,22 @@
 #include "models/resnetv2_config.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "models/config_check.hpp"
 #include "models/json_options.hpp"
 
 namespace vitrine {
 namespace {
 
 constexpr int64_t kMaxStages = 8;
-constexpr int64_t kMaxLayers = 1024;
-constexpr int64_t kMaxChannels = int64_t{1} << 16;
+constexpr int64_t kMaxLayers = 128;
+constexpr int64_t kMaxChannels = int64_t{1} << 13;
 constexpr int64_t kStemKernel = 7;
 
 constexpr EnumNames<Stem, 2> kStems = {{{Stem::kSame, "same"}, {Stem::kFixed, "fixed"}}};
@@ -47,6 +50,19 @@ int64_t ResNetV2Config::middle(int64_t block_channels) const {
   const int64_t rounded =
       std::max(kDivisor, static_cast<int64_t>(wanted + 0.5 * kDivisor) / kDivisor * kDivisor);
   return static_cast<double>(rounded) < 0.9 * wanted ? rounded + kDivisor : rounded;
+}
+
+int64_t ResNetV2Config::layer_of(std::string_view parameter) const {
+  constexpr std::string_view kStages = "stages.";
+  constexpr std::string_view kBlocks = ".blocks.";
+  if (!parameter.starts_with(kStages)) return 0;
+  size_t stage = 0;
+  int64_t block = 0;
+  const char* const end = parameter.data() + parameter.size();
+  const auto [point, error] = std::from_chars(parameter.data() + kStages.size(), end, stage);
+  std::from_chars(point + kBlocks.size(), end, block);
+  const auto first = layers.begin();
+  return std::accumulate(first, first + static_cast<int64_t>(stage), block + 1);
 }
 
 Size2d ResNetV2Config::grid(Size2d image) const {
@@ -103,9 +119,6 @@ int64_t ResNetV2Config::macs(int64_t in_channels, Size2d image) const {
 }
 
 void ResNetV2Config::validate() const {
-  const auto require = [](bool good, const std::string& what) {
-    if (!good) throw UsageError("backbone: " + what);
-  };
   const auto stages = static_cast<int64_t>(layers.size());
   require(stages <= kMaxStages && layers.size() == channels.size(),
           fmt::format("layers and channels must be lists of one length, at most {}", kMaxStages));
@@ -127,6 +140,13 @@ void ResNetV2Config::validate() const {
     require_channels(middle(n));
   }
   require(gn_eps >= 0 && gn_eps < 1 && conv_eps >= 0 && conv_eps < 1, "eps must be in [0, 1)");
+}
+
+std::string ResNetV2Config::summary() const {
+  const std::string_view order = preact ? "pre" : "post";
+  if (layers.empty()) return fmt::format("a stem of {} channels", stem_channels);
+  return fmt::format("{}-activation blocks per stage: {}; channels {}", order,
+                     fmt::join(layers, ", "), fmt::join(channels, ", "));
 }
 
 std::string ResNetV2Config::to_json() const {

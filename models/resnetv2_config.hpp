@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,9 @@ struct ResNetV2Config {
   int64_t out_channels() const { return layers.empty() ? stem_channels : channels.back(); }
   /// Channels of the middle of a block: timm's make_divisible, multiples of 8.
   int64_t middle(int64_t block_channels) const;
+  /// Blocks of all stages, and the place of a parameter's block among them, from 1; 0 for the stem.
+  int64_t blocks() const { return std::accumulate(layers.begin(), layers.end(), int64_t{0}); }
+  int64_t layer_of(std::string_view parameter) const;
   /// Pixels of an image, along one side, for each of the result.
   int64_t shrink() const { return int64_t{4} << (layers.empty() ? 0 : layers.size() - 1); }
   /// Pixels of the result, for images of so many pixels.
@@ -48,6 +52,8 @@ struct ResNetV2Config {
   /// Throws UsageError that says which value is impossible.
   void validate() const;
 
+  /// On a line, for people.
+  std::string summary() const;
   /// A JSON object with every value, under timm's names.
   std::string to_json() const;
   /// What is left out keeps its default. Throws UsageError on unknown keys and impossible values.

@@ -30,26 +30,34 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-VitConfig configure(const RunOptions& o, const Dataset& data) {
-  VitConfig c = vit_config(o.model);
+/// The model by name with what the options change.
+std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& data) {
+  const auto named = network_config(o.model);
   if (!names_classes(o.model)) {
-    c.classes = data.classes();
-  } else if (c.classes != data.classes()) {
-    throw UsageError(fmt::format("model {} has {} classes, data {} has {}", o.model, c.classes,
+    named->classes = data.classes();
+  } else if (named->classes != data.classes()) {
+    throw UsageError(fmt::format("model {} has {} classes, data {} has {}", o.model, named->classes,
                                  o.data, data.classes()));
   }
-  json object = json::parse(c.to_json());
-  if (!o.position.empty()) object["position"] = o.position;
-  if (!o.pool.empty()) object["global_pool"] = o.pool;
-  if (o.pool == "avg") object["class_token"] = false;
-  object["drop_path_rate"] = o.drop_path;
-  object["pos_drop_rate"] = o.dropout;
-  object["proj_drop_rate"] = o.dropout;
-  return VitConfig::from_json(object.dump());
+  json object = json::parse(named->to_json());
+  const auto set = [&](const char* key, const json& value, bool asked) {
+    if (object.contains(key)) {
+      if (asked) object[key] = value;
+    } else if (asked) {
+      throw UsageError(fmt::format("model {} has no {}", o.model, key));
+    }
+  };
+  set("position", o.position, !o.position.empty());
+  set("global_pool", o.pool, !o.pool.empty());
+  set("class_token", false, o.pool == "avg");
+  set("drop_path_rate", o.drop_path, o.drop_path > 0);
+  set("pos_drop_rate", o.dropout, o.dropout > 0);
+  set("proj_drop_rate", o.dropout, o.dropout > 0);
+  return network_config_from_json(object.dump());
 }
 
 /// What the network sees: the data's own pictures where they have its size, else resized ones.
-Preprocess preprocess_for(const VitConfig& c, const Dataset& data) {
+Preprocess preprocess_for(const NetworkConfig& c, const Dataset& data) {
   Preprocess p;
   p.height = c.image_height;
   p.width = c.image_width;
@@ -86,13 +94,13 @@ Run::Run(const std::string& folder, const RunOptions& options, int workers, bool
       options_(options),
       workers_(workers),
       data_(open_dataset(options.data, Split::kTrain)) {
-  const VitConfig config = configure(options_, *data_);
-  model_.vit = std::make_unique<Vit>(config);
-  model_.preprocess = preprocess_for(config, *data_);
+  const auto config = configure(options_, *data_);
+  model_.network = config->build();
+  model_.preprocess = preprocess_for(*config, *data_);
   model_.labels = data_->class_names();
   build_loaders();
   if (fresh) {
-    model_.vit->initialize(options_.seed, options_.weight_init);
+    model_.network->initialize(options_.seed, options_.weight_init);
     std::error_code error;
     fs::create_directories(folder_, error);
     if (error) throw IoError(folder_, "cannot make this folder: " + error.message());
@@ -103,7 +111,8 @@ Run::Run(const std::string& folder, const RunOptions& options, int workers, bool
   } else {
     restore();
   }
-  if (training_ == nullptr) training_ = std::make_unique<Training>(*model_.vit, options_.update);
+  if (training_ == nullptr)
+    training_ = std::make_unique<Training>(*model_.network, options_.update);
 }
 
 std::unique_ptr<Run> Run::resume(const std::string& folder, int workers) {
@@ -167,8 +176,8 @@ void Run::build_loaders() {
 void Run::restore() {
   const SafetensorsFile file(path(kCheckpoint));
   read_model_description(file);  // checks version and shapes
-  load_weights(*model_.vit, file, {"optimizer/", "ema/"});
-  training_ = std::make_unique<Training>(*model_.vit, options_.update);
+  load_weights(*model_.network, file, {"optimizer/", "ema/"});
+  training_ = std::make_unique<Training>(*model_.network, options_.update);
   try {
     const json state = json::parse(file.metadata().at("vitrine.training"));
     epoch_ = state.at("epoch");
@@ -298,7 +307,7 @@ bool Run::train(const RunObserver& observer, int64_t checkpoint_steps) {
 /// Evaluates the weights (their average, if there is one), keeps the best, writes the checkpoint.
 void Run::finish_epoch(const RunObserver& observer, double seconds) {
   if (training_->has_average()) training_->swap_average();
-  const Evaluation validation = evaluate(*model_.vit, *validation_);
+  const Evaluation validation = evaluate(*model_.network, *validation_);
   const bool best = validation.accuracy() > best_accuracy_;
   if (best) {
     best_accuracy_ = validation.accuracy();
@@ -336,7 +345,7 @@ Evaluation Run::test(const std::function<void(const Evaluation&)>& seen) const {
   o.workers = workers_;
   o.preprocess = best.preprocess;
   Loader loader(data, o);
-  return evaluate(*best.vit, loader, seen);
+  return evaluate(*best.network, loader, seen);
 }
 
 }  // namespace vitrine

@@ -28,7 +28,7 @@ SourceFacts facts_of_origin(std::string_view origin) {
     facts.conv_eps = 1e-5;
     facts.conv_eps_form = StandardizeForm::kSum;
     rule.crop_mode = CropMode::kSquash;
-  } else if (origin == "torchvision") {
+  } else if (origin == "torchvision" || origin == "ResNet" || origin == "Hugging Face ResNet") {
     rule.crop_pct = 0.875;
     rule.mean.assign(kImageNetMean.begin(), kImageNetMean.end());
     rule.stddev.assign(kImageNetStd.begin(), kImageNetStd.end());
@@ -42,6 +42,11 @@ SourceFacts facts_of_origin(std::string_view origin) {
     facts.norm_eps = 1e-12;
     rule.crop_mode = CropMode::kSquash;
   }
+  if (origin.find("BiT") != std::string_view::npos) {
+    facts.stem = Stem::kFixed;
+    rule.crop_pct = 0.875;
+  }
+  if (origin == "BiT npz") facts.conv_eps = 1e-10;
   const bool bicubic = origin == "timm" || origin.find("CLIP") != std::string_view::npos;
   rule.interpolation = bicubic ? ResizeFilter::kBicubic : ResizeFilter::kBilinear;
   if (rule.crop_mode == CropMode::kSquash) rule.crop_pct = 1;
@@ -51,19 +56,21 @@ SourceFacts facts_of_origin(std::string_view origin) {
 
 bool is_timm_config(std::string_view config) { return has_text(config, "architecture"); }
 
-SourceFacts facts_of_timm(std::string_view config, std::string_view path) {
+SourceFacts facts_of_timm(std::string_view config, std::string_view origin, std::string_view path) {
   const json object = parse_object(config, path);
   return reading(path, [&] {
     const auto architecture = object.at("architecture").get<std::string>();
-    SourceFacts facts = facts_of_origin("timm");
+    SourceFacts facts = facts_of_origin(origin);
     facts.source = fmt::format("config.json (timm {})", architecture);
     try {
-      const VitConfig known = vit_config(architecture);
-      facts.heads = known.heads;
-      facts.norm_eps = known.norm_eps;
-      facts.activation = known.activation;
-      facts.pool = known.pool;
-      if (known.backbone) facts.groups = known.backbone->groups;
+      const auto known = network_config(architecture);
+      if (const auto* vit = dynamic_cast<const VitConfig*>(known.get())) {
+        facts.heads = vit->heads;
+        facts.norm_eps = vit->norm_eps;
+        facts.activation = vit->activation;
+        facts.pool = vit->pool;
+        if (vit->backbone) facts.groups = vit->backbone->groups;
+      }
     } catch (const UsageError&) {
       facts.notes.push_back(fmt::format("'{}' is not known by name: usual heads and norm_eps {}",
                                         architecture, facts.norm_eps));

@@ -22,6 +22,7 @@ struct SourceFacts {
   double gn_eps = 1e-5;
   double conv_eps = 1e-8;
   StandardizeForm conv_eps_form = StandardizeForm::kRoot;
+  Stem stem = Stem::kSame;
   int64_t image_height = 0, image_width = 0;  ///< 0: a square, as the position embedding has it
   std::optional<Pool> pool;                   ///< not said: as the weights look
   Preprocess preprocess;                      ///< its size follows the network's
@@ -38,6 +39,8 @@ struct SourceFacts {
 ///   torchvision    erf GELU, 1e-6; bilinear, 256 to 224, ImageNet's mean and deviation
 ///   CLIP           quick GELU as OpenAI trained, 1e-5; bicubic, CLIP's mean and deviation
 ///   Hugging Face   erf GELU, 1e-12; squashed bilinear
+///   ResNet         names do not tell timm from torchvision: torchvision's preprocessing
+///   BiT            padded on all sides alike; bilinear, 256 to 224, mean and deviation 0.5
 SourceFacts facts_of_origin(std::string_view origin);
 
 /// Of a Hugging Face model's config.json and preprocessor_config.json (empty if there is none).
@@ -46,8 +49,9 @@ SourceFacts facts_of_origin(std::string_view origin);
 SourceFacts facts_of_hugging_face(std::string_view config, std::string_view preprocessor,
                                   std::string_view path);
 
-/// Of the config.json of a timm model on the Hugging Face hub. Throws FormatError.
-SourceFacts facts_of_timm(std::string_view config, std::string_view path);
+/// Of the config.json of a timm model on the Hugging Face hub, whose weights are of `origin`.
+/// Throws FormatError.
+SourceFacts facts_of_timm(std::string_view config, std::string_view origin, std::string_view path);
 
 /// Whether a config.json is one of timm's ("architecture"), or Hugging Face's ("model_type").
 bool is_timm_config(std::string_view config);

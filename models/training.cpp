@@ -3,17 +3,18 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.hpp"
 #include "core/tape.hpp"
 #include "models/checkpoint.hpp"
 #include "models/evaluate.hpp"
-#include "models/layer_decay.hpp"
 #include "ops/adamw.hpp"
 #include "ops/binary.hpp"
 #include "ops/clip_grad_norm.hpp"
 #include "ops/cross_entropy.hpp"
+#include "ops/ema.hpp"
 #include "ops/sgd.hpp"
 
 namespace vitrine {
@@ -35,12 +36,17 @@ constexpr const char* kAverageName = "ema/";
 
 }  // namespace
 
+double layer_scale_of(const Network& network, std::string_view parameter, double decay) {
+  return std::pow(decay, static_cast<double>(network.layers() - 1 - network.layer_of(parameter)));
+}
+
 double ema_decay_at(const UpdateOptions& options, int64_t step) {
   if (!options.ema_warmup) return options.ema;
   return std::min(options.ema, 1 - std::pow(static_cast<double>(step), -2.0 / 3));
 }
 
-Training::Training(Vit& model, const UpdateOptions& options) : model_(model), options_(options) {
+Training::Training(Network& model, const UpdateOptions& options)
+    : model_(model), options_(options) {
   std::vector<bool> fits(options.freeze.size());
   const auto frozen = [&](const std::string& name) {
     bool found = false;
@@ -51,15 +57,18 @@ Training::Training(Vit& model, const UpdateOptions& options) : model_(model), op
     return found;
   };
   model_.visit([&](const std::string& name, Parameter& p, Role role) {
-    if (role == Role::kBuffer || frozen(name)) return;
+    const bool trained = role != Role::kBuffer;
+    if (trained ? frozen(name) : options_.ema == 0) return;
     Slot slot{.name = name,
               .parameter = &p,
+              .trained = trained,
               .decays = options_.decay_all || role == Role::kWeight,
-              .lr_scale = layer_scale_of(name, model_.config.depth, options_.layer_decay),
-              .first = Tensor::zeros(p.value.shape()),
+              .lr_scale = layer_scale_of(model_, name, options_.layer_decay),
+              .first = {},
               .second = {},
               .average = {}};
-    if (options_.optimizer == OptimizerKind::kAdamW) slot.second = slot.first.clone();
+    if (trained) slot.first = Tensor::zeros(p.value.shape());
+    if (trained && options_.optimizer == OptimizerKind::kAdamW) slot.second = slot.first.clone();
     if (options_.ema > 0) slot.average = p.value.clone();
     slots_.push_back(std::move(slot));
   });
@@ -67,7 +76,8 @@ Training::Training(Vit& model, const UpdateOptions& options) : model_(model), op
     if (!fits[i])
       throw UsageError(fmt::format("freeze '{}': no such parameter", options.freeze[i]));
   }
-  if (slots_.empty()) throw UsageError("every parameter is frozen: nothing to train");
+  if (std::ranges::none_of(slots_, &Slot::trained))
+    throw UsageError("every parameter is frozen: nothing to train");
 }
 
 BatchResult Training::add_gradients(const Tensor& images, std::span<const int32_t> labels) {
@@ -82,7 +92,9 @@ template <class Target>
 BatchResult Training::add_gradients_of(const Tensor& images, const Target& target,
                                        std::span<const int32_t> labels) {
   Tape tape;
-  for (Slot& slot : slots_) tape.watch(slot.parameter->value);
+  for (Slot& slot : slots_) {
+    if (slot.trained) tape.watch(slot.parameter->value);
+  }
 
   // Micro batches of one update draw different masks.
   const auto micro = static_cast<uint64_t>(steps_ * options_.accumulate + micro_);
@@ -95,6 +107,7 @@ BatchResult Training::add_gradients_of(const Tensor& images, const Target& targe
   const Tensor share = Tensor::scalar(1.0F / static_cast<float>(options_.accumulate));
   const Gradients gradients = tape.backward(std::span(&loss, 1), std::span(&share, 1));
   for (Slot& slot : slots_) {
+    if (!slot.trained) continue;
     const Tensor gradient = gradients.of(slot.parameter->value);
     if (!gradient.defined()) continue;
     Tensor& sum = slot.parameter->grad;
@@ -136,7 +149,10 @@ double Training::update(double lr) {
   } else {
     sgd_(sgd_items, {.momentum = options_.momentum, .nesterov = options_.nesterov}, extras);
   }
-  for (Slot& slot : slots_) slot.parameter->grad = Tensor();
+  for (Slot& slot : slots_) {
+    slot.parameter->grad = Tensor();
+    if (!slot.trained) ema_(slot.average, slot.parameter->value, extras.ema_decay);
+  }
   return norm;
 }
 

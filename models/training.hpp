@@ -3,10 +3,11 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/safetensors.hpp"
-#include "models/vit.hpp"
+#include "models/network.hpp"
 
 namespace vitrine {
 
@@ -24,7 +25,7 @@ struct UpdateOptions {
   double layer_decay = 1;  ///< factor of the learning rate from a layer to the one before it
   std::vector<std::string>
       freeze;               ///< patterns (*, ?) of names of parameters that stay as they are
-  double ema = 0;           ///< decay of the averaged weights; 0 for none
+  double ema = 0;           ///< decay of the averaged weights and running statistics; 0 for none
   bool ema_warmup = false;  ///< a smaller decay at first: see ema_decay_at
   double label_smoothing = 0;
   int64_t accumulate = 1;  ///< micro batches per update
@@ -37,6 +38,10 @@ struct BatchResult {
   int64_t correct = 0;  ///< images whose highest logit is that of the label
   int64_t images = 0;
 };
+
+/// What layer-wise decay multiplies a parameter's learning rate by: decay^(layers from the head).
+/// Source: Clark et al. 2020, arXiv 2003.10555 (ELECTRA); numbered as in BEiT and MAE.
+double layer_scale_of(const Network& network, std::string_view parameter, double decay);
 
 /// Decay of the average at update `step`, counted from 1: options.ema; with warm-up at most
 /// 1 - step^(-2/3), which forgets the initial weights at once.
@@ -53,7 +58,7 @@ class Training {
  public:
   /// `model` must outlive this and keep its parameters where they are. Throws UsageError if a
   /// pattern of options.freeze fits no parameter, or nothing is left to train.
-  Training(Vit& model, const UpdateOptions& options);
+  Training(Network& model, const UpdateOptions& options);
 
   /// Forward and backward of one micro batch; adds its gradient, divided by the number of micro
   /// batches per update, to what is there.
@@ -84,6 +89,7 @@ class Training {
   struct Slot {
     std::string name;
     Parameter* parameter;
+    bool trained;          // not a buffer, whose average alone is kept here
     bool decays;           // weight decay applies
     double lr_scale;       // of layer-wise decay
     Tensor first, second;  // AdamW: both moments; SGD: the momentum buffer
@@ -94,7 +100,7 @@ class Training {
   BatchResult add_gradients_of(const Tensor& images, const Target& target,
                                std::span<const int32_t> labels);
 
-  Vit& model_;
+  Network& model_;
   UpdateOptions options_;
   int64_t steps_ = 0;
   int64_t micro_ = 0;  // micro batches since the last update

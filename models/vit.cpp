@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <initializer_list>
+
+#include "core/error.hpp"
 #include "core/memory.hpp"
 #include "models/position_embedding.hpp"
 #include "ops/activation.hpp"
@@ -199,6 +203,27 @@ void Vit::resize(int64_t image_height, int64_t image_width) {
   const int64_t prefix = config.no_embed_class ? 0 : config.prefix_tokens();
   pos_embed.value = resample_position_embedding(pos_embed.value, prefix, old_height, old_width,
                                                 config.grid_height(), config.grid_width());
+}
+
+int64_t Vit::layer_of(std::string_view parameter) const {
+  constexpr std::string_view kBlocks = "blocks.";
+  if (parameter.starts_with(kBlocks)) {
+    int64_t block = 0;
+    const std::string_view number = parameter.substr(kBlocks.size());
+    std::from_chars(number.data(), number.data() + number.size(), block);
+    return block + 1;
+  }
+  for (const std::string_view embedding :
+       {"cls_token", "dist_token", "reg_token", "pos_embed", "patch_embed.", "norm_pre."}) {
+    if (parameter.starts_with(embedding)) return 0;
+  }
+  return config.depth + 1;
+}
+
+const Vit& as_vit(const Network& network, std::string_view what) {
+  const Vit* vit = dynamic_cast<const Vit*>(&network);
+  if (vit == nullptr) throw UsageError(fmt::format("{} needs a vision transformer", what));
+  return *vit;
 }
 
 void Vit::freeze() {

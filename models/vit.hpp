@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/layers.hpp"
@@ -70,21 +71,9 @@ struct Block {
   }
 };
 
-/// Initial values of linear layers and of the patch projection; the names are timm's.
-enum class WeightInit {
-  /// Linear layers normal with deviation 0.02, biases 0, the patch projection uniform with
-  /// +-1 / sqrt(fan_in): PyTorch's own.
-  kTimm,
-  /// As the paper's authors have it in JAX: linear layers uniform with the bound of Glorot and
-  /// Bengio 2010 (eq. 16), biases of the MLP normal with 1e-6, the others 0, the patch projection
-  /// normal with deviation 1 / sqrt(fan_in), the head 0. Narrow models learn faster from it, since
-  /// a deviation of 0.02 is small for them.
-  kJax,
-};
-
 /// The vision transformer (Dosovitskiy et al. 2020, arXiv 2010.11929) and the siblings that
 /// VitConfig can say. Parameter names are timm's.
-struct Vit {
+struct Vit : Network {
   VitConfig config;
   Parameter cls_token, dist_token, reg_token;  // (1, 1, D), (1, 1, D), (1, R, D)
   Parameter pos_embed;                         // (1, positions, D)
@@ -98,30 +87,29 @@ struct Vit {
   /// is impossible.
   explicit Vit(const VitConfig& config);
 
-  /// Initial values, a function of (configuration, seed, scheme). Position embedding normal with
-  /// deviation 0.02, the other tokens normal with 1e-6; the rest as the scheme says.
-  void initialize(uint64_t seed, WeightInit scheme = WeightInit::kTimm);
+  const NetworkConfig& network_config() const override { return config; }
 
-  /// images (B, H, W, C), normalised -> logits (B, classes); the pooled features (B, D) if the
-  /// configuration has no classes. Throws ShapeError if the images are of another size.
-  Tensor operator()(const Tensor& images, const Pass& pass = {}) const;
+  using Network::operator();
+  Tensor operator()(const Tensor& images, const Pass& pass) const override;
 
-  /// Changes the image size; the position embedding is resampled as timm does (bicubic, antialias).
-  void resize(int64_t image_height, int64_t image_width);
+  /// Position embedding normal with deviation 0.02, the other tokens normal with 1e-6; the rest as
+  /// the scheme says.
+  using Network::initialize;
+  void initialize(uint64_t seed, WeightInit scheme) override;
 
-  /// No more training. Matrices are packed for the active ISA: from now on that is the form they
-  /// have.
-  void freeze();
+  /// The position embedding is resampled as timm does (bicubic, antialias).
+  void resize(int64_t image_height, int64_t image_width) override;
+  void freeze() override;
+  int64_t layers() const override { return config.depth + 2; }
+  int64_t layer_of(std::string_view parameter) const override;
 
-  /// f(name, parameter, role) for every tensor, in the order of timm's state dict.
-  template <class F>
-  void visit(F&& f) {
-    if (cls_token.defined()) f(std::string("cls_token"), cls_token, Role::kToken);
-    if (dist_token.defined()) f(std::string("dist_token"), dist_token, Role::kToken);
-    if (reg_token.defined()) f(std::string("reg_token"), reg_token, Role::kToken);
+  void visit(const ParameterVisitor& f) override {
+    if (cls_token.defined()) f("cls_token", cls_token, Role::kToken);
+    if (dist_token.defined()) f("dist_token", dist_token, Role::kToken);
+    if (reg_token.defined()) f("reg_token", reg_token, Role::kToken);
     const bool learned = config.position == Position::kLearned;
     if (pos_embed.defined()) {
-      f(std::string("pos_embed"), pos_embed, learned ? Role::kToken : Role::kBuffer);
+      f("pos_embed", pos_embed, learned ? Role::kToken : Role::kBuffer);
     }
     if (backbone) backbone->visit("patch_embed.backbone", f);
     patch_embed.visit("patch_embed.proj", f);
@@ -138,5 +126,8 @@ struct Vit {
   Tensor tokens_of(const Tensor& images, const Pass& pass) const;
   Tensor pooled(const Tensor& x, const Pass& pass) const;
 };
+
+/// The ViT that this network is. Throws UsageError that names `what`, which needs one.
+const Vit& as_vit(const Network& network, std::string_view what = "this");
 
 }  // namespace vitrine

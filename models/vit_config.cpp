@@ -4,10 +4,12 @@
 
 #include <nlohmann/json.hpp>
 #include <regex>
-#include <set>
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "models/config_check.hpp"
+#include "models/json_options.hpp"
+#include "models/vit.hpp"
 #include "models/vit_siblings.hpp"
 #include "models/vit_sizes.hpp"
 
@@ -17,151 +19,58 @@ namespace {
 using nlohmann::json;
 
 // Far beyond every published network, and small enough that parameters() and macs() fit 63 bits.
-constexpr int64_t kMaxSide = int64_t{1} << 14;  // pixels
 constexpr int64_t kMaxWidth = int64_t{1} << 14;
 constexpr int64_t kMaxDepth = int64_t{1} << 10;
 constexpr int64_t kMaxTokens = int64_t{1} << 16;
-constexpr int64_t kMaxChannels = int64_t{1} << 8;
-constexpr int64_t kMaxClasses = int64_t{1} << 20;
 constexpr double kMaxMlpRatio = 16;
+
+constexpr double kUsualLayerScale = 1e-5;
 
 constexpr EnumNames<Activation, 4> kActivations = {{{Activation::kGelu, "gelu"},
                                                     {Activation::kGeluTanh, "gelu_tanh"},
                                                     {Activation::kQuickGelu, "quick_gelu"},
                                                     {Activation::kRelu, "relu"}}};
+constexpr EnumNames<Activation, 4> kActivationTexts = {{{Activation::kGelu, "GELU by erf"},
+                                                        {Activation::kGeluTanh, "GELU by tanh"},
+                                                        {Activation::kQuickGelu, "quick GELU"},
+                                                        {Activation::kRelu, "ReLU"}}};
 constexpr EnumNames<Pool, 2> kPools = {{{Pool::kToken, "token"}, {Pool::kMean, "avg"}}};
 constexpr EnumNames<Position, 4> kPositions = {{{Position::kNone, "none"},
                                                 {Position::kLearned, "learned"},
                                                 {Position::kSinCosMoco, "sincos_moco"},
                                                 {Position::kSinCosMae, "sincos_mae"}}};
 
-/// Takes values out of a JSON object and remembers which keys were asked for.
-class Reader {
- public:
-  explicit Reader(const json& object) : object_(object) {}
-
-  template <class T>
-  void field(const std::string& key, T& value) {
-    known_.insert(key);
-    if (const auto found = object_.find(key); found != object_.end()) value = found->get<T>();
-  }
-  /// A pair [height, width], or one number for both.
-  void pair(const std::string& key, int64_t& height, int64_t& width) {
-    known_.insert(key);
-    const auto found = object_.find(key);
-    if (found == object_.end()) return;
-    if (found->is_array()) {
-      height = found->at(0).get<int64_t>();
-      width = found->at(1).get<int64_t>();
-    } else {
-      height = width = found->get<int64_t>();
-    }
-  }
-  template <class Table, class Value>
-  void named(const std::string& key, const Table& table, Value& value) {
-    known_.insert(key);
-    const auto found = object_.find(key);
-    if (found != object_.end()) value = value_of(table, key, found->get<std::string>());
-  }
-  /// The initial value of a LayerScale: a number, or true for its usual 1e-5.
-  void layer_scale(const std::string& key, double& value) {
-    known_.insert(key);
-    const auto found = object_.find(key);
-    if (found == object_.end()) return;
-    value = found->is_boolean() ? (found->get<bool>() ? 1e-5 : 0.0) : found->get<double>();
-  }
-  void backbone(const std::string& key, std::optional<ResNetV2Config>& value) {
-    known_.insert(key);
-    const auto found = object_.find(key);
-    if (found == object_.end()) return;
-    value.reset();
-    if (!found->is_null()) value = ResNetV2Config::from_json(found->dump());
-  }
-  void refuse_unknown() const {
-    for (const auto& [key, value] : object_.items()) {
-      if (!known_.contains(key)) {
-        throw UsageError(fmt::format("model configuration: unknown key '{}'", key));
-      }
-    }
-  }
-
- private:
-  const json& object_;
-  std::set<std::string> known_;
-};
-
-/// Puts values into a JSON object; the counterpart of Reader.
-class Writer {
- public:
-  template <class T>
-  void field(const std::string& key, const T& value) {
-    object[key] = value;
-  }
-  void pair(const std::string& key, int64_t height, int64_t width) {
-    object[key] = {height, width};
-  }
-  template <class Table, class Value>
-  void named(const std::string& key, const Table& table, Value value) {
-    object[key] = name_of(table, value);
-  }
-  void layer_scale(const std::string& key, double value) { object[key] = value; }
-  void backbone(const std::string& key, const std::optional<ResNetV2Config>& value) {
-    if (!value) return;
-    object["kind"] = "hybrid";
-    object[key] = json::parse(value->to_json());
-  }
-
-  json object = {{"kind", "vit"}};
-};
-
-/// Every value under its JSON key: the one list that reading and writing share.
-template <class Config, class Visitor>
-void visit_fields(Config& c, Visitor& v) {
-  v.pair("img_size", c.image_height, c.image_width);
-  v.pair("patch_size", c.patch_height, c.patch_width);
-  v.field("in_chans", c.channels);
-  v.field("patch_bias", c.patch_bias);
-  v.backbone("backbone", c.backbone);
-  v.field("embed_dim", c.width);
-  v.field("depth", c.depth);
-  v.field("num_heads", c.heads);
-  v.field("mlp_ratio", c.mlp_ratio);
-  v.named("act", kActivations, c.activation);
-  v.field("norm_eps", c.norm_eps);
-  v.field("qkv_bias", c.qkv_bias);
-  v.field("qk_norm", c.qk_norm);
-  v.field("pre_norm", c.pre_norm);
-  v.layer_scale("layer_scale", c.layer_scale);
-  v.field("class_token", c.class_token);
-  v.field("distilled", c.distilled);
-  v.field("reg_tokens", c.registers);
-  v.named("position", kPositions, c.position);
-  v.field("no_embed_class", c.no_embed_class);
-  v.named("global_pool", kPools, c.pool);
-  v.field("fc_norm", c.fc_norm);
-  v.field("pre_logits", c.pre_logits);
-  v.field("num_classes", c.classes);
-  v.field("pos_drop_rate", c.position_dropout);
-  v.field("proj_drop_rate", c.projection_dropout);
-  v.field("drop_rate", c.head_dropout);
-  v.field("drop_path_rate", c.drop_path);
-}
-
-VitConfig read(const json& object) {
-  VitConfig c;
-  Reader reader(object);
-  std::string kind = "vit";
-  reader.field("kind", kind);
-  if (kind != "vit" && kind != "hybrid") {
-    throw UsageError(
-        fmt::format("model configuration: unknown kind '{}'; known are vit, hybrid", kind));
-  }
-  visit_fields(c, reader);
-  if (c.backbone.has_value() != (kind == "hybrid")) {
-    throw UsageError("model configuration: a hybrid, and nothing else, has a backbone");
-  }
-  reader.refuse_unknown();
-  return c;
+/// The one list of options that writing and reading share.
+template <class Config, class F>
+void each_option(Config& c, F& f) {
+  f.size("img_size", c.image_height, c.image_width);
+  f.size("patch_size", c.patch_height, c.patch_width);
+  f("in_chans", c.channels);
+  f("patch_bias", c.patch_bias);
+  f.nested("backbone", c.backbone);
+  f("embed_dim", c.width);
+  f("depth", c.depth);
+  f("num_heads", c.heads);
+  f("mlp_ratio", c.mlp_ratio);
+  f("act", c.activation, kActivations);
+  f("norm_eps", c.norm_eps);
+  f("qkv_bias", c.qkv_bias);
+  f("qk_norm", c.qk_norm);
+  f("pre_norm", c.pre_norm);
+  f("layer_scale", c.layer_scale);
+  f("class_token", c.class_token);
+  f("distilled", c.distilled);
+  f("reg_tokens", c.registers);
+  f("position", c.position, kPositions);
+  f("no_embed_class", c.no_embed_class);
+  f("global_pool", c.pool, kPools);
+  f("fc_norm", c.fc_norm);
+  f("pre_logits", c.pre_logits);
+  f("num_classes", c.classes);
+  f("pos_drop_rate", c.position_dropout);
+  f("proj_drop_rate", c.projection_dropout);
+  f("drop_rate", c.head_dropout);
+  f("drop_path_rate", c.drop_path);
 }
 
 /// A count that a name spells; the regular expression has limited its digits.
@@ -211,19 +120,12 @@ int64_t VitConfig::macs() const {
 }
 
 void VitConfig::validate() const {
-  const auto require = [](bool good, std::string_view what) {
-    if (!good) throw UsageError(fmt::format("model configuration: {}", what));
-  };
-  const auto require_in = [&](std::string_view what, int64_t v, int64_t low, int64_t high) {
-    require(v >= low && v <= high,
-            fmt::format("{} must be between {} and {}, got {}", what, low, high, v));
-  };
   require_in("img_size", image_height, 1, kMaxSide);
   require_in("img_size", image_width, 1, kMaxSide);
   if (backbone) backbone->validate();
   require_in("patch_size", patch_height, 1, patched().h);
   require_in("patch_size", patch_width, 1, patched().w);
-  require_in("in_chans", channels, 1, kMaxChannels);
+  require_in("in_chans", channels, 1, kMaxImageChannels);
   require_in("embed_dim", width, 1, kMaxWidth);
   require_in("depth", depth, 1, kMaxDepth);
   require_in("num_heads", heads, 1, width);
@@ -242,28 +144,47 @@ void VitConfig::validate() const {
   require(!sincos || width % 4 == 0,
           "a sine-cosine embedding needs a width that is a multiple of 4");
   for (const double p : {position_dropout, projection_dropout, head_dropout, drop_path}) {
-    require(p >= 0 && p < 1, fmt::format("a dropout rate must be in [0, 1), got {}", p));
+    require_rate("a dropout rate", p);
   }
 }
 
+std::string VitConfig::summary() const {
+  return fmt::format(
+      "{}patches {} x {}: {} tokens; width {}, {} blocks, {} heads, hidden {}; {}, norm_eps {}, "
+      "{} x {} pixels",
+      backbone ? backbone->summary() + "; " : "", patch_height, patch_width, tokens(), width, depth,
+      heads, hidden(), name_of(kActivationTexts, activation), norm_eps, image_height, image_width);
+}
+
 std::string VitConfig::to_json() const {
-  Writer writer;
-  visit_fields(*this, writer);
+  OptionWriter writer;
+  writer("kind", backbone ? "hybrid" : "vit");
+  each_option(*this, writer);
   return writer.object.dump();
 }
 
 VitConfig VitConfig::from_json(std::string_view text) {
-  VitConfig config;
-  try {
-    const json object = json::parse(text);
-    if (!object.is_object()) throw UsageError("model configuration: not a JSON object");
-    config = read(object);
-  } catch (const json::exception& e) {
-    throw UsageError(fmt::format("model configuration: {}", e.what()));
-  }
-  config.validate();
-  return config;
+  return read_network_config<VitConfig>(text, [](VitConfig& c, json object) {
+    const std::string kind = object.value("kind", "vit");
+    object.erase("kind");
+    if (kind != "vit" && kind != "hybrid") {
+      throw UsageError(fmt::format("kind '{}' is no ViT; those are vit, hybrid", kind));
+    }
+    // LayerScale by its initial value, or true for the usual one.
+    if (const auto scale = object.find("layer_scale");
+        scale != object.end() && scale->is_boolean()) {
+      *scale = scale->get<bool>() ? kUsualLayerScale : 0.0;
+    }
+    OptionReader reader(std::move(object));
+    each_option(c, reader);
+    reader.refuse_unknown();
+    if (c.backbone.has_value() != (kind == "hybrid")) {
+      throw UsageError("a hybrid, and nothing else, has a backbone");
+    }
+  });
 }
+
+std::unique_ptr<Network> VitConfig::build() const { return std::make_unique<Vit>(*this); }
 
 VitConfig vit_config(std::string_view name) {
   std::match_results<std::string_view::const_iterator> m;
@@ -272,8 +193,9 @@ VitConfig vit_config(std::string_view name) {
     if (const auto sibling = vit_sibling(name)) return *sibling;
     throw UsageError(fmt::format(
         "unknown model '{}'; known are vit_{{tiny,small,medium,base,large,huge}}_patch16_224, "
-        "timm's names of DeiT, DeiT-III, DINOv2 and CLIP towers, and plain ViTs such as "
-        "vit_d128_l6_h4_patch4_28_gray",
+        "timm's names of DeiT, DeiT-III, DINOv2, CLIP towers and hybrids (vit_base_r50_s16_224), "
+        "resnet{{18,34,50,101,152}}, resnetv2_50x1_bit, plain ViTs such as "
+        "vit_d128_l6_h4_patch4_28_gray, and JSON files",
         name));
   }
   VitConfig c;
@@ -291,11 +213,6 @@ VitConfig vit_config(std::string_view name) {
   if (m[8].matched) c.classes = number(m[8]);
   c.validate();
   return c;
-}
-
-bool names_classes(std::string_view name) {
-  std::match_results<std::string_view::const_iterator> m;
-  return std::regex_match(name.begin(), name.end(), m, name_pattern()) && m[8].matched;
 }
 
 }  // namespace vitrine

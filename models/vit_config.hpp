@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "models/network.hpp"
 #include "models/resnetv2_config.hpp"
 #include "ops/kernels/activation.hpp"
 
@@ -25,11 +26,8 @@ enum class Position {
 
 /// A vision transformer as plain data. The paper's ViT is what the defaults say; the other switches
 /// make its siblings (DeiT, DeiT-III, registers, CLIP's tower). Names and meanings are timm's.
-struct VitConfig {
-  // Input.
-  int64_t image_height = 224, image_width = 224;
+struct VitConfig : NetworkConfig {
   int64_t patch_height = 16, patch_width = 16;
-  int64_t channels = 3;
   bool patch_bias = true;
   /// A hybrid: patches are cut from the features of a ResNet instead of the image.
   std::optional<ResNetV2Config> backbone;
@@ -57,7 +55,6 @@ struct VitConfig {
   Pool pool = Pool::kToken;
   bool fc_norm = false;    ///< the final norm acts after pooling
   int64_t pre_logits = 0;  ///< size of a linear + tanh layer before the head; 0 for none
-  int64_t classes = 1000;  ///< 0 for no head: the pooled features are the result
 
   // Regularisation in training.
   double position_dropout = 0;    ///< after the position embedding
@@ -80,16 +77,13 @@ struct VitConfig {
   int64_t hidden() const { return static_cast<int64_t>(static_cast<double>(width) * mlp_ratio); }
   /// Stochastic depth of block i: linear from 0 to drop_path.
   double drop_path_of(int64_t block) const;
-  /// Trained numbers; a fixed position embedding is none.
-  int64_t parameters() const;
-  /// Multiply-adds of matrix products for one image, forward.
-  int64_t macs() const;
-
-  /// Throws UsageError that says which value is impossible and why.
-  void validate() const;
-
-  /// A JSON object with every value, under timm's names.
-  std::string to_json() const;
+  /// A fixed position embedding is none of them.
+  int64_t parameters() const override;
+  int64_t macs() const override;
+  void validate() const override;
+  std::string summary() const override;
+  std::string to_json() const override;
+  std::unique_ptr<Network> build() const override;
   /// What is left out keeps its default. Throws UsageError on unknown keys and impossible values.
   static VitConfig from_json(std::string_view text);
 };
@@ -101,8 +95,5 @@ struct VitConfig {
 /// (models/vit_siblings.hpp). Throws UsageError, with the nearest
 /// known names, if it is none of these.
 VitConfig vit_config(std::string_view name);
-
-/// Whether the name says how many classes there are.
-bool names_classes(std::string_view name);
 
 }  // namespace vitrine

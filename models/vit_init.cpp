@@ -92,10 +92,8 @@ void Vit::initialize(uint64_t seed, WeightInit scheme) {
       std::fill_n(p.value.mutable_data(), p.value.numel(), static_cast<float>(value));
     };
     if (name.starts_with("patch_embed.backbone.")) {
-      // He et al. 2015 (fan out), as timm has it; standardised kernels forget their size anyway.
       if (role == Role::kWeight) {
-        const double outputs = static_cast<double>(shape[0] * shape[2] * shape[3]);
-        fill_truncated_normal(p.value, std::sqrt(2 / outputs), seed, name);
+        fill_he_normal(p.value, seed, name);
       } else {
         fill(name.ends_with(".weight") ? 1 : 0);
       }

@@ -1,9 +1,12 @@
 #include "models/vit_siblings.hpp"
 
+#include <array>
 #include <charconv>
 #include <regex>
 #include <string>
+#include <vector>
 
+#include "models/name_suffix.hpp"
 #include "models/vit_sizes.hpp"
 
 namespace vitrine {
@@ -79,11 +82,45 @@ std::optional<VitConfig> odd_name(std::string_view name) {
   return c;
 }
 
+/// vit_<size>_r<depth>_s<pixels per token>_<pixels>, and R+Ti/16, whose backbone is a stem alone.
+std::optional<VitConfig> hybrid(std::string_view name) {
+  struct Backbone {
+    std::string_view name;
+    std::vector<int64_t> layers;
+    int64_t patch;
+  };
+  // Stages of stride 2 after the first: R50's fourth one is joined to the third for 16 pixels.
+  static const std::array<Backbone, 4> backbones = {{{"r_s16_p8", {}, 8},
+                                                     {"r26_s32", {2, 2, 2, 2}, 1},
+                                                     {"r50_s16", {3, 4, 9}, 1},
+                                                     {"r50_s32", {3, 4, 6, 3}, 1}}};
+  constexpr std::string_view kBegin = "vit_";
+  constexpr int64_t kFirstChannels = 256;
+  VitConfig c;
+  const std::string whole = take_suffixes(name, c);
+  if (!whole.starts_with(kBegin)) return std::nullopt;
+  for (const Backbone& known : backbones) {
+    if (!whole.ends_with("_" + std::string(known.name))) continue;
+    const size_t size = whole.size() - kBegin.size() - known.name.size() - 1;
+    if (!set_vit_size(c, std::string_view(whole).substr(kBegin.size(), size))) return std::nullopt;
+    c.patch_height = c.patch_width = known.patch;
+    c.backbone.emplace();
+    c.backbone->layers = known.layers;
+    for (size_t s = 0; s < known.layers.size(); ++s) {
+      c.backbone->channels.push_back(kFirstChannels << s);
+    }
+    c.validate();
+    return c;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<VitConfig> vit_sibling(std::string_view name) {
   if (name.size() > kMaxName) return std::nullopt;
   if (const auto odd = odd_name(name)) return odd;
+  if (const auto known = hybrid(name)) return known;
   std::match_results<std::string_view::const_iterator> m;
   if (!std::regex_match(name.begin(), name.end(), m, name_pattern())) return std::nullopt;
   const std::string family = m[1].str();

@@ -18,18 +18,18 @@ namespace vitrine::golden {
 namespace {
 
 /// One network of the manifest.
-struct Network {
-  Network(const Manifest& manifest, const Json& entry_)
+struct NetworkCase {
+  NetworkCase(const Manifest& manifest, const Json& entry_)
       : entry(entry_),
         folder(entry.at("folder").get<std::string>() + "/"),
         golden(manifest.file(folder + entry.at("golden").get<std::string>())),
         weights(manifest.file(folder + entry.at("weights").get<std::string>())) {}
 
   /// With the manifest's weights.
-  Vit build() const {
-    Vit vit(VitConfig::from_json(entry.at("arch").dump()));
-    load_weights(vit, weights.content());
-    return vit;
+  std::unique_ptr<Network> build() const {
+    auto built = network_config_from_json(entry.at("arch").dump())->build();
+    load_weights(*built, weights.content());
+    return built;
   }
   std::vector<int32_t> labels() const {
     const std::vector<int64_t> values = golden.integers(entry.at("labels"));
@@ -41,11 +41,6 @@ struct Network {
   const TensorFile& golden;
   const TensorFile& weights;
 };
-
-void require_vit(const Json& entry) {
-  const std::string kind = entry.at("arch").at("kind");
-  if (kind != "vit" && kind != "hybrid") throw NotOffered{"arch.kind " + kind};
-}
 
 /// What one mode of a network is compared with; `how` says which forward pass was compared.
 struct Mode {
@@ -59,21 +54,22 @@ struct Mode {
 };
 
 /// Logits without a tape, as inference computes them: with and without packed weights.
-void check_inference(const Network& network, const Mode& mode, Result& result) {
-  Vit vit = network.build();
-  result.expect(vit.config.parameters() == network.entry.at("parameters").get<int64_t>(),
-                fmt::format("{} parameters, expected {}", vit.config.parameters(),
+void check_inference(const NetworkCase& network, const Mode& mode, Result& result) {
+  const auto built = network.build();
+  const int64_t parameters = built->network_config().parameters();
+  result.expect(parameters == network.entry.at("parameters").get<int64_t>(),
+                fmt::format("{} parameters, expected {}", parameters,
                             network.entry.at("parameters").get<int64_t>()));
   const Tensor images = to_nhwc(network.golden.tensor(network.entry.at("input")));
-  mode.compare("logits", " (inference)", vit(images), result);
-  vit.freeze();
-  mode.compare("logits", " (frozen)", vit(images), result);
+  mode.compare("logits", " (inference)", (*built)(images), result);
+  built->freeze();
+  mode.compare("logits", " (frozen)", (*built)(images), result);
 }
 
 /// Logits, loss and all gradients; with a probe also the activations and attention maps.
-void check_training(const Network& network, const Mode& mode, bool probed, Result& result) {
+void check_training(const NetworkCase& network, const Mode& mode, bool probed, Result& result) {
   const char* how = probed ? " (probed)" : "";
-  Vit vit = network.build();
+  const auto built = network.build();
   std::set<std::string> seen;
   Probe probe;
   probe.output = [&](const std::string& module, const Tensor& output) {
@@ -92,8 +88,8 @@ void check_training(const Network& network, const Mode& mode, bool probed, Resul
   Tape tape;
   Tensor input = network.golden.tensor(network.entry.at("input"));
   tape.watch(input);
-  vit.visit([&](const std::string&, Parameter& p, Role) { tape.watch(p.value); });
-  const Tensor logits = vit(to_nhwc(input), pass);
+  built->visit([&](const std::string&, Parameter& p, Role) { tape.watch(p.value); });
+  const Tensor logits = (*built)(to_nhwc(input), pass);
   const Tensor loss = cross_entropy(logits, network.labels());
   mode.compare("logits", how, logits, result);
   mode.compare("loss", how, loss, result);
@@ -106,7 +102,7 @@ void check_training(const Network& network, const Mode& mode, bool probed, Resul
     mode.compare(name, how, gradient.defined() ? gradient : Tensor::zeros(leaf.shape()), result);
   };
   compare_gradient("grad_input", input);
-  vit.visit([&](const std::string& name, Parameter& p, Role) {
+  built->visit([&](const std::string& name, Parameter& p, Role) {
     compare_gradient("grad/" + name, p.value);
   });
   if (!probed) return;
@@ -117,8 +113,7 @@ void check_training(const Network& network, const Mode& mode, bool probed, Resul
 }
 
 void check_network(const Manifest& manifest, const Json& entry, Result& result) {
-  require_vit(entry);
-  const Network network(manifest, entry);
+  const NetworkCase network(manifest, entry);
   const Mode mode{entry.at("modes").at("eval"), network.golden};
   check_inference(network, mode, result);
   check_training(network, mode, false, result);
@@ -127,18 +122,17 @@ void check_network(const Manifest& manifest, const Json& entry, Result& result) 
 
 /// The same weights at another image size.
 void check_resized(const Manifest& manifest, const Json& entry, const Json& part, Result& result) {
-  require_vit(entry);
   const std::string method = part.at("method");
   if (method != "bicubic antialias") throw NotOffered{"resized by " + method};
-  const Network network(manifest, entry);
+  const NetworkCase network(manifest, entry);
   const std::string prefix = part.at("prefix");
   const auto size = part.at("img_size").get<std::vector<int64_t>>();
-  Vit vit = network.build();
-  vit.resize(size.at(0), size.at(1));
+  const auto built = network.build();
+  built->resize(size.at(0), size.at(1));
   const Mode mode{part, network.golden};
-  mode.compare(prefix + "/pos_embed", "", vit.pos_embed.value, result);
+  mode.compare(prefix + "/pos_embed", "", as_vit(*built).pos_embed.value, result);
   const Tensor images = to_nhwc(network.golden.tensor(prefix + "/input"));
-  mode.compare(prefix + "/logits", "", vit(images), result);
+  mode.compare(prefix + "/logits", "", (*built)(images), result);
 }
 
 /// The files of an export: "file", or several under "files".
@@ -150,15 +144,14 @@ std::vector<std::string> files_of(const Json& part) {
 /// The same weights as another program writes them. A Hugging Face folder describes itself; other
 /// formats do not say the activation or the heads, and get the configuration.
 void check_export(const Manifest& manifest, const Json& entry, const Json& part, Result& result) {
-  require_vit(entry);
-  const Network network(manifest, entry);
+  const NetworkCase network(manifest, entry);
   const Mode mode{entry.at("modes").at("eval"), network.golden};
   const Tensor images = to_nhwc(network.golden.tensor(entry.at("input")));
-  const VitConfig config = VitConfig::from_json(entry.at("arch").dump());
+  const auto config = network_config_from_json(entry.at("arch").dump());
   for (const std::string& file : files_of(part)) {
     const TensorArchive archive((manifest.folder() / network.folder / file).string());
-    const Model model = import_model(archive, part.contains("config") ? nullptr : &config);
-    mode.compare("logits", fmt::format(" ({})", file).c_str(), (*model.vit)(images), result);
+    const Model model = import_model(archive, part.contains("config") ? nullptr : config.get());
+    mode.compare("logits", fmt::format(" ({})", file).c_str(), (*model.network)(images), result);
   }
 }
 

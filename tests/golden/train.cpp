@@ -21,14 +21,12 @@ namespace fs = std::filesystem;
 
 /// The architecture of the network that the run starts from: its entry in the manifest beside the
 /// initial weights.
-VitConfig config_of(const Manifest& manifest, const Json& entry) {
+std::unique_ptr<NetworkConfig> config_of(const Manifest& manifest, const Json& entry) {
   const fs::path weights = manifest.folder() / entry.at("initial").get<std::string>();
   const Manifest networks(weights.parent_path().parent_path());
   for (const Json& network : networks.json().at("cases")) {
     if (network.at("id") != entry.at("model")) continue;
-    const std::string kind = network.at("arch").at("kind");
-    if (kind != "vit" && kind != "hybrid") throw NotOffered{"arch.kind " + kind};
-    return VitConfig::from_json(network.at("arch").dump());
+    return network_config_from_json(network.at("arch").dump());
   }
   throw Error(fmt::format("{}: no network '{}'", networks.folder().string(),
                           entry.at("model").get<std::string>()));
@@ -104,10 +102,10 @@ void check_first_batch(const Run& run, Result& result) {
 }
 
 /// The parameters that weight decay acts on.
-void check_decay(const Run& run, Vit& vit, const UpdateOptions& options, Result& result) {
+void check_decay(const Run& run, Network& network, const UpdateOptions& options, Result& result) {
   if (options.weight_decay == 0) return;
   std::set<std::string> decayed;
-  vit.visit([&](const std::string& name, Parameter&, Role role) {
+  network.visit([&](const std::string& name, Parameter&, Role role) {
     if (role == Role::kWeight || (options.decay_all && role != Role::kBuffer)) decayed.insert(name);
   });
   const auto want = run.entry.at("decayed_parameters").get<std::set<std::string>>();
@@ -174,9 +172,9 @@ void compare_weights(const Run& run, const std::string& name, const Tensor& got,
 }
 
 /// All weights of one kind, "final/" or "ema/", that the case has.
-void check_weights(const Run& run, Vit& vit, const std::string& prefix, Result& result) {
+void check_weights(const Run& run, Network& network, const std::string& prefix, Result& result) {
   std::map<std::string, Tensor> weights;
-  vit.visit([&](const std::string& name, Parameter& p, Role) { weights[name] = p.value; });
+  network.visit([&](const std::string& name, Parameter& p, Role) { weights[name] = p.value; });
   for (const auto& [name, record] : run.entry.at("tol").items()) {
     if (!name.starts_with(prefix)) continue;
     const auto found = weights.find(name.substr(prefix.size()));
@@ -189,22 +187,22 @@ void check_weights(const Run& run, Vit& vit, const std::string& prefix, Result& 
 }
 
 void check_run(const Manifest& manifest, const Json& entry, Result& result) {
-  Vit vit(config_of(manifest, entry));
+  const auto network = config_of(manifest, entry)->build();
   const Run run(manifest, entry);
-  load_weights(vit, run.initial.content());
+  load_weights(*network, run.initial.content());
   check_first_batch(run, result);
 
   const UpdateOptions options = options_of(run.hyper);
-  check_decay(run, vit, options, result);
-  Training training(vit, options);
+  check_decay(run, *network, options, result);
+  Training training(*network, options);
   check_steps(run, training, result);
-  check_weights(run, vit, "final/", result);
+  check_weights(run, *network, "final/", result);
   const auto eval = run.batch("train/eval");
-  result.compare("eval_logits", vit(to_nhwc(eval.images)), run.want.tensor("eval_logits"),
+  result.compare("eval_logits", (*network)(to_nhwc(eval.images)), run.want.tensor("eval_logits"),
                  Tolerance::of(entry.at("tol"), "eval_logits"));
   if (!training.has_average()) return;
   training.swap_average();
-  check_weights(run, vit, "ema/", result);
+  check_weights(run, *network, "ema/", result);
 }
 
 }  // namespace

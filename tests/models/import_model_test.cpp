@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "models/export_model.hpp"
+#include "models/vit.hpp"
 #include "tests/temp_dir.hpp"
 
 using namespace vitrine;
@@ -31,8 +32,8 @@ VitConfig small() {
 
 Model made(const VitConfig& config) {
   Model model;
-  model.vit = std::make_unique<Vit>(config);
-  model.vit->initialize(7);
+  model.network = std::make_unique<Vit>(config);
+  model.network->initialize(7);
   model.preprocess.height = config.image_height;
   model.preprocess.width = config.image_width;
   return model;
@@ -76,7 +77,7 @@ std::vector<float> transposed(const std::vector<float>& v, size_t rows, size_t c
 
 File timm_file(Model& model, const std::string& prefix) {
   File file;
-  model.vit->visit([&](const std::string& name, const Parameter& p, Role) {
+  model.network->visit([&](const std::string& name, const Parameter& p, Role) {
     file.add(prefix + name, dims(p.value), floats(p.value));
   });
   return file;
@@ -91,11 +92,11 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 /// As Google's Flax code writes it. Modules of a block are numbered by one counter, or (linen) per
 /// class.
 File google_file(Model& model, const std::string& prefix, bool linen) {
-  const VitConfig& c = model.vit->config;
+  const VitConfig& c = as_vit(*model.network).config;
   const auto d = static_cast<size_t>(c.width);
   const int64_t hd = c.width / c.heads;
   File file;
-  model.vit->visit([&](const std::string& timm, const Parameter& p, Role) {
+  model.network->visit([&](const std::string& timm, const Parameter& p, Role) {
     const std::vector<float> v = floats(p.value);
     const std::vector<int64_t> shape = dims(p.value);
     std::string name = replaced(timm, "blocks.", "Transformer/encoderblock_");
@@ -183,10 +184,10 @@ File stacked(const File& file) {
 
 void check_same_weights(Model& got, Model& want) {
   std::map<std::string, std::vector<float>> values;
-  want.vit->visit(
+  want.network->visit(
       [&](const std::string& name, const Parameter& p, Role) { values[name] = floats(p.value); });
   size_t count = 0;
-  got.vit->visit([&](const std::string& name, const Parameter& p, Role) {
+  got.network->visit([&](const std::string& name, const Parameter& p, Role) {
     ++count;
     CAPTURE(name);
     REQUIRE(values.contains(name));
@@ -230,7 +231,7 @@ TEST_CASE("timm weights behind every kind of wrapper", "[models][import]") {
     if (*prefix != '\0') file.add("optimizer/state", {1}, {1});
     Model got = load_model(file.write(dir, "w.safetensors"));
     check_same_weights(got, model);
-    CHECK(got.vit->config.to_json() == model.vit->config.to_json());
+    CHECK(as_vit(*got.network).config.to_json() == as_vit(*model.network).config.to_json());
     CHECK(got.notes.size() >= 2);
   }
 }
@@ -239,7 +240,7 @@ TEST_CASE("averaged weights come first, as timm has it", "[models][import]") {
   const TempDir dir;
   Model model = made(small());
   Model average = made(small());
-  average.vit->initialize(8);
+  average.network->initialize(8);
   File file = timm_file(model, "state_dict/");
   const File more = timm_file(average, "state_dict_ema/");
   for (size_t i = 0; i < more.names.size(); ++i) {
@@ -257,7 +258,7 @@ TEST_CASE("Google's names: both numberings, prefixes, stacked blocks", "[models]
       CAPTURE(prefix, linen);
       Model got = load_model(google_file(model, prefix, linen).write(dir, "w.safetensors"));
       check_same_weights(got, model);
-      CHECK(got.vit->config.activation == Activation::kGeluTanh);
+      CHECK(as_vit(*got.network).config.activation == Activation::kGeluTanh);
       CHECK(got.preprocess.crop_mode == CropMode::kSquash);
     }
   }
@@ -286,7 +287,7 @@ TEST_CASE("Hugging Face folders there and back, bit for bit", "[models][import]"
     save_hugging_face(dir.file("hf"), model);
     Model got = load_model(dir.file("hf"));
     check_same_weights(got, model);
-    CHECK(got.vit->config.to_json() == model.vit->config.to_json());
+    CHECK(as_vit(*got.network).config.to_json() == as_vit(*model.network).config.to_json());
     CHECK(got.preprocess == model.preprocess);
     if (!config.pre_norm) CHECK(got.labels == model.labels);
     save_model(dir.file("timm.safetensors"), got);
@@ -317,11 +318,12 @@ TEST_CASE("DINOv2 with registers: the class token's position is folded", "[model
   }
   file.add("mask_token", {1, 128}, position);
   Model got = load_model(file.write(dir, "w.safetensors"));
-  const std::vector<float> token = floats(got.vit->cls_token.value);
-  const std::vector<float> before = floats(model.vit->cls_token.value);
+  const std::vector<float> token = floats(as_vit(*got.network).cls_token.value);
+  const std::vector<float> before = floats(as_vit(*model.network).cls_token.value);
   for (size_t i = 0; i < token.size(); ++i) CHECK(token[i] == before[i] + 0.25F);
-  CHECK(floats(got.vit->pos_embed.value) == floats(model.vit->pos_embed.value));
-  CHECK(got.vit->config.no_embed_class);
+  CHECK(floats(as_vit(*got.network).pos_embed.value) ==
+        floats(as_vit(*model.network).pos_embed.value));
+  CHECK(as_vit(*got.network).config.no_embed_class);
 }
 
 TEST_CASE("weights that do not fit say which tensors and why", "[models][import][errors]") {
@@ -378,10 +380,10 @@ TEST_CASE("configurations beside the weights", "[models][import]") {
               "label_descriptions": {"n1": "tench"}})");
   Model got = load_model(dir.path());
   check_same_weights(got, model);
-  CHECK(got.vit->config.heads == 4);
-  CHECK(got.vit->config.pool == Pool::kMean);
-  CHECK(got.vit->config.image_height == 14);  // what does not fill a patch is cut off
-  CHECK(got.vit->config.image_width == 15);
+  CHECK(as_vit(*got.network).config.heads == 4);
+  CHECK(as_vit(*got.network).config.pool == Pool::kMean);
+  CHECK(as_vit(*got.network).config.image_height == 14);  // what does not fill a patch is cut off
+  CHECK(as_vit(*got.network).config.image_width == 15);
   CHECK(got.preprocess.crop_pct == 0.95);
   CHECK(got.preprocess.width == 15);
   CHECK(got.labels == std::vector<std::string>{"tench", "n2", "n3", "n4", "n5"});

@@ -13,8 +13,8 @@
 #include "core/parallel.hpp"
 #include "models/checkpoint.hpp"
 #include "models/evaluate.hpp"
-#include "models/layer_decay.hpp"
 #include "models/schedule.hpp"
+#include "models/vit.hpp"
 #include "tests/numbers.hpp"
 #include "tests/temp_dir.hpp"
 
@@ -33,7 +33,7 @@ Vit small_vit(double drop = 0) {
 
 Tensor small_images() { return test::random_tensor({6, 16, 16, 3}, 3); }
 
-std::vector<float> all_values(Vit& vit) {
+std::vector<float> all_values(Network& vit) {
   std::vector<float> all;
   vit.visit([&](const std::string&, Parameter& p, Role) {
     all.insert(all.end(), p.value.values().begin(), p.value.values().end());
@@ -126,7 +126,7 @@ TEST_CASE("training: a model file and a training state come back bit for bit", "
   options.optimizer = GENERATE(OptimizerKind::kAdamW, OptimizerKind::kSgd);
   Model model{std::make_unique<Vit>(small_vit()), {}, {"a", "b", "c", "d", "e", "f", "g"}};
   model.preprocess.height = model.preprocess.width = 16;
-  Training training(*model.vit, options);
+  Training training(*model.network, options);
   const Tensor images = small_images();
   const auto step = [&](Training& t) {
     t.add_gradients(images, kLabels);
@@ -142,13 +142,13 @@ TEST_CASE("training: a model file and a training state come back bit for bit", "
   Model loaded = load_model(path);
   CHECK(loaded.labels == model.labels);
   CHECK(loaded.preprocess == model.preprocess);
-  Training resumed(*loaded.vit, options);
+  Training resumed(*loaded.network, options);
   resumed.restore(SafetensorsFile(path), 2);
   step(resumed);
-  CHECK(all_values(*loaded.vit) == all_values(*model.vit));
+  CHECK(all_values(*loaded.network) == all_values(*model.network));
   resumed.swap_average();
   training.swap_average();
-  CHECK(all_values(*loaded.vit) == all_values(*model.vit));
+  CHECK(all_values(*loaded.network) == all_values(*model.network));
 }
 
 TEST_CASE("checkpoint: a file that does not fit is refused before it is used", "[models][errors]") {
@@ -184,7 +184,7 @@ TEST_CASE("checkpoint: a file that does not fit is refused before it is used", "
   write([](auto&, auto& metadata) { metadata["vitrine.labels"] = "[\"only one\"]"; });
   CHECK(kind() == "mismatch");
   write([&](auto&, auto& metadata) {
-    VitConfig huge = model.vit->config;  // terabytes, if it were believed
+    VitConfig huge = as_vit(*model.network).config;  // terabytes, if it were believed
     huge.width = 16384;
     huge.depth = 1000;
     metadata["vitrine.config"] = huge.to_json();
@@ -219,15 +219,16 @@ TEST_CASE("schedule: warm-up, cosine, end", "[models]") {
 }
 
 TEST_CASE("training: layer-wise decay and frozen parameters", "[models]") {
-  CHECK(layer_of("cls_token", 2) == 0);
-  CHECK(layer_of("pos_embed", 2) == 0);
-  CHECK(layer_of("patch_embed.proj.weight", 2) == 0);
-  CHECK(layer_of("blocks.0.norm1.weight", 2) == 1);
-  CHECK(layer_of("blocks.11.mlp.fc1.bias", 12) == 12);
-  CHECK(layer_of("norm.weight", 2) == 3);
-  CHECK(layer_of("head.bias", 2) == 3);
-  CHECK(layer_scale_of("pos_embed", 2, 0.5) == 0.125);
-  CHECK(layer_scale_of("head.weight", 2, 0.5) == 1);
+  const Vit two_blocks = small_vit();
+  CHECK(two_blocks.layer_of("cls_token") == 0);
+  CHECK(two_blocks.layer_of("pos_embed") == 0);
+  CHECK(two_blocks.layer_of("patch_embed.proj.weight") == 0);
+  CHECK(two_blocks.layer_of("blocks.0.norm1.weight") == 1);
+  CHECK(Vit(vit_config("vit_d32_l12_h2_patch4_16_c7")).layer_of("blocks.11.mlp.fc1.bias") == 12);
+  CHECK(two_blocks.layer_of("norm.weight") == 3);
+  CHECK(two_blocks.layer_of("head.bias") == 3);
+  CHECK(layer_scale_of(two_blocks, "pos_embed", 0.5) == 0.125);
+  CHECK(layer_scale_of(two_blocks, "head.weight", 0.5) == 1);
 
   // One step of plain SGD moves a parameter by its learning rate times its gradient.
   const auto moves = [](const UpdateOptions& options) {
@@ -255,7 +256,7 @@ TEST_CASE("training: layer-wise decay and frozen parameters", "[models]") {
   options.layer_decay = 0.5;
   for (const auto& [name, distance] : moves(options)) {
     INFO(name);
-    CHECK(distance == Approx(all.at(name) * layer_scale_of(name, 2, 0.5)).epsilon(1e-2));
+    CHECK(distance == Approx(all.at(name) * layer_scale_of(two_blocks, name, 0.5)).epsilon(1e-2));
   }
   options.layer_decay = 1;
   options.freeze = {"patch_embed.*", "blocks.0.*"};

@@ -1,0 +1,167 @@
+#include "models/bit.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <numeric>
+
+#include "models/config_check.hpp"
+#include "models/init.hpp"
+#include "models/json_options.hpp"
+#include "models/name_suffix.hpp"
+#include "ops/check.hpp"
+#include "ops/reduce.hpp"
+
+namespace vitrine {
+namespace {
+
+constexpr uint32_t kHeadMask = 0;        // the only mask
+constexpr double kHeadDeviation = 0.01;  // as timm and the paper's authors have it
+
+struct Depth {
+  std::string_view name;
+  std::array<int64_t, 4> layers;
+};
+constexpr std::array<Depth, 3> kDepths = {
+    {{"50", {3, 4, 6, 3}}, {"101", {3, 4, 23, 3}}, {"152", {3, 8, 36, 3}}}};
+
+/// What is BiT's own; the other keys are those of the features.
+template <class Config, class F>
+void each_option(Config& c, F& f) {
+  f.size("img_size", c.image_height, c.image_width);
+  f("in_chans", c.channels);
+  f("num_classes", c.classes);
+  f("drop_rate", c.head_dropout);
+}
+
+}  // namespace
+
+int64_t BitConfig::parameters() const {
+  return features.parameters(channels) +
+         (classes > 0 ? (features.out_channels() + 1) * classes : 0);
+}
+
+int64_t BitConfig::macs() const {
+  return features.macs(channels, {image_height, image_width}) + features.out_channels() * classes;
+}
+
+void BitConfig::validate() const {
+  require_in("img_size", image_height, 1, kMaxSide);
+  require_in("img_size", image_width, 1, kMaxSide);
+  require_in("in_chans", channels, 1, kMaxImageChannels);
+  require_in("num_classes", classes, 0, kMaxClasses);
+  require_rate("drop_rate", head_dropout);
+  features.validate();
+  require(!features.layers.empty(), "a network of the stem alone has nothing to put a head on");
+}
+
+std::string BitConfig::summary() const {
+  return fmt::format("{}; {} x {} pixels", features.summary(), image_height, image_width);
+}
+
+std::string BitConfig::to_json() const {
+  OptionWriter writer;
+  writer.object = nlohmann::json::parse(features.to_json());
+  writer("kind", "resnetv2");
+  each_option(*this, writer);
+  return writer.object.dump();
+}
+
+BitConfig BitConfig::from_json(std::string_view text) {
+  return read_network_config<BitConfig>(text, [](BitConfig& c, nlohmann::json object) {
+    object.erase("kind");
+    OptionReader reader(std::move(object));
+    each_option(c, reader);
+    c.features = ResNetV2Config::from_json(reader.rest().dump());
+  });
+}
+
+std::unique_ptr<Network> BitConfig::build() const { return std::make_unique<Bit>(*this); }
+
+std::optional<BitConfig> bit_config(std::string_view name) {
+  constexpr std::string_view kBegin = "resnetv2_";
+  constexpr std::string_view kEnd = "_bit";
+  constexpr int64_t kMostTimes = 8;
+  constexpr int64_t kFirstChannels = 256;
+  BitConfig c;
+  const std::string base = take_suffixes(name, c);
+  std::string_view size = base;  // "50x1"
+  if (!size.starts_with(kBegin) || !size.ends_with(kEnd)) return std::nullopt;
+  size = size.substr(kBegin.size(), size.size() - kBegin.size() - kEnd.size());
+  const size_t x = size.find('x');
+  const auto* const depth = std::ranges::find(kDepths, size.substr(0, x), &Depth::name);
+  if (depth == kDepths.end() || x == std::string_view::npos) return std::nullopt;
+  int64_t times = 0;
+  const auto [end, error] = std::from_chars(size.data() + x + 1, size.data() + size.size(), times);
+  if (error != std::errc() || end != size.data() + size.size()) return std::nullopt;
+  if (times < 1 || times > kMostTimes) return std::nullopt;
+  c.features.layers.assign(depth->layers.begin(), depth->layers.end());
+  for (int64_t stage = 0; stage < 4; ++stage) {
+    c.features.channels.push_back((kFirstChannels << stage) * times);
+  }
+  c.features.stem_channels *= times;
+  c.features.preact = true;
+  c.features.stem = Stem::kFixed;
+  c.validate();
+  return c;
+}
+
+Bit::Bit(const BitConfig& c) : config(c), features((c.validate(), c.features), c.channels) {
+  if (c.classes == 0) return;
+  head_weight.value = Tensor::empty({c.classes, c.features.out_channels(), 1, 1});
+  head_bias.value = Tensor::empty({c.classes});
+}
+
+Tensor Bit::operator()(const Tensor& images, const Pass& pass) const {
+  check_shape("bit", "images", images,
+              {images.rank() == 0 ? 0 : images.shape()[0], config.image_height, config.image_width,
+               config.channels});
+  const Tensor x = features(images, pass, "");  // (B, H', W', F)
+  Tensor y = mean(x, {1, 2}, true);             // (B, 1, 1, F)
+  pass.report("global_pool", y);
+  const int64_t batch = y.dim(0);
+  if (config.classes == 0) return y.reshape({batch, y.dim(3)});
+  if (pass.training && config.head_dropout > 0) {
+    y = dropout(y, static_cast<float>(config.head_dropout), {pass.seed, pass.step, kHeadMask});
+  }
+  y = conv2d(y, head_weight.value, head_bias.value).reshape({batch, config.classes});
+  pass.report("head", y);
+  return y;
+}
+
+void Bit::initialize(uint64_t seed, WeightInit scheme) {
+  require(scheme == WeightInit::kTimm, "a ResNetV2 has timm's initial values only");
+  visit([&](const std::string& name, Parameter& p, Role role) {
+    if (name == "head.fc.weight") {
+      fill_truncated_normal(p.value, kHeadDeviation, seed, name);
+    } else if (role == Role::kWeight) {
+      fill_he_normal(p.value, seed, name);
+    } else {
+      std::ranges::fill_n(p.value.mutable_data(), p.value.numel(),
+                          name.ends_with(".weight") ? 1.0F : 0.0F);
+    }
+  });
+}
+
+void Bit::resize(int64_t image_height, int64_t image_width) {
+  config.image_height = image_height;
+  config.image_width = image_width;
+  config.validate();
+}
+
+void Bit::freeze() {
+  features.freeze();
+  visit([](const std::string&, Parameter& p, Role) { p.value.freeze(); });
+  if (head_weight.defined()) pack_conv2d_weight(head_weight.value);
+}
+
+int64_t Bit::layers() const { return features.config.blocks() + 2; }
+
+int64_t Bit::layer_of(std::string_view parameter) const {
+  if (parameter.starts_with("head.") || parameter.starts_with("norm.")) return layers() - 1;
+  return features.config.layer_of(parameter);
+}
+
+}  // namespace vitrine

@@ -1,0 +1,52 @@
+#include "models/network.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.hpp"
+#include "core/file.hpp"
+#include "models/bit.hpp"
+#include "models/resnet.hpp"
+#include "models/vit.hpp"
+
+namespace vitrine {
+namespace {
+
+constexpr int64_t kMaxConfigBytes = int64_t{1} << 20;
+
+std::unique_ptr<NetworkConfig> read_config_file(const std::string& path) {
+  const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
+  try {
+    return network_config_from_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  } catch (const UsageError& e) {
+    throw UsageError(fmt::format("{}: {}", path, e.what()));
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<NetworkConfig> network_config_from_json(std::string_view text) {
+  const nlohmann::json object = nlohmann::json::parse(text, nullptr, false);
+  const auto kind_of = [&]() -> std::string {
+    if (!object.is_object() || !object.contains("kind")) return "vit";
+    return object["kind"].is_string() ? object["kind"].get<std::string>() : object["kind"].dump();
+  };
+  const std::string kind = kind_of();
+  if (kind == "vit" || kind == "hybrid") {
+    return std::make_unique<VitConfig>(VitConfig::from_json(text));
+  }
+  if (kind == "resnet") return std::make_unique<ResNetConfig>(ResNetConfig::from_json(text));
+  if (kind == "resnetv2") return std::make_unique<BitConfig>(BitConfig::from_json(text));
+  throw UsageError(fmt::format(
+      "model configuration: unknown kind '{}'; known are vit, hybrid, resnet, resnetv2", kind));
+}
+
+std::unique_ptr<NetworkConfig> network_config(const std::string& name) {
+  if (name.ends_with(".json")) return read_config_file(name);
+  if (const auto c = resnet_config(name)) return std::make_unique<ResNetConfig>(*c);
+  if (const auto c = bit_config(name)) return std::make_unique<BitConfig>(*c);
+  return std::make_unique<VitConfig>(vit_config(name));
+}
+
+}  // namespace vitrine

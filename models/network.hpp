@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "models/layers.hpp"
+
+namespace vitrine {
+
+class Network;
+
+/// What the configuration of every network says, as plain data. VitConfig (ViTs and hybrids),
+/// ResNetConfig and BitConfig add what is theirs.
+struct NetworkConfig {
+  int64_t image_height = 224, image_width = 224;
+  int64_t channels = 3;
+  int64_t classes = 1000;  ///< 0 for no head: the pooled features are the result
+
+  virtual ~NetworkConfig() = default;
+  /// Trained numbers, and multiply-adds of matrix products and convolutions for one image.
+  virtual int64_t parameters() const = 0;
+  virtual int64_t macs() const = 0;
+  /// Throws UsageError that says which value is impossible and why.
+  virtual void validate() const = 0;
+  /// Sizes and switches on a line, for people.
+  virtual std::string summary() const = 0;
+  /// A JSON object with every value, under timm's names, and the "kind" of network.
+  virtual std::string to_json() const = 0;
+  /// The network, its parameters uninitialised.
+  virtual std::unique_ptr<Network> build() const = 0;
+
+ protected:
+  NetworkConfig() = default;
+  NetworkConfig(const NetworkConfig&) = default;
+  NetworkConfig& operator=(const NetworkConfig&) = default;
+};
+
+/// Any network from its JSON object. Throws UsageError on unknown kinds, unknown keys and
+/// impossible values.
+std::unique_ptr<NetworkConfig> network_config_from_json(std::string_view text);
+
+/// The configuration of a name (vit_config, resnet_config, bit_config), or of a file that ends in
+/// .json. Throws UsageError, with what is known, if it is none of these; IoError for the file.
+std::unique_ptr<NetworkConfig> network_config(const std::string& name);
+
+/// Whether the name says how many classes there are: a file does, and vit_..._c7.
+bool names_classes(std::string_view name);
+
+/// Initial values of linear layers and of the patch projection; the names are timm's.
+enum class WeightInit {
+  /// Linear layers normal with deviation 0.02, biases 0, the patch projection uniform with
+  /// +-1 / sqrt(fan_in): PyTorch's own. Convolutions as He et al. 2015, by their outputs.
+  kTimm,
+  /// As the paper's authors have it in JAX: linear layers uniform with the bound of Glorot and
+  /// Bengio 2010 (eq. 16), biases of the MLP normal with 1e-6, the others 0, the patch projection
+  /// normal with deviation 1 / sqrt(fan_in), the head 0. Narrow models learn faster from it, since
+  /// a deviation of 0.02 is small for them.
+  kJax,
+};
+
+/// f(name, parameter, role)
+using ParameterVisitor = std::function<void(const std::string&, Parameter&, Role)>;
+
+/// What training, evaluation and files need of a network. Parameters keep their places.
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  virtual const NetworkConfig& network_config() const = 0;
+
+  /// images (B, H, W, C), normalised -> logits (B, classes); the pooled features (B, D) if the
+  /// configuration has no classes. Throws ShapeError if the images are of another size.
+  virtual Tensor operator()(const Tensor& images, const Pass& pass) const = 0;
+  Tensor operator()(const Tensor& images) const { return (*this)(images, Pass{}); }
+
+  /// f(name, parameter, role) for every tensor, in the order of timm's state dict.
+  virtual void visit(const ParameterVisitor& f) = 0;
+
+  /// Initial values, a function of (configuration, seed, scheme). Throws UsageError for a scheme
+  /// that this kind of network does not have.
+  virtual void initialize(uint64_t seed, WeightInit scheme) = 0;
+  void initialize(uint64_t seed) { initialize(seed, WeightInit::kTimm); }
+
+  /// Changes the image size. Throws UsageError if the network cannot take it.
+  virtual void resize(int64_t image_height, int64_t image_width) = 0;
+
+  /// No more training. Weights are packed for the active ISA, statistics folded into the
+  /// convolutions: from now on that is the form they have.
+  virtual void freeze() = 0;
+
+  /// Layers in the order of the pass, for layer-wise decay of the learning rate: 0 is what comes
+  /// before the blocks, then every block, last the head. Source: timm's group_matcher.
+  virtual int64_t layers() const = 0;
+  virtual int64_t layer_of(std::string_view parameter) const = 0;
+
+ protected:
+  Network() = default;
+  Network(const Network&) = default;
+  Network(Network&&) = default;
+  Network& operator=(const Network&) = default;
+  Network& operator=(Network&&) = default;
+};
+
+}  // namespace vitrine

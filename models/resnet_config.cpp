@@ -1,0 +1,185 @@
+#include "models/resnet_config.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+
+#include "core/enum_names.hpp"
+#include "models/config_check.hpp"
+#include "models/json_options.hpp"
+#include "models/name_suffix.hpp"
+#include "models/resnet.hpp"
+
+namespace vitrine {
+namespace {
+
+constexpr size_t kMaxStages = 8;
+constexpr int64_t kMaxLayers = 128;
+constexpr int64_t kMaxPlanes = int64_t{1} << 12;
+constexpr int64_t kStemKernel = 7;
+
+constexpr EnumNames<ResNetBlock, 2> kBlocks = {
+    {{ResNetBlock::kBasic, "basic"}, {ResNetBlock::kBottleneck, "bottleneck"}}};
+constexpr EnumNames<ResNetStem, 2> kStems = {
+    {{ResNetStem::kPlain, ""}, {ResNetStem::kDeep, "deep"}}};
+
+/// The one list of options that writing and reading share.
+template <class Config, class F>
+void each_option(Config& c, F& f) {
+  f.size("img_size", c.image_height, c.image_width);
+  f("in_chans", c.channels);
+  f("block", c.block, kBlocks);
+  f("layers", c.layers);
+  f("channels", c.planes);
+  f("stem_type", c.stem, kStems);
+  f("stem_width", c.stem_width);
+  f("avg_down", c.avg_down);
+  f("cardinality", c.cardinality);
+  f("base_width", c.base_width);
+  f("bn_eps", c.bn_eps);
+  f("bn_momentum", c.bn_momentum);
+  f("num_classes", c.classes);
+  f("drop_rate", c.head_dropout);
+  f("drop_path_rate", c.drop_path);
+}
+
+Size2d halved(Size2d s) { return {(s.h + 1) / 2, (s.w + 1) / 2}; }
+
+struct Known {
+  std::string_view name;
+  ResNetBlock block;
+  std::array<int64_t, 4> layers;
+};
+constexpr std::array<Known, 6> kKnown = {{{"resnet18", ResNetBlock::kBasic, {2, 2, 2, 2}},
+                                          {"resnet26", ResNetBlock::kBottleneck, {2, 2, 2, 2}},
+                                          {"resnet34", ResNetBlock::kBasic, {3, 4, 6, 3}},
+                                          {"resnet50", ResNetBlock::kBottleneck, {3, 4, 6, 3}},
+                                          {"resnet101", ResNetBlock::kBottleneck, {3, 4, 23, 3}},
+                                          {"resnet152", ResNetBlock::kBottleneck, {3, 8, 36, 3}}}};
+
+}  // namespace
+
+int64_t ResNetConfig::middle(size_t stage) const {
+  return block == ResNetBlock::kBasic ? planes[stage]
+                                      : planes[stage] * base_width / 64 * cardinality;
+}
+
+void for_each_convolution(const ResNetConfig& c,
+                          const std::function<void(const ConvolutionPlan&)>& f) {
+  Size2d size = halved({c.image_height, c.image_width});
+  if (c.stem == ResNetStem::kDeep) {
+    f({c.channels, c.stem_width, 3, 1, size});
+    f({c.stem_width, c.stem_width, 3, 1, size});
+    f({c.stem_width, c.stem_channels(), 3, 1, size});
+  } else {
+    f({c.channels, c.stem_channels(), kStemKernel, 1, size});
+  }
+  size = halved(size);
+  int64_t in = c.stem_channels();
+  for (size_t s = 0; s < c.layers.size(); ++s) {
+    const int64_t middle = c.middle(s);
+    const int64_t out = c.planes[s] * c.expansion();
+    for (int64_t b = 0; b < c.layers[s]; ++b) {
+      const Size2d before = size;
+      if (s > 0 && b == 0) size = halved(size);
+      if (c.block == ResNetBlock::kBasic) {
+        f({in, middle, 3, 1, size});
+        f({middle, out, 3, 1, size});
+      } else {
+        f({in, middle, 1, 1, before});
+        f({middle, middle, 3, c.cardinality, size});
+        f({middle, out, 1, 1, size});
+      }
+      if (b == 0 && (s > 0 || in != out)) f({in, out, 1, 1, size});  // shortcut
+      in = out;
+    }
+  }
+}
+
+int64_t ResNetConfig::parameters() const {
+  int64_t sum = classes > 0 ? (out_channels() + 1) * classes : 0;
+  for_each_convolution(*this, [&](const ConvolutionPlan& p) {
+    sum += p.in / p.groups * p.out * p.kernel * p.kernel + 2 * p.out;
+  });
+  return sum;
+}
+
+int64_t ResNetConfig::macs() const {
+  int64_t sum = out_channels() * classes;
+  for_each_convolution(*this, [&](const ConvolutionPlan& p) {
+    sum += p.in / p.groups * p.out * p.kernel * p.kernel * p.result.h * p.result.w;
+  });
+  return sum;
+}
+
+void ResNetConfig::validate() const {
+  require_in("img_size", image_height, 1, kMaxSide);
+  require_in("img_size", image_width, 1, kMaxSide);
+  require_in("in_chans", channels, 1, kMaxImageChannels);
+  require_in("num_classes", classes, 0, kMaxClasses);
+  require(!layers.empty() && layers.size() <= kMaxStages && layers.size() == planes.size(),
+          fmt::format("layers and channels must be lists of one length, 1 to {}", kMaxStages));
+  require_in("stem_width", stem_width, 1, kMaxPlanes);
+  require_in("cardinality", cardinality, 1, kMaxPlanes);
+  require_in("base_width", base_width, 1, kMaxPlanes);
+  require(block == ResNetBlock::kBottleneck || (cardinality == 1 && base_width == 64),
+          "basic blocks have neither cardinality nor base_width");
+  for (size_t s = 0; s < layers.size(); ++s) {
+    require_in("layers", layers[s], 1, kMaxLayers);
+    require_in("channels", planes[s], 1, kMaxPlanes);
+    require_in("width of a bottleneck's middle", middle(s), 1, 4 * kMaxPlanes);
+    require(middle(s) % cardinality == 0, "cardinality must divide a bottleneck's middle");
+  }
+  require(bn_eps >= 0 && bn_eps < 1, "bn_eps must be in [0, 1)");
+  require(bn_momentum > 0 && bn_momentum <= 1, "bn_momentum must be in (0, 1]");
+  require_rate("drop_rate", head_dropout);
+  require_rate("drop_path_rate", drop_path);
+}
+
+std::string ResNetConfig::summary() const {
+  return fmt::format("{} blocks per stage: {}; channels {}; stem {} of {} channels; {} x {} pixels",
+                     name_of(kBlocks, block), fmt::join(layers, ", "), fmt::join(planes, ", "),
+                     stem == ResNetStem::kDeep ? "3 x (3 x 3)" : "7 x 7", stem_channels(),
+                     image_height, image_width);
+}
+
+std::string ResNetConfig::to_json() const {
+  OptionWriter writer;
+  writer("kind", "resnet");
+  each_option(*this, writer);
+  return writer.object.dump();
+}
+
+ResNetConfig ResNetConfig::from_json(std::string_view text) {
+  return read_network_config<ResNetConfig>(text, [](ResNetConfig& c, nlohmann::json object) {
+    object.erase("kind");
+    OptionReader reader(std::move(object));
+    each_option(c, reader);
+    reader.refuse_unknown();
+  });
+}
+
+std::unique_ptr<Network> ResNetConfig::build() const { return std::make_unique<ResNet>(*this); }
+
+std::optional<ResNetConfig> resnet_config(std::string_view name) {
+  ResNetConfig c;
+  const std::string base = take_suffixes(name, c);
+  const bool d = base.ends_with('d');
+  const std::string_view plain = std::string_view(base).substr(0, base.size() - (d ? 1 : 0));
+  for (const Known& known : kKnown) {
+    if (known.name != plain || (plain == "resnet26" && !d)) continue;
+    c.block = known.block;
+    c.layers.assign(known.layers.begin(), known.layers.end());
+    if (d) {
+      c.stem = ResNetStem::kDeep;
+      c.stem_width = 32;
+      c.avg_down = true;
+    }
+    c.validate();
+    return c;
+  }
+  return std::nullopt;
+}
+
+}  // namespace vitrine
