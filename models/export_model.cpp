@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "core/error.hpp"
@@ -28,6 +29,8 @@ Writer writer_of(std::string_view model_type, bool with_head) {
     return {{hugging_face_vit_names(), hugging_face_dinov2_blocks()}, ""};
   }
   // A model without a head has no prefix.
+  if (model_type == "resnet") return {{hugging_face_resnet_names()}, with_head ? "resnet." : ""};
+  if (model_type == "bit") return {{hugging_face_bit_names()}, with_head ? "bit." : ""};
   const std::string_view body = model_type == "deit" ? "deit." : "vit.";
   return {{hugging_face_vit_names(), hugging_face_vit_blocks()}, with_head ? body : ""};
 }
@@ -48,6 +51,20 @@ RawTensor rows_of(const RawTensor& tensor, int part, int parts) {
 /// CLIP's class token is a vector, its position embedding a matrix.
 void drop_leading_ones(RawTensor& tensor) {
   while (tensor.shape.size() > 1 && tensor.shape[0] == 1) tensor.shape.erase(tensor.shape.begin());
+}
+
+/// A head that timm has as a 1 x 1 convolution is a matrix.
+void drop_kernel_axes(RawTensor& tensor) {
+  while (tensor.shape.size() > 2 && tensor.shape.back() == 1) tensor.shape.pop_back();
+}
+
+/// PyTorch's batch norms want the number of batches that they saw, though nothing reads it.
+void add_batch_count(const std::string& name, std::vector<NamedTensor>& tensors) {
+  static const std::array<std::byte, sizeof(int64_t)> none{};
+  constexpr std::string_view kVariance = "running_var";
+  if (!name.ends_with(kVariance)) return;
+  const std::string norm = name.substr(0, name.size() - kVariance.size());
+  tensors.push_back({norm + "num_batches_tracked", {Dtype::kI64, {}, none}});
 }
 
 /// The tensor under transformers' names: one, or three for q, k and v.
@@ -82,10 +99,11 @@ void write_text(const fs::path& file, const std::string& text) {
 }  // namespace
 
 std::vector<std::string> save_hugging_face(const std::string& folder, const Model& model) {
-  const VitConfig& c = as_vit(*model.network, "a Hugging Face folder").config;
+  const NetworkConfig& c = model.network->network_config();
   const HuggingFaceFiles files = hugging_face_files(c, model.preprocess, model.labels);
   const Writer writer = writer_of(files.model_type, c.classes > 0);
   const bool clip = files.model_type == "clip_vision_model";
+  const bool distilled = files.model_type == "deit";
   std::vector<std::string> notes;
   std::vector<NamedTensor> tensors;
   model.network->visit([&](const std::string& name, const Parameter& p, Role) {
@@ -96,7 +114,9 @@ std::vector<std::string> save_hugging_face(const std::string& folder, const Mode
     }
     RawTensor tensor = raw_tensor(p.value);
     if (clip) drop_leading_ones(tensor);
-    for (NamedTensor& part : renamed(name, tensor, writer, c.distilled)) {
+    if (name == "head.fc.weight") drop_kernel_axes(tensor);
+    for (NamedTensor& part : renamed(name, tensor, writer, distilled)) {
+      add_batch_count(part.name, tensors);
       tensors.push_back(std::move(part));
     }
   });

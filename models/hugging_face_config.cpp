@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
+#include "models/bit.hpp"
 #include "models/config_json.hpp"
+#include "models/hugging_face_preprocess.hpp"
+#include "models/resnet_config.hpp"
 #include "models/source_facts.hpp"
 
 namespace vitrine {
@@ -18,13 +20,15 @@ struct HfType {
   double norm_eps;
   std::string_view activation;
 };
-constexpr std::array<HfType, 7> kHfTypes = {{{"vit", 1e-12, "gelu"},
+constexpr std::array<HfType, 9> kHfTypes = {{{"vit", 1e-12, "gelu"},
                                              {"vit-hybrid", 1e-12, "gelu"},
                                              {"deit", 1e-12, "gelu"},
                                              {"vit_mae", 1e-12, "gelu"},
                                              {"dinov2", 1e-6, "gelu"},
                                              {"dinov2_with_registers", 1e-6, "gelu"},
-                                             {"clip_vision_model", 1e-5, "quick_gelu"}}};
+                                             {"clip_vision_model", 1e-5, "quick_gelu"},
+                                             {"resnet", 1e-5, "relu"},
+                                             {"bit", 1e-5, "relu"}}};
 
 struct HfActivation {
   std::string_view name;
@@ -37,11 +41,6 @@ constexpr std::array<HfActivation, 6> kHfActivations = {
      {"gelu_fast", Activation::kGeluTanh},
      {"quick_gelu", Activation::kQuickGelu},
      {"relu", Activation::kRelu}}};
-
-// PIL's numbers, in the order of "resample".
-constexpr std::array<ResizeFilter, 6> kResample = {ResizeFilter::kNearest,  ResizeFilter::kLanczos,
-                                                   ResizeFilter::kBilinear, ResizeFilter::kBicubic,
-                                                   ResizeFilter::kBox,      ResizeFilter::kHamming};
 
 const HfType& hf_type(const std::string& name, std::string_view path) {
   const auto found = std::ranges::find(kHfTypes, std::string_view(name), &HfType::name);
@@ -66,78 +65,55 @@ std::vector<std::string> hf_labels(const json& config) {
   return labels;
 }
 
-/// crop / resize as timm's crop_pct: floor(crop / crop_pct) is the size again.
-double crop_pct(int64_t crop, int64_t resize) {
-  const auto c = static_cast<double>(crop);
-  double pct = c / static_cast<double>(resize);
-  while (std::floor(c / pct) < static_cast<double>(resize)) pct = std::nextafter(pct, 0.0);
-  return pct;
+/// The name map that files of this type have.
+std::string_view origin_of(const HfType& type) {
+  if (type.name == "clip_vision_model") return "Hugging Face CLIP";
+  if (type.name == "resnet") return "Hugging Face ResNet";
+  if (type.name == "bit") return "Hugging Face BiT";
+  return "Hugging Face";
 }
 
-void read_hf_preprocess(const json& config, SourceFacts& facts) {
-  Preprocess& rule = facts.preprocess;
-  int64_t height = 224;
-  int64_t width = 224;
-  bool squash = true;
-  if (const auto size = config.find("size"); size != config.end()) {
-    if (size->is_object() && size->contains("shortest_edge")) {
-      squash = false;
-      height = width = size->at("shortest_edge").get<int64_t>();
-    } else if (size->is_object()) {
-      height = size->at("height").get<int64_t>();
-      width = size->at("width").get<int64_t>();
-    } else {
-      read_size(*size, height, width);
-    }
-  }
-  rule.height = height;
-  rule.width = width;
-  if (config.value("do_center_crop", false) && config.contains("crop_size")) {
-    const json& crop = config.at("crop_size");
-    if (crop.is_object()) {
-      rule.height = crop.at("height").get<int64_t>();
-      rule.width = crop.at("width").get<int64_t>();
-    } else {
-      read_size(crop, rule.height, rule.width);
-    }
-  }
-  if (std::min(height, rule.height) < 1 || std::max(height, rule.height) > kMaxInputSide) {
-    throw UsageError(fmt::format("sizes {} and {}", height, rule.height));
-  }
-  rule.crop_pct = crop_pct(rule.height, height);
-  rule.crop_mode = squash ? CropMode::kSquash : CropMode::kCenter;
-  const auto resample = config.value("resample", int64_t{2});
-  if (resample < 0 || resample >= static_cast<int64_t>(kResample.size())) {
-    throw UsageError(fmt::format("resample {} is none of Pillow's filters", resample));
-  }
-  rule.interpolation = kResample[static_cast<size_t>(resample)];
-  if (config.value("do_normalize", true)) {
-    rule.mean = config.value("image_mean", rule.mean);
-    rule.stddev = config.value("image_std", rule.stddev);
-  } else {
-    rule.mean.assign(rule.mean.size(), 0.0);
-    rule.stddev.assign(rule.stddev.size(), 1.0);
-  }
-}
-
-json hf_preprocessor(const Preprocess& rule) {
-  const auto filter = std::ranges::find(kResample, rule.interpolation) - kResample.begin();
-  const auto whole = [&](int64_t side) {
-    return static_cast<int64_t>(std::floor(static_cast<double>(side) / rule.crop_pct));
+/// Refuses what ResNet and BiT may say and Vitrine's networks do not have.
+void check_convolutions(const json& config, std::string_view path) {
+  const auto refuse = [&](const std::string& what) {
+    throw FormatError(FormatKind::kUnsupported, path, -1, what);
   };
-  json result = {{"do_resize", true},           {"resample", filter},   {"do_rescale", true},
-                 {"rescale_factor", 1.0 / 255}, {"do_normalize", true}, {"image_mean", rule.mean},
-                 {"image_std", rule.stddev}};
-  const json size = {{"height", rule.height}, {"width", rule.width}};
-  const bool cropped = rule.crop_mode == CropMode::kCenter || whole(rule.height) != rule.height;
-  if (rule.crop_mode == CropMode::kCenter) {
-    result["size"] = {{"shortest_edge", whole(rule.height)}};
-  } else {
-    result["size"] = {{"height", whole(rule.height)}, {"width", whole(rule.width)}};
+  if (config.value("hidden_act", "relu") != "relu") {
+    refuse(fmt::format("hidden_act '{}'", config["hidden_act"].dump()));
   }
-  result["do_center_crop"] = cropped;
-  if (cropped) result["crop_size"] = size;
-  return result;
+  for (const char* key : {"downsample_in_first_stage", "downsample_in_bottleneck"}) {
+    if (config.value(key, false)) refuse(key);
+  }
+  if (config.value("output_stride", 32) != 32) refuse("output_stride other than 32");
+}
+
+bool has_same_padding(const json& config) {
+  const auto found = config.find("global_padding");
+  return found != config.end() && found->is_string() &&
+         (found->get<std::string>() == "same" || found->get<std::string>() == "SAME");
+}
+
+[[noreturn]] void refuse_to_write(const std::string& what) {
+  throw UsageError(fmt::format("no Hugging Face model has {}: write a .safetensors file", what));
+}
+
+void add_labels(json& config, int64_t classes, const std::vector<std::string>& labels) {
+  for (int64_t i = 0; i < classes; ++i) {
+    const std::string label =
+        labels.empty() ? fmt::format("LABEL_{}", i) : labels[static_cast<size_t>(i)];
+    config["id2label"][std::to_string(i)] = label;
+    config["label2id"][label] = i;
+  }
+}
+
+HuggingFaceFiles files_of(std::string model_type, json config, const NetworkConfig& c,
+                          const Preprocess& preprocess, const std::vector<std::string>& labels) {
+  config["model_type"] = model_type;
+  config["num_channels"] = c.channels;
+  config["torch_dtype"] = "float32";
+  add_labels(config, c.classes, labels);
+  return {std::move(model_type), config.dump(2) + "\n",
+          hugging_face_preprocess(preprocess).dump(2) + "\n"};
 }
 
 }  // namespace
@@ -156,8 +132,9 @@ SourceFacts facts_of_hugging_face(std::string_view config, std::string_view prep
       type_name = "clip_vision_model";
     }
     const HfType& type = hf_type(type_name, path);
-    const bool clip = type.name == "clip_vision_model";
-    SourceFacts facts = facts_of_origin(clip ? "Hugging Face CLIP" : "Hugging Face");
+    SourceFacts facts = facts_of_origin(origin_of(type));
+    if (type.name == "resnet" || type.name == "bit") check_convolutions(object, path);
+    if (type.name == "bit" && has_same_padding(object)) facts.stem = Stem::kSame;
     facts.source = fmt::format("config.json (Hugging Face {})", type.name);
     facts.heads = object.value("num_attention_heads", int64_t{12});
     facts.norm_eps = object.value("layer_norm_eps", type.norm_eps);
@@ -171,33 +148,36 @@ SourceFacts facts_of_hugging_face(std::string_view config, std::string_view prep
     if (object.contains("image_size")) {
       read_size(object["image_size"], facts.image_height, facts.image_width);
     }
-    if (object.contains("backbone_config") && object["backbone_config"].is_object()) {
-      facts.groups = object["backbone_config"].value("num_groups", facts.groups);
-    }
+    facts.groups = object.value("backbone_config", object).value("num_groups", facts.groups);
     facts.labels = hf_labels(object);
     if (!preprocessor.empty()) {
-      read_hf_preprocess(parse_object(preprocessor, path), facts);
+      read_hugging_face_preprocess(parse_object(preprocessor, path), facts.preprocess);
       facts.preprocess_source = "preprocessor_config.json";
+      if (facts.image_height == 0) {  // networks of convolutions take what the pictures give
+        facts.image_height = facts.preprocess.height;
+        facts.image_width = facts.preprocess.width;
+      }
     }
     return facts;
   });
 }
 
-HuggingFaceFiles hugging_face_files(const VitConfig& c, const Preprocess& preprocess,
-                                    const std::vector<std::string>& labels) {
-  const auto refuse = [](const std::string& what) {
-    throw UsageError(fmt::format("no Hugging Face model has {}: write a .safetensors file", what));
-  };
-  if (c.backbone) refuse("a backbone (since version 5)");
-  if (c.qk_norm) refuse("qk_norm");
-  if (c.pool != Pool::kToken) refuse("global_pool 'avg'");
-  if (c.registers > 0 || c.no_embed_class) refuse("a position embedding of the patches alone");
-  if (c.position == Position::kNone) refuse("no position embedding");
-  if (c.pre_norm == c.patch_bias) refuse("norm_pre with a bias of the patches, or neither");
-  if (c.layer_scale > 0 && (c.pre_norm || c.distilled)) refuse("LayerScale beside other switches");
-  if (c.layer_scale > 0 && c.classes > 0) refuse("LayerScale with a head on the class token");
-  if (c.pre_norm && (c.distilled || !c.qkv_bias)) refuse("norm_pre beside other switches");
-  if (c.pre_logits > 0) refuse("pre_logits before a head");
+static HuggingFaceFiles hugging_face_files(const VitConfig& c, const Preprocess& preprocess,
+                                           const std::vector<std::string>& labels) {
+  if (c.backbone) refuse_to_write("a backbone (since version 5)");
+  if (c.qk_norm) refuse_to_write("qk_norm");
+  if (c.pool != Pool::kToken) refuse_to_write("global_pool 'avg'");
+  if (c.registers > 0 || c.no_embed_class)
+    refuse_to_write("a position embedding of the patches alone");
+  if (c.position == Position::kNone) refuse_to_write("no position embedding");
+  if (c.pre_norm == c.patch_bias)
+    refuse_to_write("norm_pre with a bias of the patches, or neither");
+  if (c.layer_scale > 0 && (c.pre_norm || c.distilled))
+    refuse_to_write("LayerScale beside other switches");
+  if (c.layer_scale > 0 && c.classes > 0)
+    refuse_to_write("LayerScale with a head on the class token");
+  if (c.pre_norm && (c.distilled || !c.qkv_bias)) refuse_to_write("norm_pre beside other switches");
+  if (c.pre_logits > 0) refuse_to_write("pre_logits before a head");
   HuggingFaceFiles files;
   files.model_type = c.pre_norm          ? "clip_vision_model"
                      : c.layer_scale > 0 ? "dinov2"
@@ -227,17 +207,70 @@ HuggingFaceFiles hugging_face_files(const VitConfig& c, const Preprocess& prepro
                  {"num_channels", c.channels},
                  {"qkv_bias", c.qkv_bias},
                  {"torch_dtype", "float32"}};
-  if (c.layer_scale > 0) config["mlp_ratio"] = c.mlp_ratio;
-  if (projected) config["projection_dim"] = c.classes;
-  for (int64_t i = 0; i < c.classes && !projected; ++i) {
-    const std::string label =
-        labels.empty() ? fmt::format("LABEL_{}", i) : labels[static_cast<size_t>(i)];
-    config["id2label"][std::to_string(i)] = label;
-    config["label2id"][label] = i;
+  if (c.layer_scale > 0) {  // transformers wants an integer
+    const auto whole = static_cast<int64_t>(c.mlp_ratio);
+    if (static_cast<double>(whole) != c.mlp_ratio)
+      refuse_to_write("a broken mlp_ratio and LayerScale");
+    config["mlp_ratio"] = whole;
   }
+  if (projected) config["projection_dim"] = c.classes;
+  if (!projected) add_labels(config, c.classes, labels);
   files.config = config.dump(2) + "\n";
-  files.preprocessor = hf_preprocessor(preprocess).dump(2) + "\n";
+  files.preprocessor = hugging_face_preprocess(preprocess).dump(2) + "\n";
   return files;
+}
+
+static HuggingFaceFiles hugging_face_files(const ResNetConfig& c, const Preprocess& preprocess,
+                                           const std::vector<std::string>& labels) {
+  if (c.stem == ResNetStem::kDeep) refuse_to_write("a deep stem");
+  if (c.avg_down) refuse_to_write("shortcuts with average pooling");
+  if (c.cardinality != 1 || c.base_width != 64) refuse_to_write("groups or a wider middle");
+  if (c.bn_eps != 1e-5) refuse_to_write("a bn_eps other than 1e-5");
+  std::vector<int64_t> channels = c.planes;
+  for (int64_t& n : channels) n *= c.expansion();
+  const json config = {
+      {"architectures", {c.classes > 0 ? "ResNetForImageClassification" : "ResNetModel"}},
+      {"embedding_size", c.stem_channels()},
+      {"hidden_sizes", channels},
+      {"depths", c.layers},
+      {"layer_type", c.block == ResNetBlock::kBasic ? "basic" : "bottleneck"},
+      {"hidden_act", "relu"},
+      {"downsample_in_first_stage", false},
+      {"downsample_in_bottleneck", false}};
+  return files_of("resnet", config, c, preprocess, labels);
+}
+
+static HuggingFaceFiles hugging_face_files(const BitConfig& c, const Preprocess& preprocess,
+                                           const std::vector<std::string>& labels) {
+  const ResNetV2Config& f = c.features;
+  const bool root = f.conv_eps_form == StandardizeForm::kRoot;
+  if (f.gn_eps != 1e-5 || f.conv_eps != 1e-8 || !root) refuse_to_write("these eps");
+  if (f.bottle_ratio != 0.25) refuse_to_write("a bottle_ratio other than 1/4");
+  const bool same = f.stem == Stem::kSame;
+  const json config = {
+      {"architectures", {c.classes > 0 ? "BitForImageClassification" : "BitModel"}},
+      {"embedding_size", f.stem_channels},
+      {"hidden_sizes", f.channels},
+      {"depths", f.layers},
+      {"layer_type", f.preact ? "preactivation" : "bottleneck"},
+      {"hidden_act", "relu"},
+      {"global_padding", same ? json("SAME") : json()},
+      {"embedding_dynamic_padding", same},
+      {"num_groups", f.groups},
+      {"width_factor", 1},
+      {"output_stride", 32}};
+  return files_of("bit", config, c, preprocess, labels);
+}
+
+HuggingFaceFiles hugging_face_files(const NetworkConfig& c, const Preprocess& preprocess,
+                                    const std::vector<std::string>& labels) {
+  if (const auto* resnet = dynamic_cast<const ResNetConfig*>(&c)) {
+    return hugging_face_files(*resnet, preprocess, labels);
+  }
+  if (const auto* bit = dynamic_cast<const BitConfig*>(&c)) {
+    return hugging_face_files(*bit, preprocess, labels);
+  }
+  return hugging_face_files(dynamic_cast<const VitConfig&>(c), preprocess, labels);
 }
 
 }  // namespace vitrine

@@ -46,6 +46,8 @@ std::span<const NameRule> hugging_face_vit_names();
 std::span<const NameRule> hugging_face_vit_blocks();
 std::span<const NameRule> hugging_face_dinov2_blocks();
 std::span<const NameRule> hugging_face_clip_names();
+std::span<const NameRule> hugging_face_resnet_names();
+std::span<const NameRule> hugging_face_bit_names();
 
 /// `name` if it matches `from`, rewritten as `to`; the two sides of a rule, in either direction.
 std::optional<std::string> rename(std::string_view name, std::string_view from,

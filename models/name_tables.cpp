@@ -247,10 +247,11 @@ constexpr std::array<NameRule, 8> kHfResNet = {{
     {"pooler.*", ""},
 }};
 
-constexpr std::array<NameRule, 4> kHfBit = {{
+constexpr std::array<NameRule, 5> kHfBit = {{
     {"embedder.convolution.weight", "stem.conv.weight"},
     {"embedder.norm.*", "stem.norm.*"},
     {"encoder.stages.{}.layers.{}.*", "stages.{}.blocks.{}.*"},
+    {"norm.*", "norm.*"},
     {"classifier.1.*", "head.fc.*"},
 }};
 
@@ -285,6 +286,8 @@ std::span<const NameRule> hugging_face_vit_names() { return kHfVit; }
 std::span<const NameRule> hugging_face_vit_blocks() { return kHfVitBlocks; }
 std::span<const NameRule> hugging_face_dinov2_blocks() { return kHfDinov2Blocks; }
 std::span<const NameRule> hugging_face_clip_names() { return kHfClip; }
+std::span<const NameRule> hugging_face_resnet_names() { return kHfResNet; }
+std::span<const NameRule> hugging_face_bit_names() { return kHfBit; }
 
 std::span<const NameMap> name_maps() {
   static const std::array<NameMap, 11> maps = {{

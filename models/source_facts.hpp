@@ -59,11 +59,11 @@ bool is_hugging_face_config(std::string_view config);
 
 /// The inverse of facts_of_hugging_face, for a network that Hugging Face has a class for.
 struct HuggingFaceFiles {
-  std::string model_type;  ///< vit, deit, dinov2, clip_vision_model
+  std::string model_type;  ///< vit, deit, dinov2, clip_vision_model, resnet, bit
   std::string config, preprocessor;
 };
 /// Throws UsageError that says which switch of the configuration Hugging Face's models do not have.
-HuggingFaceFiles hugging_face_files(const VitConfig& config, const Preprocess& preprocess,
+HuggingFaceFiles hugging_face_files(const NetworkConfig& config, const Preprocess& preprocess,
                                     const std::vector<std::string>& labels);
 
 }  // namespace vitrine

@@ -27,9 +27,11 @@ test-loops: test-start $(MICRO_KERNELS)
 test-program: test-start test-unit test-golden $(OUT)/vitrine | build/packages/data
 	@python3 tests/program/test_program.py $(OUT)/vitrine $(COUNTS)/program.count
 
-.PHONY: test-timm
+.PHONY: test-timm test-transformers
 test-timm: $(OUT)/vitrine ## weights and answers against timm and PyTorch, where PYTHON [python3] has them
 	@$(or $(PYTHON),python3) tests/program/test_timm.py $(OUT)/vitrine
+test-transformers: $(OUT)/vitrine ## folders of Hugging Face's transformers in both directions, likewise
+	@$(or $(PYTHON),python3) tests/program/test_transformers.py $(OUT)/vitrine
 
 # --- sanitizers ----------------------------------------------------------------------------------
 

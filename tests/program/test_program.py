@@ -121,6 +121,24 @@ def test_shipped_model():
     assert len(described["labels"]) == 10
 
 
+def test_networks_of_convolutions():
+    hybrid = {"kind": "hybrid", "img_size": 12, "in_chans": 1, "patch_size": 1, "embed_dim": 32, "depth": 2, "num_heads": 2,
+              "num_classes": 10, "backbone": {"layers": [], "channels": [], "stem_chs": 16, "groups": 4}}
+    with open("hybrid.json", "w") as f:
+        json.dump(hybrid, f)
+    for name in ("hybrid.json", "resnet18_12_gray_c10"):
+        out = f"network-{name}"
+        run("train", "--data", "idx:data", "--model", name, "--epochs", 1, "--batch", 50, "--ema", 0.5, "--seed", 1,
+            "--validation", 0.2, "--out", out, "--quiet")
+        result = json.loads(run("eval", "--model", out, "--data", "idx:data", "--json").stdout)
+        assert result["images"] == 60 and result["loss"] < 3, result
+        refused = run("visualize", "rollout", "--model", out, "grey.png", "--out", "r.png",
+                      status=0 if "hybrid" in name else 2)
+        assert "hybrid" in name or "vision transformer" in refused.stderr
+    described = json.loads(run("inspect", "resnet50", "--json").stdout)
+    assert described["parameters"] == 25557032 and described["config"]["kind"] == "resnet"
+
+
 def test_inspect():
     described = json.loads(run("inspect", "vit_base_patch16_224", "--json").stdout)
     assert described["parameters"] == 86567656 and described["macs"] == 17563828224

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""test_transformers.py VITRINE: folders of Hugging Face's transformers in both directions, where Python has it.
+
+A folder that transformers writes must give its probabilities in `classify`; what `convert` writes from it (through
+timm's names) must load there with nothing missing and nothing left over, and be the same weights bit for bit. Small networks with random weights.
+Ends with "N passed, N failed, N skipped".
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+
+VITRINE = os.path.abspath(sys.argv[1])
+PROBABILITY_ERROR = 1e-5  # float32 sums in another order
+SIDE = 64
+
+try:
+    import numpy as np
+    import torch
+    import transformers as hf
+    from PIL import Image
+except ImportError as e:
+    print(f"{e}\n0 passed, 0 failed, 1 skipped")
+    sys.exit(0)
+
+VIT = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 96,
+       "image_size": SIDE, "patch_size": 16, "num_labels": 7}
+CONV = {"embedding_size": 64, "depths": [2, 1], "num_labels": 7}
+CASES = {
+    "vit": lambda: hf.ViTForImageClassification(hf.ViTConfig(**VIT)),
+    "vit without biases of qkv": lambda: hf.ViTForImageClassification(hf.ViTConfig(**VIT, qkv_bias=False)),
+    "vit without a head": lambda: hf.ViTModel(hf.ViTConfig(**VIT), add_pooling_layer=False),
+    "deit": lambda: hf.DeiTForImageClassificationWithTeacher(hf.DeiTConfig(**VIT)),
+    "dinov2": lambda: hf.Dinov2Model(hf.Dinov2Config(**{k: v for k, v in VIT.items() if k != "intermediate_size"})),
+    "clip": lambda: hf.CLIPVisionModelWithProjection(hf.CLIPVisionConfig(**VIT, projection_dim=7)),
+    "clip without a projection": lambda: hf.CLIPVisionModel(hf.CLIPVisionConfig(**VIT)),
+    "resnet, basic": lambda: hf.ResNetForImageClassification(
+        hf.ResNetConfig(**CONV, hidden_sizes=[64, 128], layer_type="basic")),
+    "resnet, bottleneck": lambda: hf.ResNetForImageClassification(
+        hf.ResNetConfig(**CONV, hidden_sizes=[64, 128], layer_type="bottleneck")),
+    "bit": lambda: hf.BitForImageClassification(hf.BitConfig(**CONV, hidden_sizes=[128, 256], num_groups=8)),
+    "bit, post-activation": lambda: hf.BitForImageClassification(
+        hf.BitConfig(**CONV, hidden_sizes=[128, 256], num_groups=8, layer_type="bottleneck",
+                     global_padding="SAME", embedding_dynamic_padding=True)),
+}
+
+
+def vitrine(*args):
+    done = subprocess.run([VITRINE, *map(str, args)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"{args}: {done.stderr}"
+    return done.stdout
+
+
+def network(make):
+    torch.manual_seed(3)
+    net = make().eval()
+    with torch.no_grad():
+        for key, tensor in [*net.named_parameters(), *net.named_buffers()]:
+            if "running" in key:
+                tensor.add_(torch.rand_like(tensor) * 0.1)
+            elif tensor.is_floating_point() and "embeddings.position_ids" not in key:
+                tensor.add_(torch.randn_like(tensor) * 0.05)
+    return net
+
+
+def answer(net, x):
+    with torch.no_grad():
+        out = net(pixel_values=x)
+    for name in ("logits", "image_embeds", "last_hidden_state"):
+        if getattr(out, name, None) is not None:
+            return getattr(out, name), name == "logits"
+    raise AssertionError("no result")
+
+
+def check(make):
+    net = network(make)
+    net.save_pretrained("first")
+    rule = {"do_resize": True, "size": {"height": SIDE, "width": SIDE}, "resample": 3, "do_center_crop": False,
+            "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True, "image_mean": [0.4, 0.5, 0.6],
+            "image_std": [0.2, 0.3, 0.4]}
+    with open("first/preprocessor_config.json", "w") as f:
+        json.dump(rule, f)
+    pixels = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("picture.png")
+    x = (torch.from_numpy(pixels).float() / 255 - torch.tensor(rule["image_mean"])) / torch.tensor(rule["image_std"])
+    want, has_classes = answer(net, x.permute(2, 0, 1)[None])
+    if has_classes:
+        guesses = json.loads(vitrine("classify", "--model", "first", "--top", 7, "--json", "picture.png"))[0]["top"]
+        for guess in guesses:
+            error = abs(guess["probability"] - want.softmax(-1)[0, guess["index"]].item())
+            assert error < PROBABILITY_ERROR, f"class {guess['index']}: {guess['probability']}, off by {error}"
+
+    vitrine("convert", "first", "timm.safetensors")
+    vitrine("convert", "timm.safetensors", "second")
+    back, info = type(net).from_pretrained("second", output_loading_info=True)
+    back = back.eval()
+    # A Dinov2Model has a mask token that images do not meet, a ViTModel a pooler unless told otherwise.
+    known = net.state_dict()
+    missing = [key for key in info["missing_keys"] if "mask_token" not in key and key in known]
+    assert not missing and not info["unexpected_keys"] and not info["mismatched_keys"], info
+    again, _ = answer(back, x.permute(2, 0, 1)[None])
+    for key, tensor in back.state_dict().items():
+        if key not in info["missing_keys"] and "num_batches" not in key:
+            assert torch.equal(tensor, known[key]), key
+    # The same weights at another address may take another path in PyTorch.
+    assert torch.allclose(again, want, rtol=1e-5, atol=1e-5), f"off by {(again - want).abs().max()}"
+
+
+def main():
+    passed = failed = 0
+    for name, make in CASES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            try:
+                check(make)
+                passed += 1
+            except Exception:
+                failed += 1
+                print(f"FAILED {name}")
+                traceback.print_exc()
+            os.chdir("/")
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
