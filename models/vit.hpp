@@ -99,9 +99,14 @@ struct Vit {
   /// deviation 0.02, the other tokens normal with 1e-6; the rest as the scheme says.
   void initialize(uint64_t seed, WeightInit scheme = WeightInit::kTimm);
 
-  /// images (B, H, W, C), normalised -> logits (B, classes); the pooled features (B, D) if the
-  /// configuration has no classes. Throws ShapeError if the images are of another size.
+  /// images (B, H, W, C), normalised -> logits (B, classes); the features if the configuration has
+  /// no classes. Throws ShapeError if the images are of another size.
   Tensor operator()(const Tensor& images, const Pass& pass = {}) const;
+
+  /// images (B, H, W, C), normalised -> what the head sees, (B, config.features()): the pooled
+  /// tokens after the last norm and, if there is one, the layer before the head. Of a distilled
+  /// model the mean of both tokens. timm: forward_head(..., pre_logits=True).
+  Tensor features(const Tensor& images, const Pass& pass = {}) const;
 
   /// Changes the image size; the position embedding is resampled as timm does (bicubic, antialias).
   void resize(int64_t image_height, int64_t image_width);
@@ -133,6 +138,8 @@ struct Vit {
  private:
   Tensor tokens_of(const Tensor& images, const Pass& pass) const;
   Tensor pooled(const Tensor& x, const Pass& pass) const;
+  Tensor encoded(const Tensor& images, const Pass& pass) const;
+  Tensor before_head(const Tensor& x, const Pass& pass) const;
 };
 
 }  // namespace vitrine
