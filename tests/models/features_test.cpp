@@ -64,6 +64,7 @@ Accuracy knn_by_definition(const FeatureRows& train, const FeatureRows& test, in
   const int64_t width = train.values.dim(1);
   for (size_t i = 0; i < test.labels.size(); ++i) {
     std::vector<std::pair<double, int32_t>> all;
+    all.reserve(train.labels.size());
     for (size_t j = 0; j < train.labels.size(); ++j) {
       all.emplace_back(cosine(test.values.data() + static_cast<int64_t>(i) * width,
                               train.values.data() + static_cast<int64_t>(j) * width, width),
