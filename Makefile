@@ -141,6 +141,10 @@ KERNEL_TESTS := $(OUT)/tests/kernel_tests
 $(KERNEL_TESTS): $(call objects,tests/main.cpp $(wildcard tests/ops/*.cpp)) $(LIB)
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
 
+# --- the library, installation -------------------------------------------------------------------
+
+include models/library.mk
+
 include tests/tests.mk
 
 # --- checks of the source ------------------------------------------------------------------------

@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "apps/command.hpp"
 #include "apps/model_option.hpp"
-#include "apps/picture_file.hpp"
 #include "core/error.hpp"
-#include "ops/softmax.hpp"
+#include "core/picture_file.hpp"
+#include "models/top_classes.hpp"
 
 namespace vitrine {
 namespace {
@@ -35,19 +34,11 @@ std::string label_of(const Model& model, int64_t index) {
 
 /// The `top` most probable classes, most probable first.
 std::vector<Guess> classify(const Model& model, const Image& picture, int64_t top) {
-  const Tensor probabilities =
-      softmax((*model.network)(preprocess(picture, model.preprocess)), -1);  // (1, classes)
-  const auto values = probabilities.values();
-  std::vector<int64_t> order(values.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, [&](int64_t a, int64_t b) {
-    return values[static_cast<size_t>(a)] > values[static_cast<size_t>(b)];
-  });
-  order.resize(std::min(order.size(), static_cast<size_t>(top)));
+  const Tensor logits = (*model.network)(preprocess(picture, model.preprocess));  // (1, classes)
+  const auto best = top_classes(logits, top);
   std::vector<Guess> guesses;
-  guesses.reserve(order.size());
-  for (const int64_t i : order) {
-    guesses.push_back({i, label_of(model, i), double{values[static_cast<size_t>(i)]}});
+  for (const ClassProbability& c : best.front()) {
+    guesses.push_back({c.index, label_of(model, c.index), c.probability});
   }
   return guesses;
 }

@@ -28,6 +28,7 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
 void add_train(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_classify(CLI::App& app);
+void add_features(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_visualize(CLI::App& app);

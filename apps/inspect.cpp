@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/command.hpp"
-#include "apps/find_model.hpp"
 #include "core/error.hpp"
 #include "models/checkpoint.hpp"
+#include "models/find_model.hpp"
 
 namespace vitrine {
 namespace {

@@ -71,6 +71,7 @@ int main(int argc, char** argv) try {
   vitrine::add_train(app);
   vitrine::add_eval(app);
   vitrine::add_classify(app);
+  vitrine::add_features(app);
   vitrine::add_inspect(app);
   vitrine::add_convert(app);
   vitrine::add_visualize(app);

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "apps/find_model.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
+#include "models/find_model.hpp"
 
 namespace vitrine {
 namespace {

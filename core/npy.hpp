@@ -40,6 +40,15 @@ NpyHeader parse_npy_header(std::span<const std::byte> header, std::string_view p
 /// kBadShape if the data is shorter or longer than the shape says.
 TensorSet parse_npy(std::span<const std::byte> bytes, std::string_view path);
 
+/// The whole of a .npy file in front of the tensor's bytes: version 1.0, row-major, padded so that
+/// the data starts at a multiple of 64. BF16 becomes a 2-byte void, as NumPy has it. Throws
+/// UsageError for F8 types and ShapeError for shapes with thousands of axes.
+std::string npy_header(Dtype dtype, std::span<const int64_t> shape);
+
+/// Writes a .npy file atomically (core/file.hpp); numpy.load reads it. Throws as npy_header, and
+/// ShapeError if the tensor's bytes do not match its shape, and IoError.
+void write_npy(const std::string& path, const RawTensor& tensor);
+
 /// Reads a .npz archive: one tensor per member "<name>.npy", whatever characters its name has;
 /// other members are ignored. Checksums are compared. Deflated members need memory for what their
 /// header declares, altogether at most unpacking_limit(). Throws FormatError, as above and as

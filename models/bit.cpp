@@ -39,12 +39,12 @@ void each_option(Config& c, F& f) {
 }  // namespace
 
 int64_t BitConfig::parameters() const {
-  return features.parameters(channels) +
-         (classes > 0 ? (features.out_channels() + 1) * classes : 0);
+  return backbone.parameters(channels) +
+         (classes > 0 ? (backbone.out_channels() + 1) * classes : 0);
 }
 
 int64_t BitConfig::macs() const {
-  return features.macs(channels, {image_height, image_width}) + features.out_channels() * classes;
+  return backbone.macs(channels, {image_height, image_width}) + backbone.out_channels() * classes;
 }
 
 void BitConfig::validate() const {
@@ -53,17 +53,17 @@ void BitConfig::validate() const {
   require_in("in_chans", channels, 1, kMaxImageChannels);
   require_in("num_classes", classes, 0, kMaxClasses);
   require_rate("drop_rate", head_dropout);
-  features.validate();
-  require(!features.layers.empty(), "a network of the stem alone has nothing to put a head on");
+  backbone.validate();
+  require(!backbone.layers.empty(), "a network of the stem alone has nothing to put a head on");
 }
 
 std::string BitConfig::summary() const {
-  return fmt::format("{}; {} x {} pixels", features.summary(), image_height, image_width);
+  return fmt::format("{}; {} x {} pixels", backbone.summary(), image_height, image_width);
 }
 
 std::string BitConfig::to_json() const {
   OptionWriter writer;
-  writer.object = nlohmann::json::parse(features.to_json());
+  writer.object = nlohmann::json::parse(backbone.to_json());
   writer("kind", "resnetv2");
   each_option(*this, writer);
   return writer.object.dump();
@@ -74,7 +74,7 @@ BitConfig BitConfig::from_json(std::string_view text) {
     object.erase("kind");
     OptionReader reader(std::move(object));
     each_option(c, reader);
-    c.features = ResNetV2Config::from_json(reader.rest().dump());
+    c.backbone = ResNetV2Config::from_json(reader.rest().dump());
   });
 }
 
@@ -97,36 +97,42 @@ std::optional<BitConfig> bit_config(std::string_view name) {
   const auto [end, error] = std::from_chars(size.data() + x + 1, size.data() + size.size(), times);
   if (error != std::errc() || end != size.data() + size.size()) return std::nullopt;
   if (times < 1 || times > kMostTimes) return std::nullopt;
-  c.features.layers.assign(depth->layers.begin(), depth->layers.end());
+  c.backbone.layers.assign(depth->layers.begin(), depth->layers.end());
   for (int64_t stage = 0; stage < 4; ++stage) {
-    c.features.channels.push_back((kFirstChannels << stage) * times);
+    c.backbone.channels.push_back((kFirstChannels << stage) * times);
   }
-  c.features.stem_channels *= times;
-  c.features.preact = true;
-  c.features.stem = Stem::kFixed;
+  c.backbone.stem_channels *= times;
+  c.backbone.preact = true;
+  c.backbone.stem = Stem::kFixed;
   c.validate();
   return c;
 }
 
-Bit::Bit(const BitConfig& c) : config(c), features((c.validate(), c.features), c.channels) {
+Bit::Bit(const BitConfig& c) : config(c), backbone((c.validate(), c.backbone), c.channels) {
   if (c.classes == 0) return;
-  head_weight.value = Tensor::empty({c.classes, c.features.out_channels(), 1, 1});
+  head_weight.value = Tensor::empty({c.classes, c.backbone.out_channels(), 1, 1});
   head_bias.value = Tensor::empty({c.classes});
 }
 
-Tensor Bit::operator()(const Tensor& images, const Pass& pass) const {
+Tensor Bit::features(const Tensor& images, const Pass& pass) const {
   check_shape("bit", "images", images,
               {images.rank() == 0 ? 0 : images.shape()[0], config.image_height, config.image_width,
                config.channels});
-  const Tensor x = features(images, pass, "");  // (B, H', W', F)
-  Tensor y = mean(x, {1, 2}, true);             // (B, 1, 1, F)
+  const Tensor x = backbone(images, pass, "");  // (B, H', W', F)
+  Tensor y = mean(x, {1, 2}, false);            // (B, F)
   pass.report("global_pool", y);
+  return y;
+}
+
+Tensor Bit::operator()(const Tensor& images, const Pass& pass) const {
+  Tensor y = features(images, pass);
+  if (config.classes == 0) return y;
   const int64_t batch = y.dim(0);
-  if (config.classes == 0) return y.reshape({batch, y.dim(3)});
   if (pass.training && config.head_dropout > 0) {
     y = dropout(y, static_cast<float>(config.head_dropout), {pass.seed, pass.step, kHeadMask});
   }
-  y = conv2d(y, head_weight.value, head_bias.value).reshape({batch, config.classes});
+  y = conv2d(y.reshape({batch, 1, 1, config.features()}), head_weight.value, head_bias.value)
+          .reshape({batch, config.classes});
   pass.report("head", y);
   return y;
 }
@@ -152,16 +158,16 @@ void Bit::resize(int64_t image_height, int64_t image_width) {
 }
 
 void Bit::freeze() {
-  features.freeze();
+  backbone.freeze();
   visit([](const std::string&, Parameter& p, Role) { p.value.freeze(); });
   if (head_weight.defined()) pack_conv2d_weight(head_weight.value);
 }
 
-int64_t Bit::layers() const { return features.config.blocks() + 2; }
+int64_t Bit::layers() const { return backbone.config.blocks() + 2; }
 
 int64_t Bit::layer_of(std::string_view parameter) const {
   if (parameter.starts_with("head.") || parameter.starts_with("norm.")) return layers() - 1;
-  return features.config.layer_of(parameter);
+  return backbone.config.layer_of(parameter);
 }
 
 }  // namespace vitrine

@@ -11,11 +11,12 @@
 namespace vitrine {
 
 /// BiT (Kolesnikov et al. 2019, arXiv 1912.11370) and other ResNetV2 with a head, as plain data.
-/// Its JSON has the features' values beside its own, as timm has them.
+/// Its JSON has the backbone's values beside its own, as timm has them.
 struct BitConfig : NetworkConfig {
-  ResNetV2Config features;
+  ResNetV2Config backbone;
   double head_dropout = 0;  ///< before the head
 
+  int64_t features() const override { return backbone.out_channels(); }
   int64_t parameters() const override;
   int64_t macs() const override;
   void validate() const override;
@@ -32,7 +33,7 @@ std::optional<BitConfig> bit_config(std::string_view name);
 
 struct Bit : Network {
   BitConfig config;
-  ResNetV2 features;
+  ResNetV2 backbone;
   Parameter head_weight, head_bias;  // a 1 x 1 convolution: (classes, F, 1, 1), (classes)
 
   explicit Bit(const BitConfig& config);
@@ -41,6 +42,8 @@ struct Bit : Network {
 
   using Network::operator();
   Tensor operator()(const Tensor& images, const Pass& pass) const override;
+  using Network::features;
+  Tensor features(const Tensor& images, const Pass& pass) const override;
 
   using Network::initialize;
   void initialize(uint64_t seed, WeightInit scheme) override;
@@ -50,7 +53,7 @@ struct Bit : Network {
   int64_t layer_of(std::string_view parameter) const override;
 
   void visit(const ParameterVisitor& f) override {
-    features.visit("", f);
+    backbone.visit("", f);
     if (!head_weight.defined()) return;
     f("head.fc.weight", head_weight, Role::kWeight);
     f("head.fc.bias", head_bias, Role::kVector);

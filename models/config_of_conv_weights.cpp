@@ -92,7 +92,7 @@ BitConfig bit_of_weights(const MappedWeights& weights, const SourceFacts& facts,
   BitConfig c;
   const auto features = resnetv2_of_weights(weights, "", facts, path);
   if (!features) shapes.refuse("no ResNetV2: tensor stem.conv.weight is missing");
-  c.features = *features;
+  c.backbone = *features;
   c.channels = shapes.dim("stem.conv.weight", 1);
   c.classes = shapes.has("head.fc.weight") ? shapes.dim("head.fc.weight", 0) : 0;
   set_image(c, facts);

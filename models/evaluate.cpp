@@ -1,25 +1,11 @@
 #include "models/evaluate.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <limits>
 
+#include "models/label_rank.hpp"
 #include "ops/cross_entropy.hpp"
 
 namespace vitrine {
-namespace {
-
-/// Place of `label` among the logits, from 0: how many are higher, or as high and earlier. A label
-/// whose logit is NaN comes last.
-int64_t rank_of(const float* logits, int64_t classes, int32_t label) {
-  const float own = logits[label];
-  if (std::isnan(own)) return classes;
-  return std::count_if(logits, logits + label, [own](float v) { return v >= own; }) +
-         std::count_if(logits + label + 1, logits + classes, [own](float v) { return v > own; });
-}
-
-}  // namespace
-
 std::vector<int32_t> predictions(const Tensor& logits) {
   const int64_t classes = logits.dim(-1);
   std::vector<int32_t> best(static_cast<size_t>(logits.dim(0)));
@@ -45,7 +31,7 @@ void Evaluation::add(const Tensor& logits, std::span<const int32_t> labels) {
   const std::vector<int32_t> predicted = predictions(logits);
   for (size_t i = 0; i < labels.size(); ++i) {
     const auto row = static_cast<int64_t>(i);
-    const int64_t rank = rank_of(logits.data() + row * classes, classes, labels[i]);
+    const int64_t rank = label_rank(logits.data() + row * classes, classes, labels[i]);
     loss_sum += double{losses.data()[row]};
     top1 += rank == 0 ? 1 : 0;
     top5 += rank < 5 ? 1 : 0;

@@ -242,7 +242,7 @@ static HuggingFaceFiles hugging_face_files(const ResNetConfig& c, const Preproce
 
 static HuggingFaceFiles hugging_face_files(const BitConfig& c, const Preprocess& preprocess,
                                            const std::vector<std::string>& labels) {
-  const ResNetV2Config& f = c.features;
+  const ResNetV2Config& f = c.backbone;
   const bool root = f.conv_eps_form == StandardizeForm::kRoot;
   if (f.gn_eps != 1e-5 || f.conv_eps != 1e-8 || !root) refuse_to_write("these eps");
   if (f.bottle_ratio != 0.25) refuse_to_write("a bottle_ratio other than 1/4");

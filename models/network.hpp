@@ -17,9 +17,11 @@ class Network;
 struct NetworkConfig {
   int64_t image_height = 224, image_width = 224;
   int64_t channels = 3;
-  int64_t classes = 1000;  ///< 0 for no head: the pooled features are the result
+  int64_t classes = 1000;  ///< 0 for no head: the features are the result
 
   virtual ~NetworkConfig() = default;
+  /// Numbers in what the head sees.
+  virtual int64_t features() const = 0;
   /// Trained numbers, and multiply-adds of matrix products and convolutions for one image.
   virtual int64_t parameters() const = 0;
   virtual int64_t macs() const = 0;
@@ -71,10 +73,15 @@ class Network {
 
   virtual const NetworkConfig& network_config() const = 0;
 
-  /// images (B, H, W, C), normalised -> logits (B, classes); the pooled features (B, D) if the
-  /// configuration has no classes. Throws ShapeError if the images are of another size.
+  /// images (B, H, W, C), normalised -> logits (B, classes); the features if the configuration has
+  /// no classes. Throws ShapeError if the images are of another size.
   virtual Tensor operator()(const Tensor& images, const Pass& pass) const = 0;
   Tensor operator()(const Tensor& images) const { return (*this)(images, Pass{}); }
+
+  /// images (B, H, W, C), normalised -> what the head sees: (B, features). timm:
+  /// forward_head(..., pre_logits=True).
+  virtual Tensor features(const Tensor& images, const Pass& pass) const = 0;
+  Tensor features(const Tensor& images) const { return features(images, Pass{}); }
 
   /// f(name, parameter, role) for every tensor, in the order of timm's state dict.
   virtual void visit(const ParameterVisitor& f) = 0;

@@ -105,7 +105,7 @@ ResNet::ResNet(const ResNetConfig& c) : config(c) {
   fc.bias.value = Tensor::empty({c.classes});
 }
 
-Tensor ResNet::operator()(const Tensor& images, const Pass& pass) const {
+Tensor ResNet::features(const Tensor& images, const Pass& pass) const {
   check_shape("resnet", "images", images,
               {images.rank() == 0 ? 0 : images.shape()[0], config.image_height, config.image_width,
                config.channels});
@@ -121,6 +121,11 @@ Tensor ResNet::operator()(const Tensor& images, const Pass& pass) const {
   }
   x = mean(x, {1, 2}, false);  // (B, F)
   pass.report("global_pool", x);
+  return x;
+}
+
+Tensor ResNet::operator()(const Tensor& images, const Pass& pass) const {
+  Tensor x = features(images, pass);
   if (config.classes == 0) return x;
   if (pass.training && config.head_dropout > 0) {
     x = dropout(x, static_cast<float>(config.head_dropout), {pass.seed, pass.step, kHeadMask});

@@ -53,6 +53,8 @@ struct ResNet : Network {
 
   using Network::operator();
   Tensor operator()(const Tensor& images, const Pass& pass) const override;
+  using Network::features;
+  Tensor features(const Tensor& images, const Pass& pass) const override;
 
   using Network::initialize;
   void initialize(uint64_t seed, WeightInit scheme) override;

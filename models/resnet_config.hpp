@@ -45,6 +45,7 @@ struct ResNetConfig : NetworkConfig {
   int64_t middle(size_t stage) const;
   int64_t out_channels() const { return planes.back() * expansion(); }
 
+  int64_t features() const override { return out_channels(); }
   int64_t parameters() const override;
   int64_t macs() const override;
   void validate() const override;

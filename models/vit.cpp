@@ -53,6 +53,12 @@ Tensor add_branch(const Tensor& x, const Tensor& hidden, const Linear& proj, con
                   : add(x, branch);
 }
 
+/// Columns of a pair of tokens side by side, (B, 2 D) -> (B, D): the first, or the second.
+Tensor half_of(const Tensor& x, int64_t which) {
+  const int64_t width = x.dim(1) / 2;
+  return slice(x, {0, which * width}, {x.dim(0), (which + 1) * width}, {1, 1});
+}
+
 }  // namespace
 
 Tensor Attention::heads_of(const Tensor& x, const Pass& pass, const std::string& name) const {
@@ -166,18 +172,34 @@ Tensor Vit::pooled(const Tensor& x, const Pass& pass) const {
   return y.reshape({batch, y.dim(1) * config.width});
 }
 
-Tensor Vit::operator()(const Tensor& images, const Pass& pass) const {
+/// images -> (B, D); (B, 2 D) if distilled: class and distillation token
+Tensor Vit::encoded(const Tensor& images, const Pass& pass) const {
   Tensor x = tokens_of(images, pass);
   for (const Block& block : blocks) x = block(x, pass);
-  x = pooled(x, pass);  // (B, D); (B, 2 D) if distilled: class and distillation token
-  if (config.classes == 0) return x;
+  return pooled(x, pass);
+}
 
-  const auto finish = [&](const Tensor& features, const Linear& to_logits, const char* name) {
-    Tensor y = features;
-    if (pre_logits.weight.defined()) {
-      y = tanh(pre_logits(y));
-      pass.report("pre_logits", y);
-    }
+/// The layer before the head, where there is one: (B, D) -> (B, features)
+Tensor Vit::before_head(const Tensor& x, const Pass& pass) const {
+  if (!pre_logits.weight.defined()) return x;
+  const Tensor y = tanh(pre_logits(x));
+  pass.report("pre_logits", y);
+  return y;
+}
+
+Tensor Vit::features(const Tensor& images, const Pass& pass) const {
+  const Tensor x = encoded(images, pass);
+  if (!config.distilled) return before_head(x, pass);
+  const Tensor by_class = before_head(half_of(x, 0), pass);
+  return mul(add(by_class, before_head(half_of(x, 1), pass)), 0.5F);
+}
+
+Tensor Vit::operator()(const Tensor& images, const Pass& pass) const {
+  if (config.classes == 0) return features(images, pass);
+  const Tensor x = encoded(images, pass);
+
+  const auto finish = [&](const Tensor& token, const Linear& to_logits, const char* name) {
+    Tensor y = before_head(token, pass);
     if (pass.training && config.head_dropout > 0) {
       y = dropout(y, static_cast<float>(config.head_dropout), {pass.seed, pass.step, kHeadMask});
     }
@@ -186,11 +208,8 @@ Tensor Vit::operator()(const Tensor& images, const Pass& pass) const {
     return y;
   };
   if (!config.distilled) return finish(x, head, "head");
-  const int64_t batch = x.dim(0);
-  const Tensor by_class = slice(x, {0, 0}, {batch, config.width}, {1, 1});
-  const Tensor by_distillation = slice(x, {0, config.width}, {batch, 2 * config.width}, {1, 1});
-  return mul(add(finish(by_class, head, "head"), finish(by_distillation, head_dist, "head_dist")),
-             0.5F);
+  const Tensor by_class = finish(half_of(x, 0), head, "head");
+  return mul(add(by_class, finish(half_of(x, 1), head_dist, "head_dist")), 0.5F);
 }
 
 void Vit::resize(int64_t image_height, int64_t image_width) {

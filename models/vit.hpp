@@ -92,6 +92,11 @@ struct Vit : Network {
   using Network::operator();
   Tensor operator()(const Tensor& images, const Pass& pass) const override;
 
+  /// The pooled tokens after the last norm and, if there is one, the layer before the head; of a
+  /// distilled model the mean of both tokens.
+  using Network::features;
+  Tensor features(const Tensor& images, const Pass& pass) const override;
+
   /// Position embedding normal with deviation 0.02, the other tokens normal with 1e-6; the rest as
   /// the scheme says.
   using Network::initialize;
@@ -125,6 +130,8 @@ struct Vit : Network {
  private:
   Tensor tokens_of(const Tensor& images, const Pass& pass) const;
   Tensor pooled(const Tensor& x, const Pass& pass) const;
+  Tensor encoded(const Tensor& images, const Pass& pass) const;
+  Tensor before_head(const Tensor& x, const Pass& pass) const;
 };
 
 /// The ViT that this network is. Throws UsageError that names `what`, which needs one.

@@ -103,17 +103,15 @@ int64_t VitConfig::parameters() const {
       position == Position::kLearned ? patches() + (no_embed_class ? 0 : prefix_tokens()) : 0;
   const int64_t patch = patch_height * patch_width * patched_channels() * d + (patch_bias ? d : 0);
   const int64_t network = backbone ? backbone->parameters(channels) : 0;
-  const int64_t features = pre_logits > 0 ? pre_logits : d;
   return network + patch + (prefix_tokens() + positions) * d + (pre_norm ? norm(d) : 0) +
          depth * block + norm(d) + (pre_logits > 0 ? linear(d, pre_logits) : 0) +
-         (classes > 0 ? linear(features, classes) : 0) * (distilled ? 2 : 1);
+         (classes > 0 ? linear(features(), classes) : 0) * (distilled ? 2 : 1);
 }
 
 int64_t VitConfig::macs() const {
   const int64_t n = tokens();
   const int64_t block = n * (4 * width * width + 2 * width * hidden()) + 2 * n * n * width;
-  const int64_t features = pre_logits > 0 ? pre_logits : width;
-  const int64_t heads_macs = features * classes * (distilled ? 2 : 1) + width * pre_logits;
+  const int64_t heads_macs = features() * classes * (distilled ? 2 : 1) + width * pre_logits;
   const int64_t network = backbone ? backbone->macs(channels, {image_height, image_width}) : 0;
   return network + patches() * patch_height * patch_width * patched_channels() * width +
          depth * block + heads_macs;

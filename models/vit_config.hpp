@@ -74,6 +74,8 @@ struct VitConfig : NetworkConfig {
   /// Tokens that are not patches.
   int64_t prefix_tokens() const { return int64_t{class_token} + int64_t{distilled} + registers; }
   int64_t tokens() const { return prefix_tokens() + patches(); }
+  /// Numbers that the head sees.
+  int64_t features() const override { return pre_logits > 0 ? pre_logits : width; }
   int64_t hidden() const { return static_cast<int64_t>(static_cast<double>(width) * mlp_ratio); }
   /// Stochastic depth of block i: linear from 0 to drop_path.
   double drop_path_of(int64_t block) const;

@@ -4,9 +4,9 @@
 GOLDEN_DIRS := tests/golden/data $(GOLDEN)
 COUNTS      := $(OUT)/test
 
-.PHONY: test test-unit test-golden test-loops test-program test-start
+.PHONY: test test-unit test-golden test-loops test-program test-install test-start
 test: INSTALL := 1
-test: test-start test-unit test-golden $(if $(filter release,$(MODE)),test-loops) test-program ## unit tests and golden data per ISA, then the program end to end
+test: test-start test-unit test-golden $(if $(filter release,$(MODE)),test-loops test-install) test-program ## unit tests and golden data per ISA, then the program end to end
 	@sh tests/summary.sh $(COUNTS)
 
 test-start:
@@ -26,6 +26,10 @@ test-loops: test-start $(MICRO_KERNELS)
 # After the others: they would take its processors, and it looks at time limits.
 test-program: test-start test-unit test-golden $(OUT)/vitrine | build/packages/data
 	@python3 tests/program/test_program.py $(OUT)/vitrine $(COUNTS)/program.count
+
+# The library as others build against it; in a release, since sanitizers need their own run-time.
+test-install: test-start test-program $(OUT)/vitrine library | $(PACKAGES_TEST)
+	@python3 tests/install/test_install.py $(OUT)/vitrine $(COUNTS)/install.count
 
 .PHONY: test-timm test-transformers
 test-timm: $(OUT)/vitrine ## weights and answers against timm and PyTorch, where PYTHON [python3] has them
@@ -75,9 +79,9 @@ build/fuzz/%: $(OBJ)/tests/fuzz/%.o $(LIB)
 new-op: ## NAME=my_op: copies the files of layer_norm, the pattern of an operation
 	@sh ops/new_op.sh $(NAME)
 
-# --- benchmarks, demo, installation --------------------------------------------------------------
+# --- benchmarks, demo ----------------------------------------------------------------------------
 
-.PHONY: bench demo install
+.PHONY: bench demo
 bench: $(OUT)/vitrine ## GEMM, inference and training beside the measured peak
 	@$(OUT)/vitrine bench gemm
 	@for m in vit_base_patch16_224 vit_tiny_patch16_224; do $(OUT)/vitrine bench model --model $$m; done
@@ -86,7 +90,3 @@ bench: $(OUT)/vitrine ## GEMM, inference and training beside the measured peak
 demo: INSTALL := 1
 demo: $(OUT)/vitrine | build/packages/data ## trains a ViT on real pictures, evaluates it, shows what it learned
 	@sh apps/demo.sh $(OUT)/vitrine build/demo
-
-install: $(OUT)/vitrine ## into PREFIX [/usr/local]: the program and the shipped model
-	install -D $(OUT)/vitrine $(DESTDIR)$(PREFIX)/bin/vitrine
-	install -D -m 644 models/pretrained/fashion_vit.safetensors $(DESTDIR)$(PREFIX)/share/vitrine/fashion_vit.safetensors

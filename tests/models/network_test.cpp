@@ -4,6 +4,7 @@
 #include "models/network.hpp"
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
@@ -24,13 +25,13 @@ using namespace vitrine::test;
 
 namespace {
 
-const char* const kSmallResNet =
+constexpr const char* kSmallResNet =
     R"({"kind": "resnet", "block": "bottleneck", "layers": [2, 1], "channels": [8, 12],
         "stem_type": "deep", "stem_width": 8, "avg_down": true, "num_classes": 5, "img_size": 33})";
-const char* const kSmallBit =
+constexpr const char* kSmallBit =
     R"({"kind": "resnetv2", "layers": [2, 1], "channels": [16, 32], "stem_chs": 16, "groups": 4,
         "preact": true, "stem_type": "fixed", "num_classes": 5, "img_size": 33})";
-const char* const kSmallHybrid =
+constexpr const char* kSmallHybrid =
     R"({"kind": "hybrid", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 1,
         "num_classes": 5, "img_size": 33,
         "backbone": {"layers": [1, 1], "channels": [16, 32], "stem_chs": 16, "groups": 4}})";
@@ -42,7 +43,7 @@ Tensor random_images(int64_t batch, int64_t side) {
   return images;
 }
 
-const std::vector<int32_t> kLabels = {0, 1, 2, 3, 4, 0};
+constexpr std::array<int32_t, 6> kLabels = {0, 1, 2, 3, 4, 0};
 
 std::vector<float> all_values(Network& network) {
   std::vector<float> values;

@@ -50,6 +50,35 @@ TEST_CASE("vit: parameters and multiply-adds of the published sizes", "[models]"
   CHECK(c.macs() == row.macs);
 }
 
+TEST_CASE("vit: the head sees the features", "[models]") {
+  VitConfig c = small_config();
+  c.pre_logits = GENERATE(0, 20);
+  Vit vit(c);
+  vit.initialize(1, WeightInit::kTimm);
+  vit.head.weight.value = test::random_tensor({7, c.features()}, 2);
+  const Tensor images = test::random_tensor({3, 16, 16, 3}, 3);
+  const Tensor features = vit.features(images);
+  CHECK(features.shape() == Shape{3, c.pre_logits > 0 ? 20 : 32});
+  CHECK(test::same_bits(vit.head(features), vit(images)));
+  // Without a head they are what there is.
+  c.classes = 0;
+  Vit headless(c);
+  headless.initialize(1, WeightInit::kTimm);
+  CHECK(test::same_bits(headless(images), headless.features(images)));
+}
+
+TEST_CASE("vit: the features of a distilled model are the mean of both tokens", "[models]") {
+  VitConfig c = small_config();
+  c.distilled = true;
+  Vit vit(c);
+  vit.initialize(1, WeightInit::kTimm);
+  vit.head.weight.value = test::random_tensor({7, 32}, 2);
+  vit.head_dist.weight.value = vit.head.weight.value;
+  const Tensor images = test::random_tensor({3, 16, 16, 3}, 3);
+  // Both heads are the same linear map, so their mean is its value at the mean.
+  CHECK(test::max_error(vit.head(vit.features(images)).values(), vit(images).values()) < 1e-5);
+}
+
 TEST_CASE("vit: the closed form counts what visit visits", "[models]") {
   VitConfig c = small_config();
   SECTION("plain") {}

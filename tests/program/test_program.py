@@ -4,6 +4,7 @@
 Trains on a small made-up data set (two hundred pictures of bars in ten directions), so that a run takes
 a second. Ends with "N passed, N failed, N skipped". Not here: accuracy on real data (make demo), speed.
 """
+import ast
 import glob
 import json
 import os
@@ -89,7 +90,7 @@ def train(out, *extra, data="data", **kwargs):
 def test_help_and_version():
     assert "train" in run("--help").stdout
     assert run("--version").stdout.startswith("vitrine 0.")
-    for command in ("train", "eval", "classify", "inspect", "visualize", "bench"):
+    for command in ("train", "eval", "classify", "features", "inspect", "visualize", "bench"):
         assert "--threads" in run(command, "--help").stdout or command in ("visualize", "bench")
 
 
@@ -171,6 +172,57 @@ def test_convert():
         f.write("<html>")
     refused("convert", "page.pth", "x", status=1, says="page.pth: bad_magic")
     assert not os.path.exists("x")
+
+
+def npy(path):
+    """A version 1.0 file of NumPy: (dtype, shape, numbers)."""
+    content = read(path)
+    assert content[:8] == b"\x93NUMPY\x01\x00", content[:8]
+    end = 10 + struct.unpack("<H", content[8:10])[0]
+    header = ast.literal_eval(content[10:end].decode())
+    kind = {"<f4": "f", "<i8": "q"}[header["descr"]]
+    return header["shape"], struct.unpack(f"<{(len(content) - end) // struct.calcsize(kind)}{kind}", content[end:])
+
+
+def test_features():
+    done = run("features", "--model", "first", "--data", "idx:data", "--out", "all.npy", "--knn", "--linear-probe",
+               "--json")
+    result = json.loads(done.stdout)
+    assert (result["images"], result["features"], result["train"]) == (300, 32, 240), result
+    assert result["knn"]["k"] == 20 and result["knn"]["top1"] > 0.5 and result["knn"]["top5"] >= result["knn"]["top1"]
+    assert result["linear_probe"]["top1"] > 0.5 and 1e-6 <= result["linear_probe"]["ridge"] <= 10
+    shape, numbers = npy("all.npy")
+    assert shape == (300, 32) and len(numbers) == 300 * 32
+    assert npy("all.labels.npy") == ((300,), tuple(i % 10 for i in [*range(240), *range(60)]))
+    described = json.loads(read("all.json"))
+    assert described["train"] == 240 and len(described["classes"]) == 10 and "files" not in described
+    run("features", "--model", "first", "--data", "idx:data", "--split", "test", "--out", "test.npy", "--threads", 2)
+    assert npy("test.npy")[1] == numbers[240 * 32:]
+    text = run("features", "--model", "first", "--data", "idx:data", "--knn", 3).stdout
+    assert "k-NN, k 3" in text and "60 images" in text
+
+    for i in range(40):
+        os.makedirs(f"folder/{'dark' if i % 2 else 'light'}", exist_ok=True)
+        with open(f"folder/{'dark' if i % 2 else 'light'}/{i}.png", "wb") as f:
+            f.write(png_bytes(12, 12, (i, i, i) if i % 2 else (255 - i, 255 - i, 200)))
+    result = json.loads(run("features", "--model", "first", "--data", "folder:folder", "--knn", 5, "--linear-probe",
+                            "--out", "folder.safetensors", "--json").stdout)
+    assert result["train"] == 36 and result["knn"]["top1"] == 1 and result["linear_probe"]["top1"] == 1, result
+    header = json.loads(read("folder.safetensors")[8:8 + struct.unpack("<Q", read("folder.safetensors")[:8])[0]])
+    files = json.loads(header["__metadata__"]["files"])
+    assert len(files) == 40 and all(f.startswith("folder/") for f in files)
+    assert json.loads(header["__metadata__"]["classes"]) == ["dark", "light"]
+    run("features", "--model", "first", "folder/dark/1.png", "folder/light/0.png", "--out", "two.safetensors")
+
+    first = ["features", "--model", "first"]
+    refused(*first, "--out", "x.npy", status=2, says="--data or pictures")
+    refused(*first, "--data", "idx:data", status=2, says="--out, --knn or --linear-probe")
+    refused(*first, "--data", "idx:data", "--out", "x.csv", status=2, says="x.csv")
+    refused(*first, "--data", "idx:data", "--split", "test", "--knn", status=2, says="--split all")
+    refused(*first, "grey.png", "--linear-probe", status=2, says="--data")
+    refused(*first, "nothing.png", "--out", "x.npy", "--quiet", status=1, says="nothing.png")
+    refused(*first, "--data", "idx:data", "--knn", 0, status=2, says="--knn")
+    assert not glob.glob("x*")
 
 
 def test_visualize():

@@ -1,0 +1,163 @@
+// vitrine features: what a network sees in pictures, and how far that alone tells them apart.
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "apps/command.hpp"
+#include "apps/model_option.hpp"
+#include "apps/progress.hpp"
+#include "core/error.hpp"
+#include "models/features.hpp"
+#include "models/linear_probe.hpp"
+#include "models/weighted_knn.hpp"
+
+namespace vitrine {
+namespace {
+
+struct FeaturesOptions {
+  ModelOption model;
+  std::string data, split = "all", out;
+  std::vector<std::string> pictures;
+  int64_t knn = 0;
+  double temperature = KnnOptions().temperature;
+  bool linear_probe = false;
+  int64_t batch = 64;
+  int workers = 1;
+
+  bool probes() const { return knn > 0 || linear_probe; }
+};
+
+void check_options(const FeaturesOptions& o) {
+  if (o.data.empty() == o.pictures.empty()) {
+    throw UsageError("name either --data or pictures: one of them has the features wanted");
+  }
+  if (o.out.empty() && !o.probes()) {
+    throw UsageError("nothing to do: name --out, --knn or --linear-probe");
+  }
+  if (!o.out.empty()) check_features_path(o.out);
+  if (o.probes() && (o.data.empty() || o.split != "all")) {
+    throw UsageError("--knn and --linear-probe need --data with both parts (--split all)");
+  }
+}
+
+/// The parts that are wanted, the training part first.
+std::vector<std::shared_ptr<const Dataset>> open_parts(const FeaturesOptions& o) {
+  std::vector<std::shared_ptr<const Dataset>> parts;
+  if (!o.pictures.empty()) {
+    parts.push_back(std::make_shared<const Dataset>(
+        o.pictures, std::vector<int32_t>(o.pictures.size(), 0), std::vector<std::string>{""}));
+    return parts;
+  }
+  if (o.split != "test") parts.push_back(open_dataset(o.data, Split::kTrain));
+  if (o.split != "train") parts.push_back(open_dataset(o.data, Split::kTest));
+  if (parts.front()->class_names() != parts.back()->class_names()) {
+    throw UsageError(fmt::format("--data {}: its parts have different classes", o.data));
+  }
+  return parts;
+}
+
+Features extract(const Model& model, const FeaturesOptions& o, bool quiet) {
+  const auto parts = open_parts(o);
+  int64_t total = 0;
+  for (const auto& part : parts) total += part->size();
+  Features features;
+  features.values = Tensor::empty({total, model.network->network_config().features()});
+  if (o.pictures.empty()) features.classes = parts.front()->class_names();
+  if (!o.data.empty() && o.split != "test") features.train = parts.front()->size();
+
+  LoaderOptions options;
+  options.batch = o.batch;
+  options.shuffle = false;
+  options.drop_last = false;
+  options.workers = o.workers;
+  options.preprocess = model.preprocess;
+  Progress progress(total, "extracting", quiet);
+  int64_t first = 0;
+  for (const auto& part : parts) {
+    Loader loader(part, options);
+    extract_features(model, loader, features.values, first,
+                     [&](int64_t done) { progress.update(first + done); });
+    first += part->size();
+    if (o.pictures.empty()) {
+      features.labels.insert(features.labels.end(), part->labels().begin(), part->labels().end());
+    }
+    features.files.insert(features.files.end(), part->files().begin(), part->files().end());
+  }
+  progress.finish();
+  return features;
+}
+
+nlohmann::json shares(const Accuracy& a) { return {{"top1", a.share1()}, {"top5", a.share5()}}; }
+
+void print_accuracy(const std::string& what, const Accuracy& a) {
+  fmt::print("{:<28} top-1 {:.2f} %   top-5 {:.2f} %   {} images\n", what, 100 * a.share1(),
+             100 * a.share5(), a.images);
+}
+
+int features(const FeaturesOptions& o, const CommonOptions& common) {
+  check_options(o);
+  const Model model = open_model(o.model, common);
+  model.network->freeze();
+  const Features found = extract(model, o, common.quiet || common.json);
+  nlohmann::json result = {
+      {"images", found.values.dim(0)}, {"features", found.values.dim(1)}, {"train", found.train}};
+  if (!o.out.empty()) save_features(o.out, found);
+  if (!common.json) {
+    fmt::print("{} pictures, {} features each{}\n", found.values.dim(0), found.values.dim(1),
+               o.out.empty() ? "" : " in " + o.out);
+  }
+  const auto classes = static_cast<int64_t>(found.classes.size());
+  if (o.knn > 0) {
+    const Accuracy a = weighted_knn(train_rows(found), test_rows(found), classes,
+                                    {.k = o.knn, .temperature = o.temperature});
+    result["knn"] = shares(a);
+    result["knn"]["k"] = o.knn;
+    if (!common.json) print_accuracy(fmt::format("k-NN, k {}", o.knn), a);
+  }
+  if (o.linear_probe) {
+    const LinearProbe probe = choose_linear_probe(train_rows(found), classes, common.seed);
+    const Accuracy a = evaluate(probe, test_rows(found));
+    result["linear_probe"] = shares(a);
+    result["linear_probe"]["ridge"] = probe.ridge;
+    if (!common.json) print_accuracy(fmt::format("linear probe, ridge {}", probe.ridge), a);
+  }
+  if (common.json) fmt::print("{}\n", result.dump());
+  return 0;
+}
+
+}  // namespace
+
+void add_features(CLI::App& app) {
+  auto o = std::make_shared<FeaturesOptions>();
+  CLI::App* command =
+      add_command(app, "features", "embeddings of pictures, and what they are worth",
+                  [o](const CommonOptions& common) { return features(*o, common); });
+  command->add_option("pictures", o->pictures,
+                      "PNG or JPEG files; their EXIF orientation is ignored, as in --data");
+  add_model_option(*command, o->model);
+  command->add_option("--data", o->data, "fashion-mnist, idx:DIR or folder:DIR");
+  command->add_option("--split", o->split, "train, test or all: the training part first")
+      ->check(CLI::IsMember({"train", "test", "all"}))
+      ->capture_default_str();
+  command->add_option("--out", o->out,
+                      "X.safetensors, or X.npy (then X.labels.npy and X.json beside it)");
+  command->add_option("--knn", o->knn, "accuracy of the K nearest training pictures [20]")
+      ->expected(0, 1)
+      ->default_str(std::to_string(KnnOptions().k))
+      ->check(CLI::Range(1, 100000));
+  command->add_option("--temperature", o->temperature, "of the neighbours' votes")
+      ->check(CLI::Range(1e-3, 1e3))
+      ->capture_default_str();
+  command->add_flag("--linear-probe", o->linear_probe,
+                    "accuracy of a linear classifier (ridge regression)");
+  command->add_option("--batch", o->batch, "images at a time")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->add_option("--workers", o->workers, "threads that read and decode")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+}
+
+}  // namespace vitrine

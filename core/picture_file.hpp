@@ -1,0 +1,19 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/image.hpp"
+
+namespace vitrine {
+
+/// decode_image; turned upright by its EXIF orientation if `upright`.
+Image decode_picture(std::span<const std::byte> bytes, int channels, std::string_view path,
+                     bool upright = true);
+
+/// decode_picture of a PNG or JPEG file of at most 1 GiB, with 1 or 3 channels.
+/// Throws IoError and FormatError.
+Image read_picture(const std::string& path, int channels, bool upright = true);
+
+}  // namespace vitrine

@@ -1,0 +1,52 @@
+# The library for other programs: build/lib/libvitrine.a and .so, and what make install puts where.
+# Both hold what models/vitrine.h needs and nothing else, and show vitrine_* alone, so that they get
+# into nobody's way: the program around them may have an stb_image or fmt of its own.
+
+VERSION   := $(shell sed -n 's/.*kVersion = "\(.*\)".*/\1/p' core/version.hpp)
+SOVERSION := $(firstword $(subst ., ,$(VERSION)))
+LIBRARY   := $(OUT)/lib
+SHARED    := libvitrine.so.$(VERSION)
+
+.PHONY: library
+library: $(LIBRARY)/libvitrine.a $(LIBRARY)/libvitrine.so ## the C library, build/lib/libvitrine.a and .so
+
+# One object, in which everything but the interface is local. Objects of the archive that nobody
+# needs stay out. objcopy does not make unique symbols local: they become weak ones first.
+$(OBJ)/library.o: $(OBJ)/models/vitrine.o $(LIB)
+	$(call say,LD,$@)$(CXX) -r -nostdlib -Wl,--force-group-allocation $^ -o $@.all
+	$(hush)nm --defined-only $@.all | awk '$$2 == "u" { print $$3 }' >$@.unique
+	$(hush)objcopy --weaken-symbols=$@.unique $@.all
+	$(hush)objcopy --wildcard --keep-global-symbol='vitrine_*' --strip-debug $@.all $@
+	$(hush)rm $@.all $@.unique
+
+$(LIBRARY)/libvitrine.a: $(OBJ)/library.o
+	$(call say,AR,$@)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $<
+
+$(LIBRARY)/$(SHARED): $(OBJ)/library.o models/vitrine.map
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) -shared $(FLAGS_$(MODE)) -fopenmp $< -lz -o $@ \
+	  -Wl,-soname,libvitrine.so.$(SOVERSION),--version-script=models/vitrine.map,-z,defs,--as-needed
+
+$(LIBRARY)/libvitrine.so: $(LIBRARY)/$(SHARED)
+	$(hush)ln -sf $(SHARED) $(@D)/libvitrine.so.$(SOVERSION) && ln -sf libvitrine.so.$(SOVERSION) $@
+
+# --- installation --------------------------------------------------------------------------------
+
+TO := $(DESTDIR)$(PREFIX)
+
+.PHONY: install uninstall
+install: $(OUT)/vitrine library ## into PREFIX [/usr/local] of DESTDIR: program, library, header, pkg-config file, shipped model
+	install -D $(OUT)/vitrine $(TO)/bin/vitrine
+	install -D -m 644 models/vitrine.h $(TO)/include/vitrine.h
+	install -D -m 644 $(LIBRARY)/libvitrine.a $(TO)/lib/libvitrine.a
+	install -m 755 $(LIBRARY)/$(SHARED) $(TO)/lib/$(SHARED)
+	ln -sf $(SHARED) $(TO)/lib/libvitrine.so.$(SOVERSION)
+	ln -sf libvitrine.so.$(SOVERSION) $(TO)/lib/libvitrine.so
+	install -d $(TO)/lib/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' models/vitrine.pc.in >$(TO)/lib/pkgconfig/vitrine.pc
+	install -D -m 644 models/pretrained/fashion_vit.safetensors $(TO)/share/vitrine/fashion_vit.safetensors
+	install -D -m 644 LICENSE $(TO)/share/doc/vitrine/LICENSE
+
+uninstall: ## removes what make install put into PREFIX of DESTDIR
+	rm -f $(TO)/bin/vitrine $(TO)/include/vitrine.h $(TO)/lib/libvitrine.a $(TO)/lib/libvitrine.so* \
+	  $(TO)/lib/pkgconfig/vitrine.pc $(TO)/share/vitrine/fashion_vit.safetensors $(TO)/share/doc/vitrine/LICENSE
+	for folder in share/vitrine share/doc/vitrine; do rmdir $(TO)/$$folder 2>/dev/null || true; done

@@ -1,0 +1,167 @@
+/* Vitrine's C interface: classify pictures and get their embeddings. C11 and C++.
+ *
+ *   vitrine_model* model = NULL;
+ *   vitrine_picture picture = {.size = sizeof picture, .file = "photo.jpg"};
+ *   int64_t classes[5];
+ *   float probabilities[5];
+ *   if (vitrine_open("model.safetensors", &model) ||
+ *       vitrine_classify(model, &picture, 1, 5, classes, probabilities))
+ *     fprintf(stderr, "%s\n", vitrine_last_error());
+ *   vitrine_close(model);
+ *
+ * Errors. A function that can fail returns a status, or -1 or NULL where it says so, and
+ * vitrine_last_error() says in one line what, where, and what to do. Nothing is printed, no
+ * exception leaves, and no mistake of the caller ends the program: null pointers, sizes that do not
+ * fit, and models that were closed are reported. After a failure, results are undefined.
+ *
+ * Threads. Every function may be called from any thread at any time.
+ *   1. Several threads may use one model, and several models, at once; results are the same bits.
+ *   2. vitrine_close lets calls that use the model finish; strings of the model end with it.
+ *   3. vitrine_set_threads, vitrine_set_isa and vitrine_set_executor are for the whole process.
+ * They wait for calls that compute.
+ *   4. The last error belongs to the thread in which it happened.
+ *   5. After fork() a child may use Vitrine only if its parent had not: OpenMP's threads are not
+ *      copied.
+ *
+ * Results are the same bits for any number of threads, and for a picture alone or among others.
+ *
+ * ABI. Functions are only added. A vitrine_picture may grow at its end; `size` tells which one it
+ * is.
+ */
+#ifndef VITRINE_H
+#define VITRINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define VITRINE_API __attribute__((visibility("default")))
+#else
+#define VITRINE_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What went wrong. New codes may come: treat an unknown one as a failure. */
+typedef enum vitrine_status {
+  VITRINE_OK = 0,
+  VITRINE_ERROR_SHAPE = 1,   /* sizes that do not fit together; a buffer that is too small */
+  VITRINE_ERROR_USAGE = 2,   /* a null pointer, a closed model, an unknown name or option */
+  VITRINE_ERROR_IO = 3,      /* the operating system refuses: a file that is missing */
+  VITRINE_ERROR_FORMAT = 4,  /* a file whose content is wrong */
+  VITRINE_ERROR_MEMORY = 5,  /* the operating system gives no memory */
+  VITRINE_ERROR_INTERNAL = 6 /* a mistake in Vitrine */
+} vitrine_status;
+
+/* An open model. Not a pointer to anything: a closed one is recognised, and never used again. */
+typedef struct vitrine_model vitrine_model;
+
+/* A picture: exactly one of `file`, `encoded` and `pixels` is set, all that does not apply is zero.
+ * It may be of any size: it is resized, cropped and normalised as the model wants it. */
+typedef struct vitrine_picture {
+  size_t size; /* sizeof(vitrine_picture), the same in all pictures of an array */
+
+  const char* file; /* path of a PNG or JPEG file */
+
+  const void* encoded; /* a PNG or JPEG file in memory */
+  size_t encoded_bytes;
+
+  const uint8_t* pixels; /* (height, width, channels), row-major */
+  int64_t height;
+  int64_t width;
+  int64_t channels;   /* 1 grey, 3 RGB, 4 RGBA: alpha is ignored, as in files */
+  int64_t row_stride; /* bytes from one row to the next; 0 for width * channels */
+
+  int64_t ignore_orientation; /* of files: not 0 if EXIF shall not turn the picture upright */
+} vitrine_picture;
+
+/* "0.1.0" */
+VITRINE_API const char* vitrine_version(void);
+
+/* "ok", "shape error", ...; "unknown" for another number. */
+VITRINE_API const char* vitrine_status_name(int status);
+
+/* One line about the last failure in this thread, "" before the first. Valid until the next one. */
+VITRINE_API const char* vitrine_last_error(void);
+
+/* --- models ------------------------------------------------------------------------------------
+ */
+
+/* Opens a model:
+ *   path   a file (Vitrine's or timm's .safetensors, torchvision's or timm's .pth, Google's .npz),
+ * a folder (of a training run, of Hugging Face or timm), or NULL, "" or "fashion_vit" for the model
+ * that is installed with Vitrine model  gets the model, or NULL on failure Weights are packed for
+ * this processor. */
+VITRINE_API vitrine_status vitrine_open(const char* path, vitrine_model** model);
+
+/* Ends a model and gives its memory back. NULL is allowed. */
+VITRINE_API vitrine_status vitrine_close(vitrine_model* model);
+
+/* The pictures that the network sees: height and width in pixels, channels 1 (grey) or 3 (RGB). Any
+ * of the pointers may be NULL. */
+VITRINE_API vitrine_status vitrine_input_size(const vitrine_model* model, int64_t* height,
+                                              int64_t* width, int64_t* channels);
+
+/* Number of classes; 0 if the model gives embeddings alone; -1 on failure. */
+VITRINE_API int64_t vitrine_class_count(const vitrine_model* model);
+
+/* Numbers of an embedding; -1 on failure. */
+VITRINE_API int64_t vitrine_embedding_size(const vitrine_model* model);
+
+/* Name of a class from 0 on, UTF-8, "class 7" if the model has no names; valid until the model is
+ * closed. NULL on failure. */
+VITRINE_API const char* vitrine_label(const vitrine_model* model, int64_t index);
+
+/* What was decided on reading a file of another program, a line each; "" if nothing. Valid until
+ * the model is closed. NULL on failure. */
+VITRINE_API const char* vitrine_notes(const vitrine_model* model);
+
+/* --- pictures ----------------------------------------------------------------------------------
+ */
+
+/* The `top` most probable classes of each picture, most probable first:
+ *   classes, probabilities   (count, top); a model with fewer classes fills up with -1 and 0 */
+VITRINE_API vitrine_status vitrine_classify(const vitrine_model* model,
+                                            const vitrine_picture* pictures, size_t count,
+                                            size_t top, int64_t* classes, float* probabilities);
+
+/* The network's answers before softmax: (count, vitrine_class_count).
+ *   floats   room in `logits`, at least count * vitrine_class_count(model) */
+VITRINE_API vitrine_status vitrine_logits(const vitrine_model* model,
+                                          const vitrine_picture* pictures, size_t count,
+                                          float* logits, size_t floats);
+
+/* What the network's head sees, not normalised to length 1: (count, vitrine_embedding_size).
+ *   floats   room in `embeddings`, at least count * vitrine_embedding_size(model) */
+VITRINE_API vitrine_status vitrine_embed(const vitrine_model* model,
+                                         const vitrine_picture* pictures, size_t count,
+                                         float* embeddings, size_t floats);
+
+/* --- the process -------------------------------------------------------------------------------
+ */
+
+/* Threads that one call may use: 1 to 1024; 0 for $VITRINE_THREADS, else all processors that the
+ * process may use. */
+VITRINE_API vitrine_status vitrine_set_threads(int threads);
+VITRINE_API int vitrine_threads(void);
+
+/* The instruction set: "reference", "sse42", "avx2", "avx512" or "neon64"; at first $VITRINE_ISA,
+ * else the widest that the processor has. Refused while a model is open. */
+VITRINE_API vitrine_status vitrine_set_isa(const char* isa);
+/* The one in use; NULL on failure. */
+VITRINE_API const char* vitrine_isa(void);
+
+/* The host's own thread pool instead of OpenMP's: calls task(context, i, worker) exactly once for
+ * every i in [0, count), with worker in [0, vitrine_threads()) and no two calls at once with the
+ * same worker, and returns when all are done. NULL for OpenMP. */
+typedef void (*vitrine_task)(const void* context, int64_t i, int worker);
+typedef void (*vitrine_executor)(int64_t count, vitrine_task task, const void* context);
+VITRINE_API vitrine_status vitrine_set_executor(vitrine_executor executor);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

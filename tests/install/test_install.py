@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""test_install.py VITRINE [COUNT_FILE]: make install as somebody who embeds the library meets it.
+
+Installs into a temporary prefix, builds classify.c and a C++ program through pkg-config against the shared
+and the static library, runs them, and looks at what the libraries need and show. Ends with "N passed, N
+failed, N skipped". Not here: what the functions compute (tests/models/vitrine_test.cpp).
+"""
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import traceback
+import zlib
+
+VITRINE = os.path.abspath(sys.argv[1])
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+# What a bare system has, besides zlib: the C and C++ run-times with OpenMP.
+RUN_TIME = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libgomp.so.1", "libz.so.1",
+            "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+
+
+def run(*args, status=0, **kwargs):
+    done = subprocess.run(list(map(str, args)), capture_output=True, text=True, timeout=300, **kwargs)
+    assert done.returncode == status, f"{args}: status {done.returncode}, wanted {status}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def make(*args):
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    return run("make", "-s", "-C", ROOT, *args, env=environment)
+
+
+def files_in(folder):
+    return sorted(os.path.relpath(os.path.join(d, f), folder) for d, _, names in os.walk(folder) for f in names)
+
+
+def pkg_config(*args):
+    return run("pkg-config", *args, "vitrine", env={**os.environ, "PKG_CONFIG_PATH": PREFIX + "/lib/pkgconfig"}).split()
+
+
+def write_picture(path, size=40):
+    """A PNG with a bright frame on black: clothes, perhaps."""
+    rows = b"".join(b"\0" + bytes(200 if 8 < x < 32 and 4 < y < 36 and not (14 < x < 26 and y > 20) else 0
+                                  for x in range(size)) for y in range(size))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    with open(path, "wb") as f:
+        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 0))
+                + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def check_answer(text):
+    lines = [re.fullmatch(r" *([0-9.]+) %  (\d+)  (.*)", line).groups() for line in text.splitlines()]
+    wanted = json.loads(run(VITRINE, "classify", "picture.png", "--top", 5, "--json"))[0]["top"]
+    assert len(lines) == len(wanted) == 5
+    for (percent, index, label), want in zip(lines, wanted):
+        assert (int(index), label) == (want["index"], want["label"]), (lines, wanted)
+        assert abs(float(percent) - 100 * want["probability"]) <= 0.0051, (lines, wanted)
+
+
+# --- tests, in order -----------------------------------------------------------------------------
+
+def test_installed_files():
+    make("install", f"PREFIX={PREFIX}")
+    wanted = ["bin/vitrine", "include/vitrine.h", "lib/libvitrine.a", "lib/libvitrine.so", "lib/pkgconfig/vitrine.pc",
+              "share/doc/vitrine/LICENSE", "share/vitrine/fashion_vit.safetensors"]
+    found = files_in(PREFIX)
+    assert [f for f in found if not re.search(r"\.so\.", f)] == wanted, found
+    version = run(VITRINE, "--version").split()[1]
+    assert pkg_config("--modversion") == [version]
+    link = os.path.realpath(PREFIX + "/lib/libvitrine.so")
+    assert link == os.path.realpath(f"{PREFIX}/lib/libvitrine.so.{version}"), link
+    # The installed program finds the installed model.
+    run(PREFIX + "/bin/vitrine", "classify", "picture.png", cwd=os.getcwd())
+
+
+def test_header_alone():
+    with open("alone.c", "w") as f:
+        f.write('#include <vitrine.h>\n')
+    for language, standard in (("c", "c11"), ("c++", "c++11"), ("c++", "c++20")):
+        run("cc" if language == "c" else "c++", *pkg_config("--cflags"), f"-std={standard}", *WARNINGS, "-x", language,
+            "-fsyntax-only", "alone.c")
+
+
+def test_shared_library():
+    flags = pkg_config("--cflags", "--libs")
+    run("cc", "-std=c11", *WARNINGS, f"{HERE}/classify.c", *flags, f"-Wl,-rpath,{PREFIX}/lib", "-o", "shared")
+    assert "libvitrine.so" in run("readelf", "-d", "shared")
+    check_answer(run("./shared", "picture.png"))
+
+
+def test_static_library():
+    flags = [f if f != "-lvitrine" else "-l:libvitrine.a" for f in pkg_config("--cflags", "--libs", "--static")]
+    run("cc", "-std=c11", *WARNINGS, f"{HERE}/classify.c", *flags, "-o", "static")
+    assert "libvitrine.so" not in run("readelf", "-d", "static")
+    check_answer(run("./static", "picture.png", f"{PREFIX}/share/vitrine/fashion_vit.safetensors"))
+
+
+def test_static_library_keeps_to_itself():
+    """A C++ program that has functions with the names of what is inside."""
+    with open("neighbour.cpp", "w") as f:
+        f.write("""
+            #include <vitrine.h>
+            #include <regex>
+            extern "C" int stbi_load_from_memory() { return 1; }
+            namespace vitrine { int threads() { return -5; } }
+            int main() {
+              vitrine_model* model = nullptr;
+              const bool word = std::regex_search("some words", std::regex("[[:alpha:]]+"));
+              vitrine_picture picture{};
+              picture.size = sizeof picture;
+              picture.file = "picture.png";
+              float logits[10];
+              return !word || vitrine_open(MODEL, &model) ||
+                     vitrine_logits(model, &picture, 1, logits, 10) || vitrine_close(model) ||
+                     vitrine::threads() != -5 || vitrine_threads() < 1;
+            }""")
+    flags = [f if f != "-lvitrine" else "-l:libvitrine.a" for f in pkg_config("--cflags", "--libs", "--static")]
+    run("c++", "-std=c++17", f'-DMODEL="{PREFIX}/share/vitrine/fashion_vit.safetensors"', "neighbour.cpp", *flags,
+        "-o", "neighbour")
+    run("./neighbour")
+
+
+def test_what_the_library_needs():
+    dynamic = run("readelf", "-dW", PREFIX + "/lib/libvitrine.so")
+    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))
+    assert needed <= RUN_TIME, needed - RUN_TIME
+    assert re.search(r"SONAME.*\[libvitrine\.so\.\d+\]", dynamic), dynamic
+
+
+def test_what_the_libraries_show():
+    with open(f"{PREFIX}/include/vitrine.h") as f:
+        declared = sorted(set(re.findall(r"VITRINE_API[^;(]*?\b(vitrine_\w+)\(", f.read())))
+    assert len(declared) > 10
+    shared = run("nm", "-D", "--defined-only", PREFIX + "/lib/libvitrine.so")
+    assert sorted(line.split()[2] for line in shared.splitlines()) == declared, shared
+    static = run("nm", "--extern-only", "--defined-only", PREFIX + "/lib/libvitrine.a")
+    assert sorted(line.split()[2] for line in static.splitlines() if len(line.split()) == 3) == declared, static
+    weak = [line for line in run("nm", "-u", PREFIX + "/lib/libvitrine.a").splitlines() if " w _Z" in line]
+    assert not weak, weak  # the linker would leave them at null
+
+
+def test_uninstall():
+    make("uninstall", f"PREFIX={PREFIX}")
+    assert files_in(PREFIX) == []
+    stage = os.path.abspath("stage")
+    make("install", "PREFIX=/usr", f"DESTDIR={stage}")
+    assert "usr/lib/pkgconfig/vitrine.pc" in files_in(stage)
+    with open(f"{stage}/usr/lib/pkgconfig/vitrine.pc") as f:
+        assert "prefix=/usr\n" in f.read()
+    make("uninstall", "PREFIX=/usr", f"DESTDIR={stage}")
+    assert files_in(stage) == []
+
+
+def main():
+    global PREFIX
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        PREFIX = os.path.realpath(folder) + "/prefix"
+        write_picture("picture.png")
+        for name, test in [(n, t) for n, t in globals().items() if n.startswith("test_")]:
+            try:
+                test()
+                passed += 1
+                print(f"install  {name[5:].replace('_', ' ')}")
+            except Exception:
+                failed += 1
+                print(f"install  {name[5:].replace('_', ' ')}  FAILED")
+                traceback.print_exc(file=sys.stdout)
+            sys.stdout.flush()
+        os.chdir(ROOT)
+    if len(sys.argv) > 2:
+        with open(sys.argv[2], "w") as f:
+            f.write(f"{passed} {failed} 0\n")
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    sys.exit(0 if failed == 0 or len(sys.argv) > 2 else 1)
+
+
+main()
