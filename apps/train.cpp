@@ -187,8 +187,22 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   real("--validation", "/validation", "part of the training data that chooses the best [1/12]");
   whole("--shift", "/augment/shift", "random shift by up to so many pixels [0]");
   real("--flip", "/augment/flip", "probability of a mirror image [0]");
+  real("--vertical-flip", "/augment/vertical_flip", "of one upside down [0]");
+  text("--fill", "/augment/fill", "what surrounds a shifted picture: zero (default), edge, reflect")
+      ->check(CLI::IsMember({"zero", "edge", "reflect"}));
   real("--crop-scale-min", "/augment/crop_scale_min", "random resized crop: smallest part [off]");
   real("--crop-scale-max", "/augment/crop_scale_max", "random resized crop: largest part [off]");
+  real("--crop-ratio-min", "/augment/crop_ratio_min", "smallest aspect ratio of a crop [3/4]");
+  real("--crop-ratio-max", "/augment/crop_ratio_max", "largest aspect ratio of a crop [4/3]");
+  text("--interpolation", "/augment/interpolation",
+       "of crops: bilinear, bicubic, random [the model's]")
+      ->check(CLI::IsMember({"bilinear", "bicubic", "random"}));
+  text("--auto-augment", "/augment/auto_augment",
+       "timm's rand-m9-mstd0.5-inc1 and others of its kind, or 3a (DeiT III)");
+  real("--brightness", "/augment/brightness", "colour jitter: factors of 1 - v to 1 + v [0]");
+  real("--contrast", "/augment/contrast", "the same of contrast [0]");
+  real("--saturation", "/augment/saturation", "the same of saturation [0]");
+  real("--hue", "/augment/hue", "the hue is turned by up to this part of the circle [0]");
   real("--erase", "/augment/erase", "probability of random erasing [0]");
   text("--erase-mode", "/augment/erase_mode", "const, rand or pixel (default)")
       ->check(CLI::IsMember({"const", "rand", "pixel"}));
