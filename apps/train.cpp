@@ -177,6 +177,8 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
        "factor of the learning rate from a layer to the one before [1]");
   run_option<std::vector<std::string>>(command, o, "--freeze", "/freeze",
                                        "patterns of parameters that stay as they are");
+  text("--loss", "/loss", "softmax (default) or, per class, bce (mean over classes) or bce-sum")
+      ->check(CLI::IsMember({"softmax", "bce", "bce-sum"}));
   real("--label-smoothing", "/label_smoothing", "[0]");
   real("--dropout", "/dropout", "after position embedding, attention and both MLP layers [0]");
   real("--drop-path", "/drop_path", "stochastic depth of the last block [0]");
@@ -184,6 +186,7 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   text("--pool", "/pool", "token, or avg (mean of the patches, no class token)");
   text("--weight-init", "/weight_init", "initial weights as timm (default) or jax has them")
       ->check(CLI::IsMember({"timm", "jax"}));
+  run_option<double>(command, o, "--head-bias", "/head_bias", "initial bias of every class [0]");
   real("--validation", "/validation", "part of the training data that chooses the best [1/12]");
   whole("--shift", "/augment/shift", "random shift by up to so many pixels [0]");
   real("--flip", "/augment/flip", "probability of a mirror image [0]");

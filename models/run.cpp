@@ -70,6 +70,14 @@ Preprocess preprocess_for(const VitConfig& c, const Dataset& data) {
   return p;
 }
 
+void set_head_bias(Vit& vit, double value) {
+  vit.visit([&](const std::string& name, Parameter& p, Role) {
+    if (name == "head.bias" || name == "head_dist.bias") {
+      p.value = Tensor::full(p.value.shape(), static_cast<float>(value));
+    }
+  });
+}
+
 }  // namespace
 
 void Run::Sums::add(const BatchResult& r) {
@@ -93,6 +101,7 @@ Run::Run(const std::string& folder, const RunOptions& options, int workers, bool
   build_loaders();
   if (fresh) {
     model_.vit->initialize(options_.seed, options_.weight_init);
+    if (options_.head_bias != 0) set_head_bias(*model_.vit, options_.head_bias);
     std::error_code error;
     fs::create_directories(folder_, error);
     if (error) throw IoError(folder_, "cannot make this folder: " + error.message());

@@ -36,6 +36,7 @@ struct RunOptions {
   std::string position;  ///< none, learned, sincos_moco, sincos_mae; "" for the model's own
   std::string pool;      ///< token, avg; "" for the model's own
   WeightInit weight_init = WeightInit::kTimm;
+  double head_bias = 0;  ///< initial bias of every class; about -log(classes) for sigmoid losses
   double drop_path = 0;
   double dropout = 0;
 
