@@ -155,3 +155,5 @@ clean: ## removes build/
 help: ## this list
 	@grep -hE '^[a-z][a-z -]*:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+)[^#]*## (.*)/  \1|\2/' | \
 	  awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+	install -d $(DESTDIR)$(PREFIX)/share/vitrine/recipes
+	install -m 644 apps/recipes/*.json $(DESTDIR)$(PREFIX)/share/vitrine/recipes

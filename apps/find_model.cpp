@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "apps/shared_file.hpp"
 #include "core/error.hpp"
 
 namespace vitrine {
@@ -11,18 +12,13 @@ namespace vitrine {
 namespace fs = std::filesystem;
 
 std::string shipped_model() {
-  std::error_code error;
-  const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
-  // build/vitrine, build/asan/vitrine, PREFIX/bin/vitrine
-  for (const char* candidate : {"../models/pretrained/fashion_vit.safetensors",
-                                "../../models/pretrained/fashion_vit.safetensors",
-                                "../share/vitrine/fashion_vit.safetensors"}) {
-    const fs::path file = folder / candidate;
-    if (!error && fs::exists(file)) return file.lexically_normal().string();
+  const std::string file =
+      shared_file("models/pretrained/fashion_vit.safetensors", "fashion_vit.safetensors");
+  if (file.empty()) {
+    throw IoError("fashion_vit.safetensors",
+                  "the shipped model is not near the program; name one with --model");
   }
-  throw IoError(folder.string(),
-                "the shipped model fashion_vit.safetensors is not near; name one "
-                "with --model");
+  return file;
 }
 
 std::string find_model(const std::string& name) {

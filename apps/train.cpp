@@ -1,6 +1,7 @@
 // vitrine train: trains a model in a folder, or goes on with what is there.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -10,6 +11,7 @@
 #include "apps/draw_confusion_matrix.hpp"
 #include "apps/format_duration.hpp"
 #include "apps/progress.hpp"
+#include "apps/recipe.hpp"
 #include "core/error.hpp"
 #include "core/isa.hpp"
 #include "core/parallel.hpp"
@@ -25,6 +27,8 @@ struct TrainOptions {
   bool resume = false;
   int workers = 1;
   int64_t checkpoint_steps = 0;
+  std::string recipe;
+  std::vector<std::string> set;
   /// Options of the run that were given, under the names of config.json.
   nlohmann::json given = nlohmann::json::object();
 };
@@ -34,12 +38,27 @@ void check_same(const nlohmann::json& given, const RunOptions& options) {
   const auto stored = nlohmann::json::parse(options.to_json());
   nlohmann::json wanted = stored;
   wanted.merge_patch(given);
+  // What is unknown, or impossible, is refused as it would be for a new run.
+  RunOptions::from_json(wanted.dump());
   for (const auto& [key, value] : stored.items()) {
     if (wanted.at(key) != value) {
       throw UsageError(fmt::format("--resume: this run has {} = {}, not {}; start another --out",
                                    key, value.dump(), wanted.at(key).dump()));
     }
   }
+}
+
+/// The recipe's options, changed by --set, changed by flags.
+nlohmann::json with_recipe(const TrainOptions& o) {
+  nlohmann::json all = nlohmann::json::object();
+  if (!o.recipe.empty()) all = read_recipe(o.recipe);
+  for (const std::string& assignment : o.set) set_option(all, assignment);
+  all.merge_patch(o.given);
+  const bool continues = o.resume && Run::has_checkpoint(o.out);
+  if (!o.recipe.empty() && !all.contains("data") && !continues) {
+    throw UsageError(fmt::format("--recipe {}: name the pictures with --data", o.recipe));
+  }
+  return all;
 }
 
 std::unique_ptr<Run> open_run(const TrainOptions& o, const CommonOptions& common) {
@@ -117,6 +136,7 @@ void report(const Evaluation& result, const TrainOptions& o, const CommonOptions
 int train(const TrainOptions& options, const CommonOptions& common, bool seed_given) {
   TrainOptions o = options;
   if (seed_given) o.given["seed"] = common.seed;
+  o.given = with_recipe(o);
   const bool quiet = common.quiet || common.json;
   const std::unique_ptr<Run> run = open_run(o, common);
   if (!quiet) print_heading(*run);
@@ -228,6 +248,12 @@ void add_train(CLI::App& app) {
   *command = add_command(app, "train", "trains a model", [o, command](const CommonOptions& common) {
     return train(*o, common, (*command)->count("--seed") > 0);
   });
+  (*command)->add_option(
+      "--recipe", o->recipe,
+      fmt::format("options from a file, or one of {}", fmt::join(recipe_names(), ", ")));
+  (*command)->add_option("--set", o->set,
+                         "KEY=VALUE for an option under its name in config.json, such as "
+                         "augment.flip=0.5; wins over the recipe, and flags win over it");
   (*command)->add_option("--out", o->out, "folder of the run")->required();
   (*command)->add_flag("--resume", o->resume,
                        "go on from the folder's checkpoint; start if there is none");

@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "core/nearest_name.hpp"
 
 namespace vitrine {
 
@@ -28,7 +30,8 @@ class OptionWriter {
   nlohmann::json object = nlohmann::json::object();
 };
 
-/// What is left out keeps its value. Throws UsageError (unknown names) and json::exception (values
+/// What is left out keeps its value. Throws UsageError (unknown names, with
+/// the nearest known one) and json::exception (values
 /// of another type).
 class OptionReader {
  public:
@@ -47,6 +50,7 @@ class OptionReader {
   /// use(value), if the key is there.
   template <class Use>
   void take(const char* key, Use&& use) {
+    known_.emplace_back(key);
     const auto found = object_.find(key);
     if (found == object_.end()) return;
     use(*found);
@@ -54,11 +58,16 @@ class OptionReader {
   }
   void refuse_unknown() const {
     if (object_.empty()) return;
-    throw UsageError(fmt::format("unknown key '{}'", object_.begin().key()));
+    const std::string& key = object_.begin().key();
+    const std::string nearest = nearest_name(key, known_);
+    throw UsageError(nearest.empty()
+                         ? fmt::format("unknown key '{}'", key)
+                         : fmt::format("unknown key '{}'; did you mean '{}'?", key, nearest));
   }
 
  private:
   nlohmann::json object_;
+  std::vector<std::string> known_;
 };
 
 }  // namespace vitrine
