@@ -90,6 +90,19 @@ void print_heading(Run& run) {
   std::fflush(stdout);
 }
 
+/// Says on standard error how many pictures were left out, and names the first few.
+void print_bad_pictures(const Run& run) {
+  constexpr size_t kNamed = 5;
+  const std::vector<std::string>& bad = run.bad_pictures();
+  if (bad.empty()) return;
+  fmt::print(stderr, "vitrine: {} of the training pictures are left out, they cannot be read\n",
+             bad.size());
+  for (size_t i = 0; i < std::min(bad.size(), kNamed); ++i) {
+    fmt::print(stderr, "  {}\n", bad[i]);
+  }
+  if (bad.size() > kNamed) fmt::print(stderr, "  and {} more\n", bad.size() - kNamed);
+}
+
 /// Trains with a progress line; false if interrupted.
 bool train_with_progress(Run& run, const TrainOptions& o, bool quiet) {
   const int64_t per_epoch = run.train_images();
@@ -120,7 +133,8 @@ bool train_with_progress(Run& run, const TrainOptions& o, bool quiet) {
   return finished;
 }
 
-void report(const Evaluation& result, const TrainOptions& o, const CommonOptions& common) {
+void report(const Evaluation& result, size_t bad_pictures, const TrainOptions& o,
+            const CommonOptions& common) {
   if (common.json) {
     const nlohmann::json out = {{"top1", result.accuracy()},
                                 {"top5", result.accuracy5()},
@@ -128,6 +142,7 @@ void report(const Evaluation& result, const TrainOptions& o, const CommonOptions
                                 {"images", result.images}};
     fmt::print("{}\n", out.dump());
   } else if (!common.quiet) {
+    if (bad_pictures > 0) fmt::print("{} training pictures were left out\n", bad_pictures);
     fmt::print("test accuracy {:.2f} %, loss {:.4f}, {} images; model in {}/model.safetensors\n",
                100 * result.accuracy(), result.loss(), result.images, o.out);
   }
@@ -140,6 +155,7 @@ int train(const TrainOptions& options, const CommonOptions& common, bool seed_gi
   const bool quiet = common.quiet || common.json;
   const std::unique_ptr<Run> run = open_run(o, common);
   if (!quiet) print_heading(*run);
+  if (!common.quiet) print_bad_pictures(*run);
   watch_interrupt();
   if (!train_with_progress(*run, o, quiet)) {
     if (!common.quiet) {
@@ -150,7 +166,7 @@ int train(const TrainOptions& options, const CommonOptions& common, bool seed_gi
   }
   const Evaluation result = run->test();
   write_png(o.out + "/confusion.png", draw_confusion_matrix(result.confusion, run->model().labels));
-  report(result, o, common);
+  report(result, run->bad_pictures().size(), o, common);
   return 0;
 }
 
@@ -174,7 +190,8 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
     return run_option<double>(command, o, flag, key, help)->check(CLI::NonNegativeNumber);
   };
   const RunOptions d;
-  text("--data", "/data", "fashion-mnist (default), idx:DIR or folder:DIR");
+  text("--data", "/data",
+       "fashion-mnist (default), idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR or csv:FILE");
   text("--model", "/model", ("name of a model [" + d.model + "]").c_str());
   whole("--epochs", "/epochs", fmt::format("times through the data [{}]", d.epochs).c_str());
   whole("--batch", "/batch", fmt::format("images per step [{}]", d.batch).c_str());
@@ -207,6 +224,9 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   text("--weight-init", "/weight_init", "initial weights as timm (default) or jax has them")
       ->check(CLI::IsMember({"timm", "jax"}));
   run_option<double>(command, o, "--head-bias", "/head_bias", "initial bias of every class [0]");
+  text("--bad-pictures", "/bad_pictures",
+       "files that cannot be read: fail (default), or skip: all are tried before the run begins")
+      ->check(CLI::IsMember({"fail", "skip"}));
   real("--validation", "/validation", "part of the training data that chooses the best [1/12]");
   whole("--shift", "/augment/shift", "random shift by up to so many pixels [0]");
   real("--flip", "/augment/flip", "probability of a mirror image [0]");

@@ -95,6 +95,11 @@ Run::Run(const std::string& folder, const RunOptions& options, int workers, bool
       workers_(workers),
       data_(open_dataset(options.data, Split::kTrain)) {
   const VitConfig config = configure(options_, *data_);
+  if (options_.bad_pictures == BadPictures::kSkip) {
+    ReadablePictures readable = readable_pictures(data_, static_cast<int>(config.channels));
+    data_ = std::move(readable.dataset);
+    bad_pictures_ = std::move(readable.bad);
+  }
   model_.vit = std::make_unique<Vit>(config);
   model_.preprocess = preprocess_for(config, *data_);
   model_.labels = data_->class_names();
@@ -189,6 +194,13 @@ void Run::restore() {
     lines_ = state.at("lines");
     checkpoint_isa_ = state.at("isa");
     training_->restore(file, state.at("updates"));
+    const int64_t pictures = state.value("pictures", data_->size());
+    if (pictures != data_->size()) {
+      throw FormatError(FormatKind::kMismatch, file.path(), -1,
+                        fmt::format("the run began with {} pictures, now there are {}; bring them "
+                                    "back or start another run",
+                                    pictures, data_->size()));
+    }
   } catch (const json::exception& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
   }
@@ -215,7 +227,8 @@ void Run::save_checkpoint() const {
                       {"epoch_sums", sums(epoch_sums_)},
                       {"line_sums", sums(line_sums_)},
                       {"best_accuracy", best_accuracy_},
-                      {"lines", lines_}};
+                      {"lines", lines_},
+                      {"pictures", data_->size()}};
   Metadata metadata = model_metadata(model_);
   metadata["vitrine.training"] = state.dump();
   write_safetensors(path(kCheckpoint), tensors, metadata);
@@ -315,10 +328,11 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
   }
   if (training_->has_average()) training_->swap_average();
 
-  const json line = {{"epoch", epoch_},
-                     {"step", training_->steps()},
-                     {"validation_loss", validation.loss()},
-                     {"validation_top1", validation.accuracy()}};
+  json line = {{"epoch", epoch_},
+               {"step", training_->steps()},
+               {"validation_loss", validation.loss()},
+               {"validation_top1", validation.accuracy()}};
+  if (!bad_pictures_.empty()) line["bad_pictures"] = bad_pictures_.size();
   write_metrics(line.dump());
   const auto n = static_cast<double>(std::max<int64_t>(epoch_sums_.images, 1));
   const RunObserver::Epoch report{epoch_,
@@ -336,8 +350,11 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
 }
 
 Evaluation Run::test(const std::function<void(const Evaluation&)>& seen) const {
-  const auto data = open_dataset(options_.data, Split::kTest);
+  std::shared_ptr<const Dataset> data = open_dataset(options_.data, Split::kTest);
   const Model best = load_model(path(kModel));
+  if (options_.bad_pictures == BadPictures::kSkip) {
+    data = readable_pictures(data, best.preprocess.channels).dataset;
+  }
   LoaderOptions o;
   o.batch = options_.batch;
   o.shuffle = false;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "models/augment.hpp"
+#include "models/bad_pictures.hpp"
 #include "models/checkpoint.hpp"
 #include "models/evaluate.hpp"
 #include "models/loader.hpp"
@@ -30,6 +31,7 @@ struct RunOptions {
   UpdateOptions update;
   Augment augment;
   Mix mix;
+  BadPictures bad_pictures = BadPictures::kFail;
   double validation = 1.0 / 12;  ///< part of the training data that chooses the best weights
   uint64_t seed = 0;
   // Changes to the named model.
@@ -93,6 +95,8 @@ class Run {
   /// Per epoch: what fills whole steps.
   int64_t train_images() const;
   int64_t validation_images() const { return validation_->samples(); }
+  /// What was left out of the training data, a message each.
+  const std::vector<std::string>& bad_pictures() const { return bad_pictures_; }
 
   /// Trains to the end, or until the observer says stop. Writes a checkpoint at the end of every
   /// epoch, when told to stop, and every `checkpoint_steps` steps if that is not 0. Returns whether
@@ -125,6 +129,7 @@ class Run {
   RunOptions options_;
   int workers_;
   std::shared_ptr<const Dataset> data_;
+  std::vector<std::string> bad_pictures_;
   Model model_;
   std::unique_ptr<Loader> train_, validation_;
   std::unique_ptr<Training> training_;

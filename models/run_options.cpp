@@ -15,6 +15,8 @@ using nlohmann::json;
 
 constexpr EnumNames<OptimizerKind, 2> kOptimizers = {
     {{OptimizerKind::kAdamW, "adamw"}, {OptimizerKind::kSgd, "sgd"}}};
+constexpr EnumNames<BadPictures, 2> kBadPictures = {
+    {{BadPictures::kFail, "fail"}, {BadPictures::kSkip, "skip"}}};
 constexpr EnumNames<LossKind, 3> kLosses = {
     {{LossKind::kSoftmax, "softmax"}, {LossKind::kBce, "bce"}, {LossKind::kBceSum, "bce-sum"}}};
 constexpr EnumNames<WeightInit, 2> kWeightInits = {
@@ -63,6 +65,7 @@ void each_option(Options& o, F&& f) {
   f("cutmix_probability", o.mix.cutmix_probability);
   f("mix_mode", o.mix.mode, kMixModes);
   f("mix_off_epoch", o.mix.off_epoch);
+  f("bad_pictures", o.bad_pictures, kBadPictures);
   f("validation", o.validation);
   f("seed", o.seed);
   f("position", o.position);
