@@ -224,6 +224,7 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   text("--weight-init", "/weight_init", "initial weights as timm (default) or jax has them")
       ->check(CLI::IsMember({"timm", "jax"}));
   run_option<double>(command, o, "--head-bias", "/head_bias", "initial bias of every class [0]");
+  whole("--repeats", "/repeats", "repeated augmentation: views of a picture in an epoch [1]");
   text("--bad-pictures", "/bad_pictures",
        "files that cannot be read: fail (default), or skip: all are tried before the run begins")
       ->check(CLI::IsMember({"fail", "skip"}));

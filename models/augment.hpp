@@ -67,15 +67,20 @@ struct Augment {
   bool operator==(const Augment&) const = default;
 };
 
+inline constexpr int64_t kMaxEpochs = int64_t{1} << 24;
+inline constexpr int64_t kMaxRepeats = 256;
+
 /// Which numbers are drawn: those of sample `index` in `epoch`, whatever was drawn before.
 struct AugmentKey {
   uint64_t seed = 0;
-  int64_t epoch = 0;  ///< below 2^32
-  int64_t index = 0;  ///< below 2^32
+  int64_t epoch = 0;   ///< below kMaxEpochs
+  int64_t index = 0;   ///< below 2^32
+  int64_t repeat = 0;  ///< below kMaxRepeats: which of several views in one epoch
 
   /// The number of their stream of random numbers.
   uint64_t stream() const {
-    return static_cast<uint64_t>(epoch) << 32 | static_cast<uint64_t>(index);
+    return static_cast<uint64_t>(repeat) << 56 | static_cast<uint64_t>(epoch) << 32 |
+           static_cast<uint64_t>(index);
   }
 };
 

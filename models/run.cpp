@@ -159,6 +159,7 @@ void Run::build_loaders() {
   o.preprocess = model_.preprocess;
   LoaderOptions evaluation = o;
   o.augment = options_.augment;
+  o.repeats = options_.repeats;
   evaluation.shuffle = false;
   evaluation.drop_last = false;
   train_ = std::make_unique<Loader>(data_, split.train, o);

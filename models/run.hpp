@@ -31,6 +31,7 @@ struct RunOptions {
   UpdateOptions update;
   Augment augment;
   Mix mix;
+  int64_t repeats = 1;  ///< views of a picture in one epoch (LoaderOptions)
   BadPictures bad_pictures = BadPictures::kFail;
   double validation = 1.0 / 12;  ///< part of the training data that chooses the best weights
   uint64_t seed = 0;

@@ -65,6 +65,7 @@ void each_option(Options& o, F&& f) {
   f("cutmix_probability", o.mix.cutmix_probability);
   f("mix_mode", o.mix.mode, kMixModes);
   f("mix_off_epoch", o.mix.off_epoch);
+  f("repeats", o.repeats);
   f("bad_pictures", o.bad_pictures, kBadPictures);
   f("validation", o.validation);
   f("seed", o.seed);
@@ -102,6 +103,7 @@ void validate(const RunOptions& o) {
           "label_smoothing must be in [0, 1)");
   require(o.update.accumulate >= 1, "accumulate must be at least 1");
   require(std::abs(o.head_bias) <= 100, "head_bias must be between -100 and 100");
+  require(o.repeats >= 1 && o.repeats <= kMaxRepeats, "repeats must be between 1 and 256");
   require(o.validation > 0 && o.validation < 1, "validation must be in (0, 1)");
 }
 
