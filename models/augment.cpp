@@ -163,6 +163,7 @@ void change_colours(const Preprocess& rule, const Augment& options, const Augmen
   Image image{rule.width, rule.height, rule.channels, {pixels.begin(), pixels.end()}};
   if (!options.auto_augment.empty()) {
     std::vector<uint8_t> fill;
+    fill.reserve(rule.mean.size());
     for (const double mean : rule.mean) {
       fill.push_back(static_cast<uint8_t>(std::clamp(std::nearbyint(255 * mean), 0.0, 255.0)));
     }

@@ -159,6 +159,7 @@ void AutoAugment::read(std::string_view text) {
   }
   const OperationSet& chosen = operation_set(set, increasing);
   replace_ = chosen.replace;
+  choices_.reserve(chosen.operations.size());
   for (const auto& [name, weight] : chosen.operations) {
     choices_.push_back({&picture_operation(name), weight});
   }

@@ -26,6 +26,7 @@ std::vector<std::string> class_names(const std::string& folder, int classes) {
                         fmt::format("{} names for {} classes", names.size(), classes));
     }
   } else {
+    names.reserve(static_cast<size_t>(classes));
     for (int i = 0; i < classes; ++i) names.push_back(std::to_string(i));
   }
   return names;
@@ -40,6 +41,7 @@ std::shared_ptr<const Dataset> open_cifar_dataset(const std::string& folder, int
   if (split == Split::kTest) {
     files.emplace_back(ten ? "test_batch.bin" : "test.bin");
   } else if (ten) {
+    files.reserve(kBatches);
     for (int i = 1; i <= kBatches; ++i) files.push_back(fmt::format("data_batch_{}.bin", i));
   } else {
     files.emplace_back("train.bin");
@@ -47,7 +49,7 @@ std::shared_ptr<const Dataset> open_cifar_dataset(const std::string& folder, int
   std::vector<uint8_t> pixels;
   std::vector<int32_t> labels;
   for (const std::string& file : files) {
-    const MappedFile mapped(folder + "/" + file);
+    const MappedFile mapped(fmt::format("{}/{}", folder, file));
     const CifarImages part = parse_cifar(mapped.bytes(), ten ? 1 : 2, classes, mapped.path());
     pixels.insert(pixels.end(), part.pixels.begin(), part.pixels.end());
     labels.insert(labels.end(), part.labels.begin(), part.labels.end());

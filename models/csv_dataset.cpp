@@ -100,6 +100,7 @@ std::vector<std::string> classes_of(const std::vector<Row>& rows) {
 PictureList list_of(const std::vector<Row>& rows, const std::vector<std::string>& classes,
                     const std::string& path) {
   std::vector<std::pair<std::string, int32_t>> sorted;
+  sorted.reserve(classes.size());
   for (size_t i = 0; i < classes.size(); ++i) {
     sorted.emplace_back(classes[i], static_cast<int32_t>(i));
   }

@@ -33,8 +33,8 @@ uint8_t mean_grey(const Image& image) {
   for (size_t i = 0; i < image.pixels.size(); i += channels) {
     sum += channels == kRgb ? grey_of(image.pixels.data() + i) : image.pixels[i];
   }
-  const auto count = static_cast<double>(image.pixels.size() / channels);
-  return static_cast<uint8_t>(static_cast<double>(sum) / count + 0.5);
+  const auto count = static_cast<int64_t>(image.pixels.size() / channels);
+  return static_cast<uint8_t>((2 * sum + count) / (2 * count));
 }
 
 void blend_with(uint8_t base, double factor, Image& image) {
