@@ -1,6 +1,7 @@
 // vitrine train: trains a model in a folder, or goes on with what is there.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -10,6 +11,7 @@
 #include "apps/draw_confusion_matrix.hpp"
 #include "apps/format_duration.hpp"
 #include "apps/progress.hpp"
+#include "apps/recipe.hpp"
 #include "core/error.hpp"
 #include "core/isa.hpp"
 #include "core/parallel.hpp"
@@ -25,6 +27,8 @@ struct TrainOptions {
   bool resume = false;
   int workers = 1;
   int64_t checkpoint_steps = 0;
+  std::string recipe;
+  std::vector<std::string> set;
   /// Options of the run that were given, under the names of config.json.
   nlohmann::json given = nlohmann::json::object();
 };
@@ -34,12 +38,27 @@ void check_same(const nlohmann::json& given, const RunOptions& options) {
   const auto stored = nlohmann::json::parse(options.to_json());
   nlohmann::json wanted = stored;
   wanted.merge_patch(given);
+  // What is unknown, or impossible, is refused as it would be for a new run.
+  RunOptions::from_json(wanted.dump());
   for (const auto& [key, value] : stored.items()) {
     if (wanted.at(key) != value) {
       throw UsageError(fmt::format("--resume: this run has {} = {}, not {}; start another --out",
                                    key, value.dump(), wanted.at(key).dump()));
     }
   }
+}
+
+/// The recipe's options, changed by --set, changed by flags.
+nlohmann::json with_recipe(const TrainOptions& o) {
+  nlohmann::json all = nlohmann::json::object();
+  if (!o.recipe.empty()) all = read_recipe(o.recipe);
+  for (const std::string& assignment : o.set) set_option(all, assignment);
+  all.merge_patch(o.given);
+  const bool continues = o.resume && Run::has_checkpoint(o.out);
+  if (!o.recipe.empty() && !all.contains("data") && !continues) {
+    throw UsageError(fmt::format("--recipe {}: name the pictures with --data", o.recipe));
+  }
+  return all;
 }
 
 std::unique_ptr<Run> open_run(const TrainOptions& o, const CommonOptions& common) {
@@ -69,6 +88,19 @@ void print_heading(Run& run) {
              run.options().data, c.parameters(), run.train_images(), run.validation_images());
   fmt::print("{}, {} threads, {}\n", isa_name(active_isa()), threads(), cpu_name());
   std::fflush(stdout);
+}
+
+/// Says on standard error how many pictures were left out, and names the first few.
+void print_bad_pictures(const Run& run) {
+  constexpr size_t kNamed = 5;
+  const std::vector<std::string>& bad = run.bad_pictures();
+  if (bad.empty()) return;
+  fmt::print(stderr, "vitrine: {} of the training pictures are left out, they cannot be read\n",
+             bad.size());
+  for (size_t i = 0; i < std::min(bad.size(), kNamed); ++i) {
+    fmt::print(stderr, "  {}\n", bad[i]);
+  }
+  if (bad.size() > kNamed) fmt::print(stderr, "  and {} more\n", bad.size() - kNamed);
 }
 
 /// Trains with a progress line; false if interrupted.
@@ -101,7 +133,8 @@ bool train_with_progress(Run& run, const TrainOptions& o, bool quiet) {
   return finished;
 }
 
-void report(const Evaluation& result, const TrainOptions& o, const CommonOptions& common) {
+void report(const Evaluation& result, size_t bad_pictures, const TrainOptions& o,
+            const CommonOptions& common) {
   if (common.json) {
     const nlohmann::json out = {{"top1", result.accuracy()},
                                 {"top5", result.accuracy5()},
@@ -109,6 +142,7 @@ void report(const Evaluation& result, const TrainOptions& o, const CommonOptions
                                 {"images", result.images}};
     fmt::print("{}\n", out.dump());
   } else if (!common.quiet) {
+    if (bad_pictures > 0) fmt::print("{} training pictures were left out\n", bad_pictures);
     fmt::print("test accuracy {:.2f} %, loss {:.4f}, {} images; model in {}/model.safetensors\n",
                100 * result.accuracy(), result.loss(), result.images, o.out);
   }
@@ -117,9 +151,11 @@ void report(const Evaluation& result, const TrainOptions& o, const CommonOptions
 int train(const TrainOptions& options, const CommonOptions& common, bool seed_given) {
   TrainOptions o = options;
   if (seed_given) o.given["seed"] = common.seed;
+  o.given = with_recipe(o);
   const bool quiet = common.quiet || common.json;
   const std::unique_ptr<Run> run = open_run(o, common);
   if (!quiet) print_heading(*run);
+  if (!common.quiet) print_bad_pictures(*run);
   watch_interrupt();
   if (!train_with_progress(*run, o, quiet)) {
     if (!common.quiet) {
@@ -130,7 +166,7 @@ int train(const TrainOptions& options, const CommonOptions& common, bool seed_gi
   }
   const Evaluation result = run->test();
   write_png(o.out + "/confusion.png", draw_confusion_matrix(result.confusion, run->model().labels));
-  report(result, o, common);
+  report(result, run->bad_pictures().size(), o, common);
   return 0;
 }
 
@@ -154,7 +190,8 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
     return run_option<double>(command, o, flag, key, help)->check(CLI::NonNegativeNumber);
   };
   const RunOptions d;
-  text("--data", "/data", "fashion-mnist (default), idx:DIR or folder:DIR");
+  text("--data", "/data",
+       "fashion-mnist (default), idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR or csv:FILE");
   text("--model", "/model", ("name of a model [" + d.model + "]").c_str());
   whole("--epochs", "/epochs", fmt::format("times through the data [{}]", d.epochs).c_str());
   whole("--batch", "/batch", fmt::format("images per step [{}]", d.batch).c_str());
@@ -177,6 +214,8 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
        "factor of the learning rate from a layer to the one before [1]");
   run_option<std::vector<std::string>>(command, o, "--freeze", "/freeze",
                                        "patterns of parameters that stay as they are");
+  text("--loss", "/loss", "softmax (default) or, per class, bce (mean over classes) or bce-sum")
+      ->check(CLI::IsMember({"softmax", "bce", "bce-sum"}));
   real("--label-smoothing", "/label_smoothing", "[0]");
   real("--dropout", "/dropout", "after position embedding, attention and both MLP layers [0]");
   real("--drop-path", "/drop_path", "stochastic depth of the last block [0]");
@@ -184,11 +223,30 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   text("--pool", "/pool", "token, or avg (mean of the patches, no class token)");
   text("--weight-init", "/weight_init", "initial weights as timm (default) or jax has them")
       ->check(CLI::IsMember({"timm", "jax"}));
+  run_option<double>(command, o, "--head-bias", "/head_bias", "initial bias of every class [0]");
+  whole("--repeats", "/repeats", "repeated augmentation: views of a picture in an epoch [1]");
+  text("--bad-pictures", "/bad_pictures",
+       "files that cannot be read: fail (default), or skip: all are tried before the run begins")
+      ->check(CLI::IsMember({"fail", "skip"}));
   real("--validation", "/validation", "part of the training data that chooses the best [1/12]");
   whole("--shift", "/augment/shift", "random shift by up to so many pixels [0]");
   real("--flip", "/augment/flip", "probability of a mirror image [0]");
+  real("--vertical-flip", "/augment/vertical_flip", "of one upside down [0]");
+  text("--fill", "/augment/fill", "what surrounds a shifted picture: zero (default), edge, reflect")
+      ->check(CLI::IsMember({"zero", "edge", "reflect"}));
   real("--crop-scale-min", "/augment/crop_scale_min", "random resized crop: smallest part [off]");
   real("--crop-scale-max", "/augment/crop_scale_max", "random resized crop: largest part [off]");
+  real("--crop-ratio-min", "/augment/crop_ratio_min", "smallest aspect ratio of a crop [3/4]");
+  real("--crop-ratio-max", "/augment/crop_ratio_max", "largest aspect ratio of a crop [4/3]");
+  text("--interpolation", "/augment/interpolation",
+       "of crops: bilinear, bicubic, random [the model's]")
+      ->check(CLI::IsMember({"bilinear", "bicubic", "random"}));
+  text("--auto-augment", "/augment/auto_augment",
+       "timm's rand-m9-mstd0.5-inc1 and others of its kind, or 3a (DeiT III)");
+  real("--brightness", "/augment/brightness", "colour jitter: factors of 1 - v to 1 + v [0]");
+  real("--contrast", "/augment/contrast", "the same of contrast [0]");
+  real("--saturation", "/augment/saturation", "the same of saturation [0]");
+  real("--hue", "/augment/hue", "the hue is turned by up to this part of the circle [0]");
   real("--erase", "/augment/erase", "probability of random erasing [0]");
   text("--erase-mode", "/augment/erase_mode", "const, rand or pixel (default)")
       ->check(CLI::IsMember({"const", "rand", "pixel"}));
@@ -211,6 +269,12 @@ void add_train(CLI::App& app) {
   *command = add_command(app, "train", "trains a model", [o, command](const CommonOptions& common) {
     return train(*o, common, (*command)->count("--seed") > 0);
   });
+  (*command)->add_option(
+      "--recipe", o->recipe,
+      fmt::format("options from a file, or one of {}", fmt::join(recipe_names(), ", ")));
+  (*command)->add_option("--set", o->set,
+                         "KEY=VALUE for an option under its name in config.json, such as "
+                         "augment.flip=0.5; wins over the recipe, and flags win over it");
   (*command)->add_option("--out", o->out, "folder of the run")->required();
   (*command)->add_flag("--resume", o->resume,
                        "go on from the folder's checkpoint; start if there is none");

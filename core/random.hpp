@@ -36,6 +36,7 @@ enum class RandomPlace : uint32_t {
   kTest,      ///< tests and benchmarks
   kErase,     ///< random erasing of one sample
   kMix,       ///< mixup and cutmix of one batch
+  kColour,    ///< automatic augmentation and colour jitter of one sample
 };
 
 /// A sequence of random numbers, a function of (seed, place, stream) alone; `stream` is the number

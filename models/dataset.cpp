@@ -11,6 +11,9 @@
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/idx.hpp"
+#include "models/cifar_dataset.hpp"
+#include "models/class_names.hpp"
+#include "models/csv_dataset.hpp"
 #include "models/folder_dataset.hpp"
 #include "models/stratified_split.hpp"
 
@@ -24,7 +27,6 @@ constexpr std::array<const char*, 10> kFashionClasses = {
     "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 
 constexpr uint64_t kValidationStream = 0;
-constexpr int64_t kMaxLabelsFile = int64_t{1} << 20;
 
 void check_labels(const std::vector<int32_t>& labels, size_t classes) {
   if (labels.empty() || labels.size() > std::numeric_limits<uint32_t>::max()) {
@@ -53,28 +55,6 @@ std::string require_idx_file(const std::string& folder, const char* name) {
   std::string path = idx_file(folder, name);
   if (path.empty()) throw IoError(folder + "/" + name, "no such file, nor one with .gz behind it");
   return path;
-}
-
-std::vector<std::string> read_class_names(const std::string& path) {
-  std::vector<std::string> names;
-  std::string line;
-  const auto take = [&] {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    check_class_name(line, path);
-    names.push_back(line);
-    line.clear();
-  };
-  for (const std::byte byte : read_file(path, kMaxLabelsFile)) {
-    if (byte == std::byte{'\n'}) {
-      take();
-    } else {
-      line += static_cast<char>(byte);
-    }
-  }
-  if (!line.empty()) take();
-  while (!names.empty() && names.back().empty()) names.pop_back();
-  if (names.empty()) throw FormatError(FormatKind::kBadHeader, path, -1, "no class names in it");
-  return names;
 }
 
 /// labels.txt, or else the numbers of the classes that occur in the training labels (in the test
@@ -163,10 +143,15 @@ std::shared_ptr<const Dataset> open_dataset(std::string_view name, Split split) 
   if (colon != std::string_view::npos && colon + 1 < name.size()) {
     const std::string folder(name.substr(colon + 1));
     if (kind == "idx") return open_idx(folder, split, idx_class_names(folder));
+    if (kind == "cifar10") return open_cifar_dataset(folder, 10, split);
+    if (kind == "cifar100") return open_cifar_dataset(folder, 100, split);
+    if (kind == "csv") return open_csv_dataset(folder, split);
     if (kind == "folder") return open_folder_dataset(folder, split);
   }
-  throw UsageError(
-      fmt::format("unknown data set '{}'; known are fashion-mnist, idx:DIR and folder:DIR", name));
+  throw UsageError(fmt::format(
+      "unknown data set '{}'; known are fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, "
+      "folder:DIR and csv:FILE",
+      name));
 }
 
 ValidationSplit split_validation(const Dataset& dataset, double fraction, uint64_t seed) {

@@ -5,21 +5,16 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "core/error.hpp"
-#include "models/stratified_split.hpp"
+#include "models/class_names.hpp"
+#include "models/picture_list.hpp"
 
 namespace vitrine {
 namespace {
 
 namespace fs = std::filesystem;
-
-// The stream of the test part; split_validation draws from another.
-constexpr uint64_t kTestStream = 1;
-// One seed for every run: a model must not be tested on pictures that another seed trained it on.
-constexpr uint64_t kTestSeed = 0;
 
 bool is_folder(const std::string& path) {
   std::error_code ignored;
@@ -67,14 +62,9 @@ std::vector<std::string> picture_files(const std::string& folder) {
   });
 }
 
-struct Listing {
-  std::vector<std::string> files;
-  std::vector<int32_t> labels;
-};
-
 /// The pictures of every class folder in `root`, each of which is one of `classes`.
-Listing list(const std::string& root, const std::vector<std::string>& classes) {
-  Listing listing;
+PictureList list(const std::string& root, const std::vector<std::string>& classes) {
+  PictureList listing;
   for (const std::string& name : class_folders(root)) {
     const auto found = std::ranges::lower_bound(classes, name);
     if (found == classes.end() || *found != name) {
@@ -92,15 +82,6 @@ Listing list(const std::string& root, const std::vector<std::string>& classes) {
   return listing;
 }
 
-Listing pick(const Listing& all, const std::vector<int64_t>& items) {
-  Listing part;
-  for (const int64_t i : items) {
-    part.files.push_back(all.files[static_cast<size_t>(i)]);
-    part.labels.push_back(all.labels[static_cast<size_t>(i)]);
-  }
-  return part;
-}
-
 /// DIR/test or DIR/val, whichever there is; else nothing.
 std::string test_folder(const std::string& folder) {
   for (const char* name : {"/test", "/val"}) {
@@ -110,14 +91,6 @@ std::string test_folder(const std::string& folder) {
 }
 
 }  // namespace
-
-void check_class_name(const std::string& name, const std::string& path) {
-  try {
-    static_cast<void>(nlohmann::json(name).dump());
-  } catch (const nlohmann::json::exception&) {
-    throw FormatError(FormatKind::kBadHeader, path, -1, "the name of a class is not UTF-8");
-  }
-}
 
 std::shared_ptr<const Dataset> open_folder_dataset(const std::string& folder, Split split) {
   if (!is_folder(folder)) throw IoError(folder, "no such folder");
@@ -131,12 +104,8 @@ std::shared_ptr<const Dataset> open_folder_dataset(const std::string& folder, Sp
   if (classes.empty()) {
     throw IoError(train, "no folders in it; each class needs one, named after the class");
   }
-  Listing listing = list(split == Split::kTest && !test.empty() ? test : train, classes);
-  if (test.empty()) {
-    const TwoParts parts = stratified_split(listing.labels, kTestFraction,
-                                            Random(kTestSeed, RandomPlace::kSplit, kTestStream));
-    listing = pick(listing, split == Split::kTest ? parts.chosen : parts.rest);
-  }
+  PictureList listing = list(split == Split::kTest && !test.empty() ? test : train, classes);
+  if (test.empty()) listing = part_of(listing, split);
   if (listing.files.empty()) {
     throw IoError(folder,
                   split == Split::kTest ? "too few pictures for a test part" : "no pictures in it");

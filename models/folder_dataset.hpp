@@ -12,8 +12,4 @@ namespace vitrine {
 /// and files that are not .jpg, .jpeg or .png (in any case) are left out; links are followed.
 std::shared_ptr<const Dataset> open_folder_dataset(const std::string& folder, Split split);
 
-/// Throws FormatError(kBadHeader) unless `name`, found at `path`, is UTF-8 text: class names go
-/// into checkpoints and reports.
-void check_class_name(const std::string& name, const std::string& path);
-
 }  // namespace vitrine

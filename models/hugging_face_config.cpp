@@ -207,11 +207,10 @@ static HuggingFaceFiles hugging_face_files(const VitConfig& c, const Preprocess&
                  {"num_channels", c.channels},
                  {"qkv_bias", c.qkv_bias},
                  {"torch_dtype", "float32"}};
-  if (c.layer_scale > 0) {  // transformers wants an integer
+  if (c.layer_scale > 0) {  // transformers 5 refuses 4.0
     const auto whole = static_cast<int64_t>(c.mlp_ratio);
-    if (static_cast<double>(whole) != c.mlp_ratio)
-      refuse_to_write("a broken mlp_ratio and LayerScale");
-    config["mlp_ratio"] = whole;
+    const bool broken = static_cast<double>(whole) != c.mlp_ratio;
+    config["mlp_ratio"] = broken ? json(c.mlp_ratio) : json(whole);
   }
   if (projected) config["projection_dim"] = c.classes;
   if (!projected) add_labels(config, c.classes, labels);

@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "core/nearest_name.hpp"
 #include "models/config_check.hpp"
 
 namespace vitrine {
@@ -38,7 +40,8 @@ class OptionWriter {
   nlohmann::json object = nlohmann::json::object();
 };
 
-/// What is left out keeps its value. Throws UsageError (unknown names) and json::exception (values
+/// What is left out keeps its value. Throws UsageError (unknown names, with
+/// the nearest known one) and json::exception (values
 /// of another type).
 class OptionReader {
  public:
@@ -72,6 +75,7 @@ class OptionReader {
   /// use(value), if the key is there.
   template <class Use>
   void take(const char* key, Use&& use) {
+    known_.emplace_back(key);
     const auto found = object_.find(key);
     if (found == object_.end()) return;
     use(*found);
@@ -81,11 +85,16 @@ class OptionReader {
   const nlohmann::json& rest() const { return object_; }
   void refuse_unknown() const {
     if (object_.empty()) return;
-    throw UsageError(fmt::format("unknown key '{}'", object_.begin().key()));
+    const std::string& key = object_.begin().key();
+    const std::string nearest = nearest_name(key, known_);
+    throw UsageError(nearest.empty()
+                         ? fmt::format("unknown key '{}'", key)
+                         : fmt::format("unknown key '{}'; did you mean '{}'?", key, nearest));
   }
 
  private:
   nlohmann::json object_;
+  std::vector<std::string> known_;
 };
 
 /// A network's configuration: read(config, JSON object) fills it in. Throws UsageError for whatever

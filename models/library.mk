@@ -34,7 +34,7 @@ $(LIBRARY)/libvitrine.so: $(LIBRARY)/$(SHARED)
 TO := $(DESTDIR)$(PREFIX)
 
 .PHONY: install uninstall
-install: $(OUT)/vitrine library ## into PREFIX [/usr/local] of DESTDIR: program, library, header, pkg-config file, shipped model
+install: $(OUT)/vitrine library ## into PREFIX [/usr/local] of DESTDIR: program, library, header, pkg-config file, shipped model, recipes
 	install -D $(OUT)/vitrine $(TO)/bin/vitrine
 	install -D -m 644 models/vitrine.h $(TO)/include/vitrine.h
 	install -D -m 644 $(LIBRARY)/libvitrine.a $(TO)/lib/libvitrine.a
@@ -44,9 +44,12 @@ install: $(OUT)/vitrine library ## into PREFIX [/usr/local] of DESTDIR: program,
 	install -d $(TO)/lib/pkgconfig
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' models/vitrine.pc.in >$(TO)/lib/pkgconfig/vitrine.pc
 	install -D -m 644 models/pretrained/fashion_vit.safetensors $(TO)/share/vitrine/fashion_vit.safetensors
+	install -d $(TO)/share/vitrine/recipes
+	install -m 644 apps/recipes/*.json $(TO)/share/vitrine/recipes
 	install -D -m 644 LICENSE $(TO)/share/doc/vitrine/LICENSE
 
 uninstall: ## removes what make install put into PREFIX of DESTDIR
 	rm -f $(TO)/bin/vitrine $(TO)/include/vitrine.h $(TO)/lib/libvitrine.a $(TO)/lib/libvitrine.so* \
 	  $(TO)/lib/pkgconfig/vitrine.pc $(TO)/share/vitrine/fashion_vit.safetensors $(TO)/share/doc/vitrine/LICENSE
-	for folder in share/vitrine share/doc/vitrine; do rmdir $(TO)/$$folder 2>/dev/null || true; done
+	rm -f $(patsubst apps/%,$(TO)/share/vitrine/%,$(wildcard apps/recipes/*.json))
+	for folder in share/vitrine/recipes share/vitrine share/doc/vitrine; do rmdir $(TO)/$$folder 2>/dev/null || true; done

@@ -32,6 +32,7 @@ void check(const LoaderOptions& o) {
   };
   range("the batch", o.batch, 1, int64_t{1} << 20);
   range("the number of loader threads", o.workers, 0, kMaxWorkers);
+  range("repeats", o.repeats, 1, kMaxRepeats);
   range("the number of batches ahead", o.ahead, 1, kMaxAhead);
 }
 
@@ -157,11 +158,12 @@ void Loader::State::prepare(Slot& s, int64_t batch, int64_t number,
   const int64_t numel = rule.numel();
   Image storage;
   for (int64_t i = number * piece; i < std::min(s.count, (number + 1) * piece); ++i) {
-    const int64_t position = order[static_cast<size_t>(batch * options.batch + i)];
+    const int64_t place = batch * options.batch + i;
+    const int64_t position = order[static_cast<size_t>(place / options.repeats)];
     const int64_t index = indices[static_cast<size_t>(position)];
     const ImageView picture = dataset->picture(index, rule.channels, storage);
     const std::span<float> to{s.floats + i * numel, static_cast<size_t>(numel)};
-    const AugmentKey key{options.seed, epoch, index};
+    const AugmentKey key{options.seed, epoch, index, place % options.repeats};
     if (options.augment) {
       augment(picture, rule, *options.augment, key, pixels);
     } else {
@@ -214,8 +216,7 @@ void Loader::State::run_worker() {
 }
 
 void Loader::State::begin(int64_t wanted_epoch, int64_t first_batch) {
-  if (wanted_epoch < 0 || wanted_epoch >= int64_t{1} << 32 || first_batch < 0 ||
-      first_batch > batches) {
+  if (wanted_epoch < 0 || wanted_epoch >= kMaxEpochs || first_batch < 0 || first_batch > batches) {
     throw ShapeError(fmt::format("[loader] cannot start at batch {} of {} of epoch {}", first_batch,
                                  batches, wanted_epoch));
   }

@@ -18,7 +18,11 @@ struct LoaderOptions {
   bool drop_last = true;  ///< no batch with fewer pictures: for training
   uint64_t seed = 0;      ///< of the order and of the augmentation
   int workers = 1;        ///< threads that prepare batches ahead; 0: next() does it itself
-  int64_t ahead = 3;      ///< batches that may wait ready, at least 1
+  /// Repeated augmentation: each picture comes so many times in a row, each time another view, and
+  /// an epoch, which is not longer for it, has only the first of the order. Hoffer et al. 2020,
+  /// arXiv 1901.09335.
+  int64_t repeats = 1;
+  int64_t ahead = 3;  ///< batches that may wait ready, at least 1
   Preprocess preprocess;
   std::optional<Augment> augment;  ///< for training
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -78,6 +79,16 @@ Preprocess preprocess_for(const NetworkConfig& c, const Dataset& data) {
   return p;
 }
 
+void set_head_bias(Network& network, double value) {
+  constexpr std::array<std::string_view, 4> kNames = {"head.bias", "head_dist.bias", "fc.bias",
+                                                      "head.fc.bias"};
+  network.visit([&](const std::string& name, Parameter& p, Role) {
+    if (std::ranges::find(kNames, name) != kNames.end()) {
+      p.value = Tensor::full(p.value.shape(), static_cast<float>(value));
+    }
+  });
+}
+
 }  // namespace
 
 void Run::Sums::add(const BatchResult& r) {
@@ -95,12 +106,18 @@ Run::Run(const std::string& folder, const RunOptions& options, int workers, bool
       workers_(workers),
       data_(open_dataset(options.data, Split::kTrain)) {
   const auto config = configure(options_, *data_);
+  if (options_.bad_pictures == BadPictures::kSkip) {
+    ReadablePictures readable = readable_pictures(data_, static_cast<int>(config->channels));
+    data_ = std::move(readable.dataset);
+    bad_pictures_ = std::move(readable.bad);
+  }
   model_.network = config->build();
   model_.preprocess = preprocess_for(*config, *data_);
   model_.labels = data_->class_names();
   build_loaders();
   if (fresh) {
     model_.network->initialize(options_.seed, options_.weight_init);
+    if (options_.head_bias != 0) set_head_bias(*model_.network, options_.head_bias);
     std::error_code error;
     fs::create_directories(folder_, error);
     if (error) throw IoError(folder_, "cannot make this folder: " + error.message());
@@ -154,6 +171,7 @@ void Run::build_loaders() {
   o.preprocess = model_.preprocess;
   LoaderOptions evaluation = o;
   o.augment = options_.augment;
+  o.repeats = options_.repeats;
   evaluation.shuffle = false;
   evaluation.drop_last = false;
   train_ = std::make_unique<Loader>(data_, split.train, o);
@@ -189,6 +207,13 @@ void Run::restore() {
     lines_ = state.at("lines");
     checkpoint_isa_ = state.at("isa");
     training_->restore(file, state.at("updates"));
+    const int64_t pictures = state.value("pictures", data_->size());
+    if (pictures != data_->size()) {
+      throw FormatError(FormatKind::kMismatch, file.path(), -1,
+                        fmt::format("the run began with {} pictures, now there are {}; bring them "
+                                    "back or start another run",
+                                    pictures, data_->size()));
+    }
   } catch (const json::exception& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
   }
@@ -215,7 +240,8 @@ void Run::save_checkpoint() const {
                       {"epoch_sums", sums(epoch_sums_)},
                       {"line_sums", sums(line_sums_)},
                       {"best_accuracy", best_accuracy_},
-                      {"lines", lines_}};
+                      {"lines", lines_},
+                      {"pictures", data_->size()}};
   Metadata metadata = model_metadata(model_);
   metadata["vitrine.training"] = state.dump();
   write_safetensors(path(kCheckpoint), tensors, metadata);
@@ -315,10 +341,11 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
   }
   if (training_->has_average()) training_->swap_average();
 
-  const json line = {{"epoch", epoch_},
-                     {"step", training_->steps()},
-                     {"validation_loss", validation.loss()},
-                     {"validation_top1", validation.accuracy()}};
+  json line = {{"epoch", epoch_},
+               {"step", training_->steps()},
+               {"validation_loss", validation.loss()},
+               {"validation_top1", validation.accuracy()}};
+  if (!bad_pictures_.empty()) line["bad_pictures"] = bad_pictures_.size();
   write_metrics(line.dump());
   const auto n = static_cast<double>(std::max<int64_t>(epoch_sums_.images, 1));
   const RunObserver::Epoch report{epoch_,
@@ -336,8 +363,11 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
 }
 
 Evaluation Run::test(const std::function<void(const Evaluation&)>& seen) const {
-  const auto data = open_dataset(options_.data, Split::kTest);
+  std::shared_ptr<const Dataset> data = open_dataset(options_.data, Split::kTest);
   const Model best = load_model(path(kModel));
+  if (options_.bad_pictures == BadPictures::kSkip) {
+    data = readable_pictures(data, best.preprocess.channels).dataset;
+  }
   LoaderOptions o;
   o.batch = options_.batch;
   o.shuffle = false;

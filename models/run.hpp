@@ -5,6 +5,7 @@
 #include <string>
 
 #include "models/augment.hpp"
+#include "models/bad_pictures.hpp"
 #include "models/checkpoint.hpp"
 #include "models/evaluate.hpp"
 #include "models/loader.hpp"
@@ -30,12 +31,15 @@ struct RunOptions {
   UpdateOptions update;
   Augment augment;
   Mix mix;
+  int64_t repeats = 1;  ///< views of a picture in one epoch (LoaderOptions)
+  BadPictures bad_pictures = BadPictures::kFail;
   double validation = 1.0 / 12;  ///< part of the training data that chooses the best weights
   uint64_t seed = 0;
   // Changes to the named model.
   std::string position;  ///< none, learned, sincos_moco, sincos_mae; "" for the model's own
   std::string pool;      ///< token, avg; "" for the model's own
   WeightInit weight_init = WeightInit::kTimm;
+  double head_bias = 0;  ///< initial bias of every class; about -log(classes) for sigmoid losses
   double drop_path = 0;
   double dropout = 0;
 
@@ -92,6 +96,8 @@ class Run {
   /// Per epoch: what fills whole steps.
   int64_t train_images() const;
   int64_t validation_images() const { return validation_->samples(); }
+  /// What was left out of the training data, a message each.
+  const std::vector<std::string>& bad_pictures() const { return bad_pictures_; }
 
   /// Trains to the end, or until the observer says stop. Writes a checkpoint at the end of every
   /// epoch, when told to stop, and every `checkpoint_steps` steps if that is not 0. Returns whether
@@ -124,6 +130,7 @@ class Run {
   RunOptions options_;
   int workers_;
   std::shared_ptr<const Dataset> data_;
+  std::vector<std::string> bad_pictures_;
   Model model_;
   std::unique_ptr<Loader> train_, validation_;
   std::unique_ptr<Training> training_;

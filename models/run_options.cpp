@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/enum_names.hpp"
@@ -14,6 +15,10 @@ using nlohmann::json;
 
 constexpr EnumNames<OptimizerKind, 2> kOptimizers = {
     {{OptimizerKind::kAdamW, "adamw"}, {OptimizerKind::kSgd, "sgd"}}};
+constexpr EnumNames<BadPictures, 2> kBadPictures = {
+    {{BadPictures::kFail, "fail"}, {BadPictures::kSkip, "skip"}}};
+constexpr EnumNames<LossKind, 3> kLosses = {
+    {{LossKind::kSoftmax, "softmax"}, {LossKind::kBce, "bce"}, {LossKind::kBceSum, "bce-sum"}}};
 constexpr EnumNames<WeightInit, 2> kWeightInits = {
     {{WeightInit::kTimm, "timm"}, {WeightInit::kJax, "jax"}}};
 constexpr EnumNames<MixMode, 3> kMixModes = {
@@ -51,6 +56,7 @@ void each_option(Options& o, F&& f) {
   f("ema_warmup", o.update.ema_warmup);
   f("layer_decay", o.update.layer_decay);
   f("freeze", o.update.freeze);
+  f("loss", o.update.loss, kLosses);
   f("label_smoothing", o.update.label_smoothing);
   f("accumulate", o.update.accumulate);
   f("mixup", o.mix.mixup);
@@ -59,11 +65,14 @@ void each_option(Options& o, F&& f) {
   f("cutmix_probability", o.mix.cutmix_probability);
   f("mix_mode", o.mix.mode, kMixModes);
   f("mix_off_epoch", o.mix.off_epoch);
+  f("repeats", o.repeats);
+  f("bad_pictures", o.bad_pictures, kBadPictures);
   f("validation", o.validation);
   f("seed", o.seed);
   f("position", o.position);
   f("pool", o.pool);
   f("weight_init", o.weight_init, kWeightInits);
+  f("head_bias", o.head_bias);
   f("drop_path", o.drop_path);
   f("dropout", o.dropout);
 }
@@ -93,6 +102,8 @@ void validate(const RunOptions& o) {
   require(o.update.label_smoothing >= 0 && o.update.label_smoothing < 1,
           "label_smoothing must be in [0, 1)");
   require(o.update.accumulate >= 1, "accumulate must be at least 1");
+  require(std::abs(o.head_bias) <= 100, "head_bias must be between -100 and 100");
+  require(o.repeats >= 1 && o.repeats <= kMaxRepeats, "repeats must be between 1 and 256");
   require(o.validation > 0 && o.validation < 1, "validation must be in (0, 1)");
 }
 

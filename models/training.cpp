@@ -12,6 +12,7 @@
 #include "models/evaluate.hpp"
 #include "ops/adamw.hpp"
 #include "ops/binary.hpp"
+#include "ops/binary_cross_entropy_with_logits.hpp"
 #include "ops/clip_grad_norm.hpp"
 #include "ops/cross_entropy.hpp"
 #include "ops/ema.hpp"
@@ -25,6 +26,16 @@ int64_t count_correct(const Tensor& logits, std::span<const int32_t> labels) {
   int64_t correct = 0;
   for (size_t i = 0; i < labels.size(); ++i) correct += predicted[i] == labels[i] ? 1 : 0;
   return correct;
+}
+
+/// The mean over the batch; target is labels or a distribution per image.
+template <class Target>
+Tensor loss_of(const UpdateOptions& options, const Tensor& logits, const Target& target) {
+  BinaryCrossEntropyOptions o;
+  o.label_smoothing = static_cast<float>(options.label_smoothing);
+  if (options.loss == LossKind::kSoftmax) return cross_entropy(logits, target, o);
+  o.sum_classes = options.loss == LossKind::kBceSum;
+  return binary_cross_entropy_with_logits(logits, target, o);
 }
 
 /// What the state of one parameter is called in a checkpoint.
@@ -100,9 +111,7 @@ BatchResult Training::add_gradients_of(const Tensor& images, const Target& targe
   const auto micro = static_cast<uint64_t>(steps_ * options_.accumulate + micro_);
   const Pass pass{.training = true, .seed = options_.seed, .step = micro};
   const Tensor logits = model_(images, pass);
-  CrossEntropyOptions loss_options;
-  loss_options.label_smoothing = static_cast<float>(options_.label_smoothing);
-  const Tensor loss = cross_entropy(logits, target, loss_options);
+  const Tensor loss = loss_of(options_, logits, target);
 
   const Tensor share = Tensor::scalar(1.0F / static_cast<float>(options_.accumulate));
   const Gradients gradients = tape.backward(std::span(&loss, 1), std::span(&share, 1));

@@ -13,6 +13,13 @@ namespace vitrine {
 
 enum class OptimizerKind { kSgd, kAdamW };
 
+/// What training minimises.
+enum class LossKind {
+  kSoftmax,  ///< cross_entropy
+  kBce,      ///< binary_cross_entropy_with_logits, the mean over the classes
+  kBceSum,   ///< the same, their sum
+};
+
 /// How parameters are updated. Defaults are those of ViT training with AdamW.
 struct UpdateOptions {
   OptimizerKind optimizer = OptimizerKind::kAdamW;
@@ -27,6 +34,7 @@ struct UpdateOptions {
       freeze;               ///< patterns (*, ?) of names of parameters that stay as they are
   double ema = 0;           ///< decay of the averaged weights and running statistics; 0 for none
   bool ema_warmup = false;  ///< a smaller decay at first: see ema_decay_at
+  LossKind loss = LossKind::kSoftmax;
   double label_smoothing = 0;
   int64_t accumulate = 1;  ///< micro batches per update
   uint64_t seed = 0;       ///< of dropout and drop path

@@ -6,6 +6,7 @@ namespace vitrine::kernels {
 
 struct Attention;
 struct Binary;
+struct BinaryCrossEntropyWithLogits;
 struct ChannelNorm;
 struct Gemm;
 struct LayerNorm;
@@ -29,6 +30,7 @@ struct Kernels {
   Isa isa;
   const Attention* attention;
   const Binary* binary;
+  const BinaryCrossEntropyWithLogits* binary_cross_entropy_with_logits;
   const ChannelNorm* channel_norm;
   const Gemm* gemm;
   const LayerNorm* layer_norm;

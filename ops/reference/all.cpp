@@ -4,6 +4,7 @@
 #include "ops/kernels/adamw.hpp"
 #include "ops/kernels/attention.hpp"
 #include "ops/kernels/binary.hpp"
+#include "ops/kernels/binary_cross_entropy_with_logits.hpp"
 #include "ops/kernels/channel_norm.hpp"
 #include "ops/kernels/clip_grad_norm.hpp"
 #include "ops/kernels/cross_entropy.hpp"
@@ -22,6 +23,7 @@
 #include "ops/reference/adamw.hpp"
 #include "ops/reference/attention.hpp"
 #include "ops/reference/binary.hpp"
+#include "ops/reference/binary_cross_entropy_with_logits.hpp"
 #include "ops/reference/channel_norm.hpp"
 #include "ops/reference/clip_grad_norm.hpp"
 #include "ops/reference/cross_entropy.hpp"
@@ -84,6 +86,9 @@ constexpr AdamW kAdamW{vitrine::reference::adamw_update<float>};
 constexpr ClipGradNorm kClipGradNorm{vitrine::reference::gradient_sum_squares<float>,
                                      vitrine::reference::gradient_scale<float>};
 
+constexpr BinaryCrossEntropyWithLogits kBinaryCrossEntropyWithLogits{
+    vitrine::reference::binary_cross_entropy_with_logits_forward<float>,
+    vitrine::reference::binary_cross_entropy_with_logits_backward<float>};
 constexpr CrossEntropy kCrossEntropy{vitrine::reference::cross_entropy_forward<float>,
                                      vitrine::reference::cross_entropy_backward<float>};
 
@@ -105,6 +110,7 @@ constinit const Kernels table{
     .isa = Isa::kReference,
     .attention = &kAttention,
     .binary = &kBinary,
+    .binary_cross_entropy_with_logits = &kBinaryCrossEntropyWithLogits,
     .channel_norm = &kChannelNorm,
     .gemm = &kGemm,
     .layer_norm = &kLayerNorm,

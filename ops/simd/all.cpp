@@ -27,6 +27,7 @@ constexpr Isa this_isa() {
 
 extern const Attention attention;
 extern const Binary binary;
+extern const BinaryCrossEntropyWithLogits binary_cross_entropy_with_logits;
 extern const ChannelNorm channel_norm;
 extern const Gemm gemm;
 extern const LayerNorm layer_norm;
@@ -49,6 +50,7 @@ constinit const Kernels table{
     .isa = this_isa(),
     .attention = &attention,
     .binary = &binary,
+    .binary_cross_entropy_with_logits = &binary_cross_entropy_with_logits,
     .channel_norm = &channel_norm,
     .gemm = &gemm,
     .layer_norm = &layer_norm,

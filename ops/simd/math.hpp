@@ -46,6 +46,9 @@ inline Vec exp(Vec x) {
 /// NaN.
 inline Vec log(Vec x) { return xsimd::log(x); }
 
+/// log(1 + x), also where 1 + x is rounded to 1. Relative error < 2e-7 for x in [0, 1].
+inline Vec log1p(Vec x) { return xsimd::log1p(x); }
+
 /// Hyperbolic tangent. Relative error < 1.7e-7.
 inline Vec tanh(Vec x) { return xsimd::tanh(x); }
 

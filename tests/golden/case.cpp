@@ -34,12 +34,13 @@ Json parse_json(const std::filesystem::path& path) {
 
 using Family = std::pair<const char*, std::vector<Case> (*)(const ManifestPtr&)>;
 
-constexpr std::array<Family, 8> kFamilies = {{{"ops", ops_cases},
+constexpr std::array<Family, 9> kFamilies = {{{"ops", ops_cases},
                                               {"opinfo", opinfo_cases},
                                               {"models", model_cases},
                                               {"fullsize", fullsize_cases},
                                               {"train", train_cases},
                                               {"preprocess", preprocess_cases},
+                                              {"augment", augment_cases},
                                               {"formats", format_cases},
                                               {"bad", bad_cases}}};
 

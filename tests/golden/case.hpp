@@ -87,6 +87,7 @@ std::vector<Case> model_cases(const ManifestPtr& manifest);
 std::vector<Case> fullsize_cases(const ManifestPtr& manifest);
 std::vector<Case> train_cases(const ManifestPtr& manifest);
 std::vector<Case> preprocess_cases(const ManifestPtr& manifest);
+std::vector<Case> augment_cases(const ManifestPtr& manifest);
 std::vector<Case> format_cases(const ManifestPtr& manifest);
 std::vector<Case> bad_cases(const ManifestPtr& manifest);
 

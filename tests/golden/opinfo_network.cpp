@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "ops/attention.hpp"
+#include "ops/binary_cross_entropy_with_logits.hpp"
 #include "ops/cross_entropy.hpp"
 #include "ops/layer_norm.hpp"
 #include "ops/linear.hpp"
@@ -56,15 +57,17 @@ Tensors run_layer_norm(OpinfoCall& call) {
   return {layer_norm(x, weight, bias, eps == nullptr ? kPyTorchEps : eps->get<float>())};
 }
 
+Reduction take_reduction(OpinfoCall& call) {
+  const Json* reduction = call.take("reduction");
+  if (reduction == nullptr || *reduction == "mean") return Reduction::kMean;
+  return *reduction == "sum" ? Reduction::kSum : Reduction::kNone;
+}
+
 Tensors run_cross_entropy(OpinfoCall& call) {
   const Tensor logits = call.input();
   const Json* target = call.take(0, "target");
   CrossEntropyOptions options;
-  if (const Json* reduction = call.take("reduction")) {
-    options.reduction = *reduction == "sum"    ? Reduction::kSum
-                        : *reduction == "none" ? Reduction::kNone
-                                               : Reduction::kMean;
-  }
+  options.reduction = take_reduction(call);
   if (const Json* ignored = call.take("ignore_index")) options.ignore_index = *ignored;
   if (const Json* smoothing = call.take("label_smoothing")) options.label_smoothing = *smoothing;
   call.done();
@@ -76,6 +79,20 @@ Tensors run_cross_entropy(OpinfoCall& call) {
   const std::vector<int64_t> values = call.integer_tensor(*target);
   const std::vector<int32_t> labels(values.begin(), values.end());
   return {cross_entropy(logits, labels, options)};
+}
+
+/// Every element is a row of one class, so that any shape will do.
+Tensors run_binary_cross_entropy_with_logits(OpinfoCall& call) {
+  const Tensor logits = call.input();
+  const Tensor target = call.tensor(0, "target");
+  BinaryCrossEntropyOptions options;
+  options.reduction = take_reduction(call);
+  call.done();
+  if (!target.defined() || target.shape() != logits.shape()) call.not_offered("with broadcasting");
+  const Shape column = {logits.numel(), 1};
+  const Tensor loss =
+      binary_cross_entropy_with_logits(logits.reshape(column), target.reshape(column), options);
+  return {options.reduction == Reduction::kNone ? loss.reshape(logits.shape()) : loss};
 }
 
 Tensors run_attention(OpinfoCall& call) {
@@ -114,6 +131,7 @@ std::span<const OpinfoAdapter> opinfo_network_calls() {
       {"nn.functional.linear", run_linear},
       {"nn.functional.layer_norm", run_layer_norm},
       {"nn.functional.cross_entropy", run_cross_entropy},
+      {"nn.functional.binary_cross_entropy_with_logits", run_binary_cross_entropy_with_logits},
       {"nn.functional.scaled_dot_product_attention", run_attention},
   });
   return kTable;

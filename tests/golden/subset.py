@@ -301,6 +301,7 @@ of third parties. The outputs were computed with
 | `models/`, `train/` | networks of timm (Apache-2.0) with random weights |
 | `formats/`, `bad/` | small files written for these tests |
 | `preprocess/` | pictures in many file formats, decoded and resized by Pillow (MIT-CMU) |
+| `augment/` | not chosen but made by `tests/golden/make_augment.py`: computed pictures, changed by timm's (Apache-2.0) operations and Pillow |
 """
 
 PHOTOGRAPHS = """
@@ -337,8 +338,8 @@ def main():
     manifests = {path.parent.name: json.loads(path.read_text())
                  for path in sorted(source.glob("*/manifest.json"))}
     run = choose_run(source, manifests["train"], manifests["models"])
-    if out.exists():
-        shutil.rmtree(out)
+    for family in manifests:  # and nothing else: augment/ is made by another script
+        shutil.rmtree(out / family, ignore_errors=True)
     for family, subset in (("ops", subset_ops), ("opinfo", subset_opinfo),
                            ("formats", subset_formats), ("bad", subset_bad)):
         subset(source / family, out / family, manifests[family])

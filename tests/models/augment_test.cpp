@@ -45,14 +45,18 @@ Bytes run(const Image& image, const Preprocess& rule, const Augment& options,
 
 /// What the picture should be after a move, pixel by pixel.
 Bytes moved(const Image& image, int64_t right, int64_t down, bool mirror, Fill fill) {
+  const auto inside = [&](int64_t i, int64_t side) {
+    if (fill == Fill::kReflect) return i < 0 ? -i : i < side ? i : 2 * (side - 1) - i;
+    return std::clamp<int64_t>(i, 0, side - 1);
+  };
   Bytes to;
   for (int64_t y = 0; y < image.height; ++y) {
     for (int64_t x = 0; x < image.width; ++x) {
       for (int c = 0; c < image.channels; ++c) {
         const int64_t u = (mirror ? image.width - 1 - x : x) - right;
         const int64_t v = y - down;
-        const int64_t inside_u = std::clamp<int64_t>(u, 0, image.width - 1);
-        const int64_t inside_v = std::clamp<int64_t>(v, 0, image.height - 1);
+        const int64_t inside_u = inside(u, image.width);
+        const int64_t inside_v = inside(v, image.height);
         const bool outside = u != inside_u || v != inside_v;
         const auto at =
             static_cast<size_t>((inside_v * image.width + inside_u) * image.channels + c);
@@ -73,7 +77,7 @@ TEST_CASE("augment: without options the picture is only prepared", "[models]") {
 
 TEST_CASE("augment: every shift and both mirror images occur, and nothing else", "[models]") {
   const int channels = GENERATE(1, 3);
-  const Fill fill = GENERATE(Fill::kZero, Fill::kEdge);
+  const Fill fill = GENERATE(Fill::kZero, Fill::kEdge, Fill::kReflect);
   const Image image = distinct(9, 9, channels);
   Augment options;
   options.shift = 2;
@@ -104,6 +108,63 @@ TEST_CASE("augment: shifts larger than the picture", "[models]") {
     blank.insert(run(image, rule_for(3, 1), options, {1, 1, i}) == Bytes(9, 0) ? 1 : 0);
   }
   CHECK(blank.size() == 2);
+}
+
+TEST_CASE("augment: reflection of a picture that is moved further than its size", "[models]") {
+  const Image image{3, 1, 1, {10, 20, 30}};
+  Preprocess rule = rule_for(3, 1);
+  rule.height = 1;
+  Augment options;
+  options.shift = 7;
+  options.fill = Fill::kReflect;
+  std::set<Bytes> found;
+  for (int i = 0; i < 200; ++i) found.insert(run(image, rule, options, {1, 1, i}));
+  // The endless picture 10 20 30 20 has four views.
+  CHECK(found == std::set<Bytes>{{10, 20, 30}, {20, 30, 20}, {30, 20, 10}, {20, 10, 20}});
+}
+
+TEST_CASE("augment: top and bottom exchanged", "[models]") {
+  const Image image = distinct(3, 3, 3);
+  Augment options;
+  options.vertical_flip = 1;
+  Bytes want;
+  for (int64_t y = 2; y >= 0; --y) {
+    want.insert(want.end(), image.pixels.begin() + y * 9, image.pixels.begin() + (y + 1) * 9);
+  }
+  CHECK(run(image, rule_for(3, 3), options, {1, 2, 3}) == want);
+}
+
+TEST_CASE("augment: colours change with the sample, after the other draws", "[models]") {
+  const int channels = GENERATE(1, 3);
+  const Image image = distinct(15, 15, channels);
+  const Preprocess rule = rule_for(15, channels);
+  Augment options;
+  options.shift = 3;
+  options.interpolation = "random";
+  options.auto_augment = "rand-m9-mstd0.5-inc1-p1";
+  options.jitter = {.brightness = 0.4, .contrast = 0.4, .saturation = 0.4, .hue = 0.1};
+  std::set<Bytes> found;
+  for (int i = 0; i < 50; ++i) {
+    const Bytes view = run(image, rule, options, {5, 1, i});
+    CHECK(view == run(image, rule, options, {5, 1, i}));
+    found.insert(view);
+  }
+  CHECK(found.size() > 45);
+  // Without colours the same sample is shifted as before.
+  Augment plain;
+  plain.shift = 3;
+  options.auto_augment.clear();
+  options.jitter = {.hue = 0.001};  // truncated to no turn
+  if (channels == 1)
+    CHECK(run(image, rule, options, {5, 1, 9}) == run(image, rule, plain, {5, 1, 9}));
+  // Brightness alone: the factor is uniform in [0.6, 1.4].
+  options = {};
+  options.jitter.brightness = 0.4;
+  const Image flat{15, 15, channels, Bytes(static_cast<size_t>(225 * channels), 100)};
+  std::set<int> levels;
+  for (int i = 0; i < 400; ++i) levels.insert(run(flat, rule, options, {5, 1, i})[0]);
+  CHECK((*levels.begin() >= 60 && *levels.begin() <= 63));
+  CHECK((*levels.rbegin() <= 140 && *levels.rbegin() >= 136));
 }
 
 TEST_CASE("augment: a function of seed, epoch and index", "[models]") {
@@ -224,6 +285,10 @@ TEST_CASE("augment: JSON keeps every value, impossible ones are refused", "[mode
   a.crop_scale_max = 0.9;
   a.crop_ratio_min = 0.5;
   a.crop_ratio_max = 2;
+  a.vertical_flip = 0.125;
+  a.interpolation = "random";
+  a.auto_augment = "rand-m9";
+  a.jitter = {.brightness = 0.1, .contrast = 0.2, .saturation = 0.3, .hue = 0.4};
   a.erase = 0.5;
   a.erase_mode = EraseMode::kRand;
   a.erase_count = 3;
@@ -234,12 +299,28 @@ TEST_CASE("augment: JSON keeps every value, impossible ones are refused", "[mode
   CHECK(Augment::from_json(a.to_json()) == a);
   CHECK(Augment::from_json(Augment{}.to_json()) == Augment{});
   CHECK(Augment::from_json(R"({"flip": 0.5})").flip == 0.5);
-  for (const char* text :
-       {"1", "{", R"({"shift": -1})", R"({"shift": 5000})", R"({"flip": 1.5})", R"({"flip": "x"})",
-        R"({"fill": "mirror"})", R"({"crop_scale_min": 0.5})", R"({"crop_scale_max": 2})",
-        R"({"crop_ratio_min": 0})", R"({"crop_ratio_min": 2})", R"({"rotate": 3})",
-        R"({"erase": 2})", R"({"erase_mode": "white"})", R"({"erase_count": 0})",
-        R"({"erase_area_max": 0.01})", R"({"erase_ratio_min": 0})"}) {
+  for (const char* text : {"1",
+                           "{",
+                           R"({"shift": -1})",
+                           R"({"shift": 5000})",
+                           R"({"flip": 1.5})",
+                           R"({"flip": "x"})",
+                           R"({"fill": "mirror"})",
+                           R"({"crop_scale_min": 0.5})",
+                           R"({"crop_scale_max": 2})",
+                           R"({"crop_ratio_min": 0})",
+                           R"({"crop_ratio_min": 2})",
+                           R"({"rotate": 3})",
+                           R"({"erase": 2})",
+                           R"({"erase_mode": "white"})",
+                           R"({"erase_count": 0})",
+                           R"({"erase_area_max": 0.01})",
+                           R"({"erase_ratio_min": 0})",
+                           R"({"hue": 0.6})",
+                           R"({"contrast": 2})",
+                           R"({"auto_augment": "rand-x"})",
+                           R"({"interpolation": "lanczos"})",
+                           R"({"vertical_flip": -1})"}) {
     INFO(text);
     CHECK_THROWS_AS(Augment::from_json(text), UsageError);
   }

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "models/bad_pictures.hpp"
 #include "tests/temp_dir.hpp"
 
 namespace vitrine {
@@ -205,6 +206,118 @@ TEST_CASE("dataset: pixel statistics", "[models]") {
   CHECK(pixel_statistics(flat).mean[2] == Approx(11.0 / 255));
   CHECK(pixel_statistics(flat).stddev[2] == 1);
   CHECK_THROWS_AS(pixel_statistics(Dataset({"x.png"}, {0}, {"a"})), UsageError);
+}
+
+/// A record of CIFAR: labels, then planes that count up from `red`, `red` + 1, `red` + 2.
+std::string cifar_record(const std::string& labels, int red) {
+  std::string record = labels;
+  for (int c = 0; c < 3; ++c) {
+    for (int i = 0; i < 1024; ++i) record += static_cast<char>((red + c + i) % 256);
+  }
+  return record;
+}
+
+TEST_CASE("dataset: CIFAR", "[models]") {
+  const TempDir dir;
+  for (int i = 1; i <= 5; ++i) {
+    dir.add(fmt::format("data_batch_{}.bin", i),
+            cifar_record(std::string(1, static_cast<char>(i)), i) + cifar_record("\t", 50 + i));
+  }
+  dir.add("test_batch.bin", cifar_record(std::string(1, '\0'), 9));
+  const auto train = open_dataset("cifar10:" + dir.path(), Split::kTrain);
+  CHECK(train->labels() == std::vector<int32_t>{1, 9, 2, 9, 3, 9, 4, 9, 5, 9});
+  CHECK(train->class_names()[9] == "9");
+  CHECK((train->height() == 32 && train->width() == 32 && train->channels() == 3));
+  Image storage;
+  const ImageView second = train->picture(1, 3, storage);
+  CHECK(std::vector<int>(second.pixels, second.pixels + 6) ==
+        std::vector<int>{51, 52, 53, 52, 53, 54});
+  CHECK(open_dataset("cifar10:" + dir.path(), Split::kTest)->labels() == std::vector<int32_t>{0});
+
+  dir.add("train.bin", cifar_record("\3\77", 1) + cifar_record("\1\143", 2));
+  const auto hundred = open_dataset("cifar100:" + dir.path(), Split::kTrain);
+  CHECK(hundred->labels() == std::vector<int32_t>{63, 99});
+  CHECK(hundred->classes() == 100);
+  dir.add("batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n");
+  CHECK(open_dataset("cifar10:" + dir.path(), Split::kTest)->class_names()[9] == "j");
+  dir.add("batches.meta.txt", "a\nb\n");
+  CHECK_THROWS_AS(open_dataset("cifar10:" + dir.path(), Split::kTest), FormatError);
+}
+
+TEST_CASE("dataset: CIFAR files that are none", "[models][errors]") {
+  const TempDir dir;
+  const std::string name = "cifar10:" + dir.path();
+  CHECK_THROWS_AS(open_dataset(name, Split::kTest), IoError);
+  const std::string good = cifar_record("\1", 1);
+  for (const std::string& bytes :
+       {std::string(), good + "x", good.substr(1), cifar_record("\n", 1)}) {
+    dir.add("test_batch.bin", bytes);
+    CHECK_THROWS_AS(open_dataset(name, Split::kTest), FormatError);
+  }
+}
+
+TEST_CASE("dataset: a list of files with labels", "[models]") {
+  const TempDir dir;
+  dir.add("train.csv", "a.png,10\r\n\n\"b,\"\"1\"\".png\",9\n/c/d.png,\"9\"\nsub/e.png,10");
+  dir.add("val.csv", "f.png,9\n");
+  const auto train = open_dataset("csv:" + dir.path(), Split::kTrain);
+  CHECK(train->class_names() == std::vector<std::string>{"9", "10"});
+  CHECK(train->labels() == std::vector<int32_t>{1, 0, 0, 1});
+  CHECK(train->files() == std::vector<std::string>{dir.file("a.png"), dir.file("b,\"1\".png"),
+                                                   "/c/d.png", dir.file("sub/e.png")});
+  CHECK(open_dataset("csv:" + dir.path(), Split::kTest)->files() ==
+        std::vector<std::string>{dir.file("f.png")});
+
+  // A test part is split off one list, the same as ever.
+  std::string lines;
+  for (int i = 0; i < 40; ++i) lines += fmt::format("{}.png,{}\n", i, i % 2 == 0 ? "cat" : "10");
+  const std::string list = "csv:" + dir.add("all.csv", lines);
+  CHECK(open_dataset(list, Split::kTrain)->class_names() == std::vector<std::string>{"10", "cat"});
+  CHECK(open_dataset(list, Split::kTrain)->size() == 36);
+  CHECK(open_dataset(list, Split::kTest)->size() == 4);
+}
+
+TEST_CASE("dataset: lists that are malformed name the line", "[models][errors]") {
+  const TempDir dir;
+  const auto refused = [&](const std::string& text, const char* says) {
+    const std::string name = "csv:" + dir.add("list.csv", text);
+    CHECK_THROWS_WITH(open_dataset(name, Split::kTrain), Catch::Contains(says));
+  };
+  refused("a.png,1\nb.png\n", "line 2: wants FILE,LABEL");
+  refused("a.png,1,2\n", "line 1: wants FILE,LABEL");
+  refused("a.png,\n", "line 1: wants FILE,LABEL");
+  refused("\n\n\"a.png,1\n", "line 3: a quote is not closed");
+  refused("a\"b.png,1\n", "line 1: a quote inside");
+  refused("a.png,\xff\n", "UTF-8");
+  refused(std::string("a\0.png,1\n", 9), "zero byte");
+  refused("\n\n", "no pictures in it");
+  CHECK_THROWS_AS(open_dataset("csv:" + dir.file("none.csv"), Split::kTrain), IoError);
+  dir.add("train.csv", "a.png,1\n");
+  dir.add("test.csv", "a.png,1\nb.png,2\n");
+  CHECK_THROWS_WITH(open_dataset("csv:" + dir.path(), Split::kTest),
+                    Catch::Contains("line 2: label '2' is not among"));
+}
+
+TEST_CASE("dataset: pictures that cannot be read are left out, in the order of the files",
+          "[models]") {
+  const TempDir dir;
+  add_picture(dir.file("a.png"), 1);
+  dir.add("b.png", "this is text");
+  add_picture(dir.file("c.png"), 3);
+  const std::shared_ptr<const Dataset> all = std::make_shared<const Dataset>(
+      std::vector{dir.file("a.png"), dir.file("b.png"), dir.file("c.png"), dir.file("d.png")},
+      std::vector<int32_t>{0, 1, 1, 0}, std::vector<std::string>{"x", "y"});
+  const ReadablePictures readable = readable_pictures(all, 3);
+  CHECK(readable.dataset->files() == std::vector{dir.file("a.png"), dir.file("c.png")});
+  CHECK(readable.dataset->labels() == std::vector<int32_t>{0, 1});
+  CHECK(readable.dataset->classes() == 2);
+  REQUIRE(readable.bad.size() == 2);
+  CHECK(readable.bad[0].find("b.png") != std::string::npos);
+  CHECK(readable.bad[1].find("d.png") != std::string::npos);
+  CHECK(readable_pictures(readable.dataset, 1).dataset == readable.dataset);
+  const auto none = std::make_shared<const Dataset>(
+      std::vector{dir.file("b.png")}, std::vector<int32_t>{0}, std::vector<std::string>{"x"});
+  CHECK_THROWS_WITH(readable_pictures(none, 3), Catch::Contains("none of 1 pictures"));
 }
 
 TEST_CASE("dataset: Fashion-MNIST", "[models]") {

@@ -75,6 +75,41 @@ bool same(const std::vector<Copy>& a, const std::vector<Copy>& b) {
   });
 }
 
+TEST_CASE("loader: repeated augmentation shows the first of the order, each in several views",
+          "[models]") {
+  LoaderOptions o = training(GENERATE(0, 2));
+  const auto data = pictures(100);
+  Loader once(data, o);
+  o.repeats = 3;
+  Loader thrice(data, o);
+  CHECK(thrice.samples() == once.samples());
+  once.start(4);
+  thrice.start(4);
+  std::vector<int64_t> order;
+  for (const Copy& batch : rest_of(once)) {
+    order.insert(order.end(), batch.indices.begin(), batch.indices.end());
+  }
+  const auto batches = rest_of(thrice);
+  int64_t place = 0;
+  int different = 0;
+  for (const Copy& batch : batches) {
+    for (int64_t i = 0; i < o.batch; ++i, ++place) {
+      CHECK(batch.indices[static_cast<size_t>(i)] == order[static_cast<size_t>(place / 3)]);
+      if (i > 0 && place % 3 > 0) {
+        different +=
+            int{!test::same_bits(batch.images.rows(i - 1, i), batch.images.rows(i, i + 1))};
+      }
+    }
+  }
+  CHECK(different > 50);  // of 60
+  // Begun in the middle, the same.
+  thrice.start(4, 2);
+  const auto rest = rest_of(thrice);
+  CHECK(test::same_bits(rest[0].images, batches[2].images));
+  o.repeats = 0;
+  CHECK_THROWS_AS(Loader(data, o), UsageError);
+}
+
 TEST_CASE("loader: the same batches for any number of workers", "[models][threads]") {
   const auto data = pictures(203);
   Loader plain(data, training(0));

@@ -58,15 +58,31 @@ std::vector<float> train(Vit vit, const UpdateOptions& options, int steps) {
 
 TEST_CASE("training: it learns six images by heart", "[models]") {
   Vit vit = small_vit();
-  Training training(vit, {});
+  UpdateOptions options;
+  options.loss = GENERATE(LossKind::kSoftmax, LossKind::kBce, LossKind::kBceSum);
+  Training training(vit, options);
   const Tensor images = small_images();
   BatchResult result;
-  for (int s = 0; s < 60; ++s) {
+  for (int s = 0; s < 250; ++s) {
     result = training.add_gradients(images, kLabels);
     training.update(3e-3);
   }
   CHECK(result.correct == 6);
   CHECK(result.loss < 0.1);
+}
+
+TEST_CASE("training: the loss is the one that was asked for", "[models]") {
+  const auto loss = [](LossKind kind) {
+    Vit vit = small_vit();
+    UpdateOptions options;
+    options.loss = kind;
+    Training training(vit, options);
+    return training.add_gradients(small_images(), kLabels).loss;
+  };
+  // Before training the logits are small: each class is a question with two answers.
+  CHECK(loss(LossKind::kSoftmax) == Approx(std::log(7)).epsilon(0.2));
+  CHECK(loss(LossKind::kBce) == Approx(std::log(2)).epsilon(0.2));
+  CHECK(loss(LossKind::kBceSum) == Approx(7 * loss(LossKind::kBce)).epsilon(1e-6));
 }
 
 TEST_CASE("training: micro batches add up to the large batch", "[models]") {

@@ -389,6 +389,51 @@ def test_full_disk():
         subprocess.run(["umount", "tmpfs"], check=True)
 
 
+def test_lists_and_bad_pictures():
+    os.makedirs("listed", exist_ok=True)
+    with open("listed/all.csv", "w") as f:
+        for i in range(60):
+            with open(f"listed/{i}.png", "wb") as picture:
+                picture.write(png_bytes(12, 12, (4 * i, 90, 250 if i % 2 else 5)) if i not in (7, 30) else b"no picture")
+            f.write(f"{i}.png,{'blue' if i % 2 else 'red'}\n")
+    options = ["--data", "csv:listed/all.csv", "--model", "vit_d32_l1_h2_patch4_12", "--batch", 10, "--epochs", 2,
+               "--validation", "0.2", "--mixup", "0.2", "--flip", "0.5"]
+    refused("train", *options, "--out", "failing", "--quiet", status=1, says=".png")
+    options += ["--bad-pictures", "skip"]
+    done = run("train", *options, "--out", "skipping")
+    bad = len([line for line in done.stderr.splitlines() if "listed/" in line])
+    assert bad in (1, 2) and f"{bad} of the training pictures are left out" in done.stderr, done.stderr
+    assert f"{bad} training pictures were left out" in done.stdout
+    lines = [json.loads(line) for line in open("skipping/metrics.jsonl")]
+    assert [line["bad_pictures"] for line in lines if "validation_top1" in line] == [bad, bad]
+    for i in range(8, 20):
+        os.remove(f"listed/{i}.png")
+    refused("train", *options, "--out", "skipping", "--resume", "--quiet", status=1, says="pictures, now there are")
+
+
+def test_recipes():
+    if not os.path.exists(os.path.join(os.path.dirname(VITRINE), "../apps/recipes")):
+        raise Skip("the program does not lie beside a checkout")
+    assert "deit_small" in run("train", "--help").stdout
+    refused("train", "--recipe", "deit_smal", "--out", "recipe", status=2, says="did you mean deit_small?")
+    refused("train", "--recipe", "deit_small", "--out", "recipe", status=2, says="--data")
+    tiny = ["--recipe", "deit_small", "--data", "idx:data", "--model", MODEL, "--epochs", 1, "--accumulate", 2,
+            "--batch", 50, "--set", "warmup_epochs=0.5", "--set", "augment.flip=0.25", "--quiet"]
+    refused("train", *tiny, "--set", "augment.flop=1", "--out", "recipe", status=2, says="did you mean 'flip'?")
+    refused("train", *tiny, "--set", "flip=1", "--out", "recipe", status=2, says="unknown key 'flip'")
+    run("train", *tiny, "--lr", "5e-4", "--set", "lr=1e-4", "--out", "recipe")  # two steps
+    config = json.load(open("recipe/config.json"))
+    assert config["lr"] == 5e-4 and config["warmup_epochs"] == 0.5, config  # a flag wins over --set
+    assert config["augment"]["flip"] == 0.25 and config["augment"]["auto_augment"] == "rand-m9-mstd0.5-inc1"
+    assert config["mixup"] == 0.8 and config["model"] == MODEL and config["loss"] == "softmax"
+    run("train", *tiny, "--lr", "5e-4", "--out", "recipe", "--resume")  # done already, and the same options
+    refused("train", *tiny, "--out", "recipe", "--resume", status=2, says="lr")
+    with open("recipe.json", "w") as f:
+        json.dump({"options": {**config, "loss": "bce", "head_bias": -2}}, f)
+    run("train", "--recipe", "recipe.json", "--out", "other", "--quiet")
+    assert json.load(open("other/config.json"))["loss"] == "bce"
+
+
 class Skip(Exception):
     pass
 

@@ -1,0 +1,44 @@
+#include "models/bad_pictures.hpp"
+
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+
+namespace vitrine {
+
+ReadablePictures readable_pictures(const std::shared_ptr<const Dataset>& dataset, int channels) {
+  if (dataset->in_memory()) return {dataset, {}};
+  std::vector<std::string> failure(static_cast<size_t>(dataset->size()));
+  parallel_for(dataset->size(), 1, [&](int64_t begin, int64_t end) {
+    Image storage;
+    for (int64_t i = begin; i < end; ++i) {
+      try {
+        static_cast<void>(dataset->picture(i, channels, storage));
+      } catch (const Error& e) {
+        failure[static_cast<size_t>(i)] = e.what();
+      }
+    }
+  });
+  ReadablePictures result;
+  std::vector<std::string> files;
+  std::vector<int32_t> labels;
+  for (size_t i = 0; i < failure.size(); ++i) {
+    if (!failure[i].empty()) {
+      result.bad.push_back(failure[i]);
+      continue;
+    }
+    files.push_back(dataset->files()[i]);
+    labels.push_back(dataset->labels()[i]);
+  }
+  if (result.bad.empty()) return {dataset, {}};
+  if (files.empty()) {
+    throw IoError(dataset->files().front(),
+                  fmt::format("none of {} pictures can be read: {}", failure.size(), failure[0]));
+  }
+  result.dataset =
+      std::make_shared<const Dataset>(std::move(files), std::move(labels), dataset->class_names());
+  return result;
+}
+
+}  // namespace vitrine

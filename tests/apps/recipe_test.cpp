@@ -1,0 +1,88 @@
+// recipe: every recipe that comes along is one that a run would take; --set; what is refused.
+// Not here: a run of one (tests/program).
+
+#include "apps/recipe.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "core/error.hpp"
+#include "core/nearest_name.hpp"
+#include "models/run.hpp"
+#include "models/shared_file.hpp"
+#include "models/vit_config.hpp"
+#include "tests/temp_dir.hpp"
+
+namespace vitrine {
+namespace {
+
+using nlohmann::json;
+
+/// Recipes lie beside the program, and the tests do not lie there: found by their path.
+std::vector<std::string> recipe_files() {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator("apps/recipes")) {
+    files.push_back(entry.path().string());
+  }
+  return files;
+}
+
+TEST_CASE("recipe: every one that comes along is understood, to the last key", "[apps]") {
+  const std::vector<std::string> files = recipe_files();
+  CHECK(files.size() >= 10);
+  for (const std::string& file : files) {
+    INFO(file);
+    const json options = read_recipe(file);
+    const RunOptions read = RunOptions::from_json(options.dump());
+    CHECK(vit_config(read.model).depth > 0);
+    // What it says is what the run has: no key is read and forgotten.
+    json stored = json::parse(read.to_json());
+    const json before = stored;
+    stored.merge_patch(options);
+    CHECK(stored == before);
+  }
+}
+
+TEST_CASE("recipe: --set", "[apps]") {
+  json options = {{"lr", 1.0}, {"augment", {{"flip", 0.25}}}};
+  set_option(options, "lr=3e-4");
+  set_option(options, "augment.shift=2");
+  set_option(options, "augment.auto_augment=rand-m9");
+  set_option(options, "model=a=b");
+  set_option(options, "freeze=[\"x.*\"]");
+  CHECK(options == json{{"lr", 3e-4},
+                        {"augment", {{"flip", 0.25}, {"shift", 2}, {"auto_augment", "rand-m9"}}},
+                        {"model", "a=b"},
+                        {"freeze", {"x.*"}}});
+  for (const char* bad : {"lr", "=3", "", "lr.x=3", ".=1", "augment..x=1"}) {
+    INFO(bad);
+    CHECK_THROWS_AS(set_option(options, bad), UsageError);
+  }
+}
+
+TEST_CASE("recipe: files that are none", "[apps][errors]") {
+  const test::TempDir dir;
+  for (const char* text : {"", "{", "[]", "{}", R"({"options": 3})", R"({"options": {}, "lr": 1})",
+                           R"({"options": {}, "source": 1})"}) {
+    INFO(text);
+    CHECK_THROWS_AS(read_recipe(dir.add("r.json", text)), FormatError);
+  }
+  CHECK(read_recipe(dir.add("r.json", R"({"options": {"lr": 1}})")) == json{{"lr", 1}});
+  CHECK_THROWS_AS(read_recipe(dir.file("none.json")), UsageError);
+}
+
+TEST_CASE("recipe: unknown options are refused with the nearest name", "[apps][errors]") {
+  CHECK_THROWS_WITH(RunOptions::from_json(R"({"epoch": 3})"),
+                    "training options: unknown key 'epoch'; did you mean 'epochs'?");
+  CHECK_THROWS_WITH(RunOptions::from_json(R"({"augment": {"flipp": 1}})"),
+                    Catch::Contains("did you mean 'flip'?"));
+  CHECK_THROWS_WITH(RunOptions::from_json(R"({"zzzzzzzz": 3})"),
+                    "training options: unknown key 'zzzzzzzz'");
+  const std::vector<std::string> names = {"deit_small", "deit_tiny"};
+  CHECK(nearest_name("deit_smal", names) == "deit_small");
+  CHECK(nearest_name("dit_tiny", names) == "deit_tiny");
+  CHECK(nearest_name("", names).empty());
+  CHECK(nearest_name(std::string(10'000, 'x'), names).empty());
+}
+
+}  // namespace
+}  // namespace vitrine
