@@ -63,7 +63,9 @@ TEST_CASE("training: it learns six images by heart", "[models]") {
   Training training(vit, options);
   const Tensor images = small_images();
   BatchResult result;
-  for (int s = 0; s < 250; ++s) {
+  // Questions with two answers each begin with most of the answers right, and small gradients.
+  const int steps = options.loss == LossKind::kSoftmax ? 60 : 250;
+  for (int s = 0; s < steps; ++s) {
     result = training.add_gradients(images, kLabels);
     training.update(3e-3);
   }
