@@ -39,9 +39,8 @@ struct Batch {
 ///   1. What comes out is a function of (data set, indices, options without workers and ahead,
 ///      epoch): not of the threads.
 ///   2. Batches come in order. start() begins at any batch of any epoch.
-///   3. All buffers are taken by the constructor and used again, except that of a batch whose
-///   tensor
-///      the caller still holds.
+///   3. All buffers are taken by the constructor and used again, except where the caller still
+///      holds a batch's tensor.
 ///   4. One thread calls start() and next().
 class Loader {
  public:

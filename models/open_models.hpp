@@ -25,9 +25,8 @@ std::shared_ptr<const OpenModel> open_model_file(const std::string& name);
 
 /// The models that are open, by handle.
 /// Invariants:
-///   1. A handle is a number that looks like a pointer, and is never given twice: one that was
-///   closed
-///      is recognised, and nothing behind it is touched.
+///   1. A handle is a number that looks like a pointer, and is never given twice: a closed one is
+///      recognised, and nothing behind it is touched.
 ///   2. Any thread may call anything. A model lives until the last call that uses it has ended.
 class OpenModels {
  public:

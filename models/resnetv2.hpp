@@ -11,8 +11,8 @@ namespace vitrine {
 
 /// A bottleneck: 1 x 1, 3 x 3 (with the stride) and 1 x 1 convolutions and a shortcut.
 ///   post-activation   relu(norm3(conv3(relu(norm2(conv2(relu(norm1(conv1(x)))))))) + shortcut)
-///   pre-activation    conv3(relu(norm3(conv2(relu(norm2(conv1(p))))))) + shortcut, p =
-///   relu(norm1(x))
+///   pre-activation    conv3(relu(norm3(conv2(relu(norm2(conv1(p))))))) + shortcut, where p is
+///                     relu(norm1(x))
 /// In the first block of a stage the shortcut is a 1 x 1 convolution, of x with a norm behind it,
 /// or of p without.
 struct Bottleneck {

@@ -17,8 +17,8 @@
  * Threads. Every function may be called from any thread at any time.
  *   1. Several threads may use one model, and several models, at once; results are the same bits.
  *   2. vitrine_close lets calls that use the model finish; strings of the model end with it.
- *   3. vitrine_set_threads, vitrine_set_isa and vitrine_set_executor are for the whole process.
- * They wait for calls that compute.
+ *   3. vitrine_set_threads, vitrine_set_isa and vitrine_set_executor are for the whole process;
+ *      they wait for calls that compute.
  *   4. The last error belongs to the thread in which it happened.
  *   5. After fork() a child may use Vitrine only if its parent had not: OpenMP's threads are not
  *      copied.
@@ -86,14 +86,13 @@ VITRINE_API const char* vitrine_status_name(int status);
 /* One line about the last failure in this thread, "" before the first. Valid until the next one. */
 VITRINE_API const char* vitrine_last_error(void);
 
-/* --- models ------------------------------------------------------------------------------------
- */
+/* --- models --- */
 
-/* Opens a model:
- *   path   a file (Vitrine's or timm's .safetensors, torchvision's or timm's .pth, Google's .npz),
- * a folder (of a training run, of Hugging Face or timm), or NULL, "" or "fashion_vit" for the model
- * that is installed with Vitrine model  gets the model, or NULL on failure Weights are packed for
- * this processor. */
+/* Opens a model. Its weights are packed for this processor.
+ *   path   a file: Vitrine's or timm's .safetensors, torchvision's or timm's .pth, Google's .npz;
+ *          a folder: of a training run, of Hugging Face or timm;
+ *          NULL, "" or "fashion_vit": the model that is installed with Vitrine
+ *   model  gets the model, or NULL on failure */
 VITRINE_API vitrine_status vitrine_open(const char* path, vitrine_model** model);
 
 /* Ends a model and gives its memory back. NULL is allowed. */
@@ -118,8 +117,7 @@ VITRINE_API const char* vitrine_label(const vitrine_model* model, int64_t index)
  * the model is closed. NULL on failure. */
 VITRINE_API const char* vitrine_notes(const vitrine_model* model);
 
-/* --- pictures ----------------------------------------------------------------------------------
- */
+/* --- pictures --- */
 
 /* The `top` most probable classes of each picture, most probable first:
  *   classes, probabilities   (count, top); a model with fewer classes fills up with -1 and 0 */
@@ -139,8 +137,7 @@ VITRINE_API vitrine_status vitrine_embed(const vitrine_model* model,
                                          const vitrine_picture* pictures, size_t count,
                                          float* embeddings, size_t floats);
 
-/* --- the process -------------------------------------------------------------------------------
- */
+/* --- the process --- */
 
 /* Threads that one call may use: 1 to 1024; 0 for $VITRINE_THREADS, else all processors that the
  * process may use. */

@@ -19,8 +19,7 @@ struct BinaryCrossEntropyOptions : CrossEntropyOptions {
 ///   loss = sum_c (log(1 + e^(x_c)) - x_c target_c), divided by C unless options.sum_classes
 ///   logits  (B, C)
 ///   labels  B class numbers in [0, C), or options.ignore_index; the target is 1 for it, else 0,
-///   then
-///           smoothed as by cross_entropy
+///           and smoothed as by cross_entropy
 ///   returns () or (B), see Reduction; the mean over no rows is NaN; differentiable in logits
 /// Error: below 4e-7 (loss + 1e-6) for each row, targets in [0, 1]. Throws ShapeError.
 /// Source: timm's BinaryCrossEntropy (sum_classes, smoothing); Beyer et al. 2020, arXiv 2006.07159
