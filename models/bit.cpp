@@ -11,7 +11,6 @@
 #include "models/init.hpp"
 #include "models/json_options.hpp"
 #include "models/name_suffix.hpp"
-#include "ops/check.hpp"
 #include "ops/reduce.hpp"
 
 namespace vitrine {
@@ -30,9 +29,7 @@ constexpr std::array<Depth, 3> kDepths = {
 /// What is BiT's own; the other keys are those of the features.
 template <class Config, class F>
 void each_option(Config& c, F& f) {
-  f.size("img_size", c.image_height, c.image_width);
-  f("in_chans", c.channels);
-  f("num_classes", c.classes);
+  each_common_option(c, f);
   f("drop_rate", c.head_dropout);
 }
 
@@ -48,10 +45,7 @@ int64_t BitConfig::macs() const {
 }
 
 void BitConfig::validate() const {
-  require_in("img_size", image_height, 1, kMaxSide);
-  require_in("img_size", image_width, 1, kMaxSide);
-  require_in("in_chans", channels, 1, kMaxImageChannels);
-  require_in("num_classes", classes, 0, kMaxClasses);
+  validate_common();
   require_rate("drop_rate", head_dropout);
   backbone.validate();
   require(!backbone.layers.empty(), "a network of the stem alone has nothing to put a head on");
@@ -115,9 +109,7 @@ Bit::Bit(const BitConfig& c) : config(c), backbone((c.validate(), c.backbone), c
 }
 
 Tensor Bit::features(const Tensor& images, const Pass& pass) const {
-  check_shape("bit", "images", images,
-              {images.rank() == 0 ? 0 : images.shape()[0], config.image_height, config.image_width,
-               config.channels});
+  check_images("bit", images);
   const Tensor x = backbone(images, pass, "");  // (B, H', W', F)
   Tensor y = mean(x, {1, 2}, false);            // (B, F)
   pass.report("global_pool", y);

@@ -40,13 +40,10 @@ struct Bit : Network {
 
   const NetworkConfig& network_config() const override { return config; }
 
-  using Network::operator();
-  Tensor operator()(const Tensor& images, const Pass& pass) const override;
-  using Network::features;
-  Tensor features(const Tensor& images, const Pass& pass) const override;
+  Tensor operator()(const Tensor& images, const Pass& pass = {}) const override;
+  Tensor features(const Tensor& images, const Pass& pass = {}) const override;
 
-  using Network::initialize;
-  void initialize(uint64_t seed, WeightInit scheme) override;
+  void initialize(uint64_t seed, WeightInit scheme = WeightInit::kTimm) override;
   void resize(int64_t image_height, int64_t image_width) override;
   void freeze() override;
   int64_t layers() const override;

@@ -97,6 +97,14 @@ class OptionReader {
   std::vector<std::string> known_;
 };
 
+/// The options that every network has (NetworkConfig).
+template <class Config, class F>
+void each_common_option(Config& config, F& f) {
+  f.size("img_size", config.image_height, config.image_width);
+  f("in_chans", config.channels);
+  f("num_classes", config.classes);
+}
+
 /// A network's configuration: read(config, JSON object) fills it in. Throws UsageError for whatever
 /// is wrong with it.
 template <class Config, class Read>

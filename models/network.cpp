@@ -7,8 +7,10 @@
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "models/bit.hpp"
+#include "models/config_check.hpp"
 #include "models/resnet.hpp"
 #include "models/vit.hpp"
+#include "ops/check.hpp"
 
 namespace vitrine {
 namespace {
@@ -25,6 +27,19 @@ std::unique_ptr<NetworkConfig> read_config_file(const std::string& path) {
 }
 
 }  // namespace
+
+void NetworkConfig::validate_common() const {
+  require_in("img_size", image_height, 1, kMaxSide);
+  require_in("img_size", image_width, 1, kMaxSide);
+  require_in("in_chans", channels, 1, kMaxImageChannels);
+  require_in("num_classes", classes, 0, kMaxClasses);
+}
+
+void Network::check_images(std::string_view kind, const Tensor& images) const {
+  const NetworkConfig& c = network_config();
+  const int64_t batch = images.rank() == 0 ? 0 : images.dim(0);
+  check_shape(kind, "images", images, {batch, c.image_height, c.image_width, c.channels});
+}
 
 std::unique_ptr<NetworkConfig> network_config_from_json(std::string_view text) {
   const nlohmann::json object = nlohmann::json::parse(text, nullptr, false);

@@ -35,6 +35,9 @@ struct NetworkConfig {
   virtual std::unique_ptr<Network> build() const = 0;
 
  protected:
+  /// What validate checks of every network: the four values above.
+  void validate_common() const;
+
   NetworkConfig() = default;
   NetworkConfig(const NetworkConfig&) = default;
   NetworkConfig& operator=(const NetworkConfig&) = default;
@@ -75,21 +78,18 @@ class Network {
 
   /// images (B, H, W, C), normalised -> logits (B, classes); the features if the configuration has
   /// no classes. Throws ShapeError if the images are of another size.
-  virtual Tensor operator()(const Tensor& images, const Pass& pass) const = 0;
-  Tensor operator()(const Tensor& images) const { return (*this)(images, Pass{}); }
+  virtual Tensor operator()(const Tensor& images, const Pass& pass = {}) const = 0;
 
   /// images (B, H, W, C), normalised -> what the head sees: (B, features). timm:
   /// forward_head(..., pre_logits=True).
-  virtual Tensor features(const Tensor& images, const Pass& pass) const = 0;
-  Tensor features(const Tensor& images) const { return features(images, Pass{}); }
+  virtual Tensor features(const Tensor& images, const Pass& pass = {}) const = 0;
 
   /// f(name, parameter, role) for every tensor, in the order of timm's state dict.
   virtual void visit(const ParameterVisitor& f) = 0;
 
   /// Initial values, a function of (configuration, seed, scheme). Throws UsageError for a scheme
   /// that this kind of network does not have.
-  virtual void initialize(uint64_t seed, WeightInit scheme) = 0;
-  void initialize(uint64_t seed) { initialize(seed, WeightInit::kTimm); }
+  virtual void initialize(uint64_t seed, WeightInit scheme = WeightInit::kTimm) = 0;
 
   /// Changes the image size. Throws UsageError if the network cannot take it.
   virtual void resize(int64_t image_height, int64_t image_width) = 0;
@@ -104,6 +104,9 @@ class Network {
   virtual int64_t layer_of(std::string_view parameter) const = 0;
 
  protected:
+  /// Throws ShapeError in the name of `kind` unless the images are of the configuration's size.
+  void check_images(std::string_view kind, const Tensor& images) const;
+
   Network() = default;
   Network(const Network&) = default;
   Network(Network&&) = default;

@@ -10,7 +10,6 @@
 #include "models/config_check.hpp"
 #include "models/init.hpp"
 #include "ops/avg_pool2d.hpp"
-#include "ops/check.hpp"
 #include "ops/gemm_packed.hpp"
 #include "ops/max_pool2d.hpp"
 #include "ops/reduce.hpp"
@@ -106,9 +105,7 @@ ResNet::ResNet(const ResNetConfig& c) : config(c) {
 }
 
 Tensor ResNet::features(const Tensor& images, const Pass& pass) const {
-  check_shape("resnet", "images", images,
-              {images.rank() == 0 ? 0 : images.shape()[0], config.image_height, config.image_width,
-               config.channels});
+  check_images("resnet", images);
   Tensor x = images;
   for (const ConvNorm& conv : stem) x = conv(x, pass, true);  // (B, H / 2, W / 2, C)
   x = max_pool2d(x, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1, 1, 1}});

@@ -51,13 +51,10 @@ struct ResNet : Network {
 
   const NetworkConfig& network_config() const override { return config; }
 
-  using Network::operator();
-  Tensor operator()(const Tensor& images, const Pass& pass) const override;
-  using Network::features;
-  Tensor features(const Tensor& images, const Pass& pass) const override;
+  Tensor operator()(const Tensor& images, const Pass& pass = {}) const override;
+  Tensor features(const Tensor& images, const Pass& pass = {}) const override;
 
-  using Network::initialize;
-  void initialize(uint64_t seed, WeightInit scheme) override;
+  void initialize(uint64_t seed, WeightInit scheme = WeightInit::kTimm) override;
   void resize(int64_t image_height, int64_t image_width) override;
   /// Batch norms are folded into the convolutions before them: their tensors are gone.
   void freeze() override;

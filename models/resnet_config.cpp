@@ -27,8 +27,7 @@ constexpr EnumNames<ResNetStem, 2> kStems = {
 /// The one list of options that writing and reading share.
 template <class Config, class F>
 void each_option(Config& c, F& f) {
-  f.size("img_size", c.image_height, c.image_width);
-  f("in_chans", c.channels);
+  each_common_option(c, f);
   f("block", c.block, kBlocks);
   f("layers", c.layers);
   f("channels", c.planes);
@@ -39,7 +38,6 @@ void each_option(Config& c, F& f) {
   f("base_width", c.base_width);
   f("bn_eps", c.bn_eps);
   f("bn_momentum", c.bn_momentum);
-  f("num_classes", c.classes);
   f("drop_rate", c.head_dropout);
   f("drop_path_rate", c.drop_path);
 }
@@ -114,10 +112,7 @@ int64_t ResNetConfig::macs() const {
 }
 
 void ResNetConfig::validate() const {
-  require_in("img_size", image_height, 1, kMaxSide);
-  require_in("img_size", image_width, 1, kMaxSide);
-  require_in("in_chans", channels, 1, kMaxImageChannels);
-  require_in("num_classes", classes, 0, kMaxClasses);
+  validate_common();
   require(!layers.empty() && layers.size() <= kMaxStages && layers.size() == planes.size(),
           fmt::format("layers and channels must be lists of one length, 1 to {}", kMaxStages));
   require_in("stem_width", stem_width, 1, kMaxPlanes);

@@ -11,7 +11,6 @@
 #include "ops/activation.hpp"
 #include "ops/attention.hpp"
 #include "ops/binary.hpp"
-#include "ops/check.hpp"
 #include "ops/concat.hpp"
 #include "ops/expand.hpp"
 #include "ops/gemm_packed.hpp"
@@ -117,9 +116,7 @@ Tensor Block::operator()(const Tensor& x, const Pass& pass) const {
 
 /// z0 of the paper's eq. 1: patches as vectors, the tokens before them, positions added.
 Tensor Vit::tokens_of(const Tensor& images, const Pass& pass) const {
-  check_shape("vit", "images", images,
-              {images.rank() == 0 ? 0 : images.shape()[0], config.image_height, config.image_width,
-               config.channels});
+  check_images("vit", images);
   const int64_t batch = images.dim(0);
   const Tensor pixels = backbone ? (*backbone)(images, pass, "patch_embed.backbone") : images;
   Tensor x = vitrine::patch_embed(pixels, patch_embed.weight.value, patch_embed.bias.value);

@@ -89,18 +89,15 @@ struct Vit : Network {
 
   const NetworkConfig& network_config() const override { return config; }
 
-  using Network::operator();
-  Tensor operator()(const Tensor& images, const Pass& pass) const override;
+  Tensor operator()(const Tensor& images, const Pass& pass = {}) const override;
 
   /// The pooled tokens after the last norm and, if there is one, the layer before the head; of a
   /// distilled model the mean of both tokens.
-  using Network::features;
-  Tensor features(const Tensor& images, const Pass& pass) const override;
+  Tensor features(const Tensor& images, const Pass& pass = {}) const override;
 
   /// Position embedding normal with deviation 0.02, the other tokens normal with 1e-6; the rest as
   /// the scheme says.
-  using Network::initialize;
-  void initialize(uint64_t seed, WeightInit scheme) override;
+  void initialize(uint64_t seed, WeightInit scheme = WeightInit::kTimm) override;
 
   /// The position embedding is resampled as timm does (bicubic, antialias).
   void resize(int64_t image_height, int64_t image_width) override;

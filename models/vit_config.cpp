@@ -43,9 +43,8 @@ constexpr EnumNames<Position, 4> kPositions = {{{Position::kNone, "none"},
 /// The one list of options that writing and reading share.
 template <class Config, class F>
 void each_option(Config& c, F& f) {
-  f.size("img_size", c.image_height, c.image_width);
+  each_common_option(c, f);
   f.size("patch_size", c.patch_height, c.patch_width);
-  f("in_chans", c.channels);
   f("patch_bias", c.patch_bias);
   f.nested("backbone", c.backbone);
   f("embed_dim", c.width);
@@ -66,7 +65,6 @@ void each_option(Config& c, F& f) {
   f("global_pool", c.pool, kPools);
   f("fc_norm", c.fc_norm);
   f("pre_logits", c.pre_logits);
-  f("num_classes", c.classes);
   f("pos_drop_rate", c.position_dropout);
   f("proj_drop_rate", c.projection_dropout);
   f("drop_rate", c.head_dropout);
@@ -118,18 +116,15 @@ int64_t VitConfig::macs() const {
 }
 
 void VitConfig::validate() const {
-  require_in("img_size", image_height, 1, kMaxSide);
-  require_in("img_size", image_width, 1, kMaxSide);
+  validate_common();
   if (backbone) backbone->validate();
   require_in("patch_size", patch_height, 1, patched().h);
   require_in("patch_size", patch_width, 1, patched().w);
-  require_in("in_chans", channels, 1, kMaxImageChannels);
   require_in("embed_dim", width, 1, kMaxWidth);
   require_in("depth", depth, 1, kMaxDepth);
   require_in("num_heads", heads, 1, width);
   require_in("reg_tokens", registers, 0, kMaxTokens);
   require_in("pre_logits", pre_logits, 0, kMaxWidth);
-  require_in("num_classes", classes, 0, kMaxClasses);
   require_in("number of tokens", tokens(), 1, kMaxTokens);
   require(width % heads == 0, fmt::format("{} heads do not divide width {}", heads, width));
   require(mlp_ratio > 0 && mlp_ratio <= kMaxMlpRatio && hidden() >= 1,
