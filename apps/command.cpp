@@ -47,6 +47,15 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
   return command;
 }
 
+void add_batch_options(CLI::App& command, int64_t& batch, int& workers) {
+  command.add_option("--batch", batch, "images at a time")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command.add_option("--workers", workers, "threads that read and decode")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+}
+
 void watch_interrupt() { std::signal(SIGINT, on_interrupt); }
 
 bool interrupted() { return g_interrupted != 0; }

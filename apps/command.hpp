@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -23,6 +24,9 @@ using Work = std::function<int(const CommonOptions&)>;
 /// on the returned CLI::App. `work` is called after parsing if this command was chosen.
 CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& help,
                       Work work);
+
+/// Declares --batch and --workers: of commands that go through a data set once.
+void add_batch_options(CLI::App& command, int64_t& batch, int& workers);
 
 // One function per command, each in a file of its name.
 void add_train(CLI::App& app);

@@ -62,17 +62,11 @@ void add_eval(CLI::App& app) {
   CLI::App* command = add_command(app, "eval", "accuracy of a model on a data set",
                                   [o](const CommonOptions& common) { return eval(*o, common); });
   add_model_option(*command, o->model);
-  command->add_option("--data", o->data, "fashion-mnist, idx:DIR or folder:DIR")
-      ->capture_default_str();
+  command->add_option("--data", o->data, kDatasetNames)->capture_default_str();
   command->add_option("--split", o->split, "test or train")
       ->check(CLI::IsMember({"test", "train"}))
       ->capture_default_str();
-  command->add_option("--batch", o->batch, "images at a time")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  command->add_option("--workers", o->workers, "threads that read and decode")
-      ->check(CLI::Range(0, 64))
-      ->capture_default_str();
+  add_batch_options(*command, o->batch, o->workers);
 }
 
 }  // namespace vitrine

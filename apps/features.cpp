@@ -137,7 +137,7 @@ void add_features(CLI::App& app) {
   command->add_option("pictures", o->pictures,
                       "PNG or JPEG files; their EXIF orientation is ignored, as in --data");
   add_model_option(*command, o->model);
-  command->add_option("--data", o->data, "fashion-mnist, idx:DIR or folder:DIR");
+  command->add_option("--data", o->data, kDatasetNames);
   command->add_option("--split", o->split, "train, test or all: the training part first")
       ->check(CLI::IsMember({"train", "test", "all"}))
       ->capture_default_str();
@@ -152,12 +152,7 @@ void add_features(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--linear-probe", o->linear_probe,
                     "accuracy of a linear classifier (ridge regression)");
-  command->add_option("--batch", o->batch, "images at a time")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  command->add_option("--workers", o->workers, "threads that read and decode")
-      ->check(CLI::Range(0, 64))
-      ->capture_default_str();
+  add_batch_options(*command, o->batch, o->workers);
 }
 
 }  // namespace vitrine

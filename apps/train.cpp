@@ -190,8 +190,7 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
     return run_option<double>(command, o, flag, key, help)->check(CLI::NonNegativeNumber);
   };
   const RunOptions d;
-  text("--data", "/data",
-       "fashion-mnist (default), idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR or csv:FILE");
+  text("--data", "/data", fmt::format("{} [{}]", kDatasetNames, d.data).c_str());
   text("--model", "/model", ("name of a model [" + d.model + "]").c_str());
   whole("--epochs", "/epochs", fmt::format("times through the data [{}]", d.epochs).c_str());
   whole("--batch", "/batch", fmt::format("images per step [{}]", d.batch).c_str());

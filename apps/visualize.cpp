@@ -201,7 +201,7 @@ void add_visualize(CLI::App& app) {
   const auto [samples_command, samples_options] =
       add("samples", "test pictures as PNG files, and a sheet of what the model says", samples);
   add_model_option(*samples_command, samples_options->model);
-  samples_command->add_option("--data", samples_options->data, "fashion-mnist, idx:DIR, folder:DIR")
+  samples_command->add_option("--data", samples_options->data, kDatasetNames)
       ->capture_default_str();
   samples_command->add_option("--count", samples_options->count, "number of pictures")
       ->check(CLI::Range(1, 1000))

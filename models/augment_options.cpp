@@ -47,8 +47,10 @@ void each_option(Options& o, F&& f) {
   f("erase_ratio_max", o.erase_ratio_max);
 }
 
+constexpr std::string_view kPrefix = "augmentation: ";
+
 [[noreturn]] void impossible(std::string_view what) {
-  throw UsageError(fmt::format("augmentation: {}", what));
+  throw UsageError(fmt::format("{}{}", kPrefix, what));
 }
 
 }  // namespace
@@ -97,16 +99,11 @@ std::string Augment::to_json() const {
 }
 
 Augment Augment::from_json(std::string_view text) {
-  Augment a;
-  try {
-    OptionReader reader(text);
-    each_option(a, reader);
+  const auto a = read_options<Augment>(kPrefix, text, [](Augment& options, json object) {
+    OptionReader reader(std::move(object));
+    each_option(options, reader);
     reader.refuse_unknown();
-  } catch (const json::exception& e) {
-    impossible(e.what());
-  } catch (const UsageError& e) {
-    impossible(e.what());
-  }
+  });
   a.validate();
   return a;
 }

@@ -148,10 +148,7 @@ std::shared_ptr<const Dataset> open_dataset(std::string_view name, Split split) 
     if (kind == "csv") return open_csv_dataset(folder, split);
     if (kind == "folder") return open_folder_dataset(folder, split);
   }
-  throw UsageError(fmt::format(
-      "unknown data set '{}'; known are fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, "
-      "folder:DIR and csv:FILE",
-      name));
+  throw UsageError(fmt::format("unknown data set '{}'; known are {}", name, kDatasetNames));
 }
 
 ValidationSplit split_validation(const Dataset& dataset, double fraction, uint64_t seed) {

@@ -55,6 +55,10 @@ class Dataset {
   std::vector<std::string> class_names_;
 };
 
+/// What open_dataset takes, for people.
+inline constexpr const char* kDatasetNames =
+    "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR or csv:FILE";
+
 /// Part of the pictures of a folder without a test part that becomes one.
 inline constexpr double kTestFraction = 0.1;
 

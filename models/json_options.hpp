@@ -105,22 +105,30 @@ void each_common_option(Config& config, F& f) {
   f("num_classes", config.classes);
 }
 
-/// A network's configuration: read(config, JSON object) fills it in. Throws UsageError for whatever
-/// is wrong with it.
-template <class Config, class Read>
-Config read_network_config(std::string_view text, Read&& read) {
-  Config config;
+/// Options from JSON text: read(options, object) fills them in. Throws UsageError, which begins
+/// with `prefix`, for whatever is wrong with the text.
+template <class Options, class Read>
+Options read_options(std::string_view prefix, std::string_view text, Read&& read) {
+  const auto refuse = [&](std::string_view what) {
+    throw UsageError(fmt::format("{}{}", what.starts_with(prefix) ? "" : prefix, what));
+  };
+  Options options;
   try {
     nlohmann::json object = nlohmann::json::parse(text);
     if (!object.is_object()) throw UsageError("not a JSON object");
-    read(config, std::move(object));
+    read(options, std::move(object));
   } catch (const nlohmann::json::exception& e) {
-    throw UsageError(fmt::format("{}{}", kConfigError, e.what()));
+    refuse(e.what());
   } catch (const UsageError& e) {
-    const std::string_view text_of = e.what();
-    const bool said = text_of.starts_with(kConfigError);
-    throw UsageError(fmt::format("{}{}", said ? "" : kConfigError, text_of));
+    refuse(e.what());
   }
+  return options;
+}
+
+/// A network's configuration, as read_options.
+template <class Config, class Read>
+Config read_network_config(std::string_view text, const Read& read) {
+  const auto config = read_options<Config>(kConfigError, text, read);
   config.validate();
   return config;
 }

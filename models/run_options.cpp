@@ -117,17 +117,14 @@ std::string RunOptions::to_json() const {
 }
 
 RunOptions RunOptions::from_json(std::string_view text) {
-  RunOptions o;
-  try {
-    OptionReader reader(text);
-    each_option(o, reader);
-    reader.take("augment", [&](const json& v) { o.augment = Augment::from_json(v.dump()); });
-    reader.refuse_unknown();
-  } catch (const json::exception& e) {
-    throw UsageError(fmt::format("training options: {}", e.what()));
-  } catch (const UsageError& e) {
-    throw UsageError(fmt::format("training options: {}", e.what()));
-  }
+  auto o =
+      read_options<RunOptions>("training options: ", text, [](RunOptions& options, json object) {
+        OptionReader reader(std::move(object));
+        each_option(options, reader);
+        reader.take("augment",
+                    [&](const json& v) { options.augment = Augment::from_json(v.dump()); });
+        reader.refuse_unknown();
+      });
   validate(o);
   o.mix.validate();
   o.update.seed = o.seed;
