@@ -11,9 +11,11 @@ import re
 import struct
 import subprocess
 import sys
-import tempfile
-import traceback
 import zlib
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from cases import run_cases, tests_of
 
 VITRINE = os.path.abspath(sys.argv[1])
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -160,29 +162,11 @@ def test_uninstall():
     assert files_in(stage) == []
 
 
-def main():
+def prepare():
     global PREFIX
-    passed = failed = 0
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        PREFIX = os.path.realpath(folder) + "/prefix"
-        write_picture("picture.png")
-        for name, test in [(n, t) for n, t in globals().items() if n.startswith("test_")]:
-            try:
-                test()
-                passed += 1
-                print(f"install  {name[5:].replace('_', ' ')}")
-            except Exception:
-                failed += 1
-                print(f"install  {name[5:].replace('_', ' ')}  FAILED")
-                traceback.print_exc(file=sys.stdout)
-            sys.stdout.flush()
-        os.chdir(ROOT)
-    if len(sys.argv) > 2:
-        with open(sys.argv[2], "w") as f:
-            f.write(f"{passed} {failed} 0\n")
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    sys.exit(0 if failed == 0 or len(sys.argv) > 2 else 1)
+    PREFIX = os.path.realpath("prefix")
+    write_picture("picture.png")
 
 
-main()
+if __name__ == "__main__":
+    sys.exit(run_cases("install", tests_of(globals()), prepare))

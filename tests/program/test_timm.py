@@ -13,8 +13,10 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
-import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from cases import run_cases
 
 VITRINE = os.path.abspath(sys.argv[1])
 NAMES = ["test_vit", "deit_tiny_distilled_patch16_224", "deit3_small_patch16_224", "vit_small_patch16_224",
@@ -125,22 +127,6 @@ def check_files():
     check_weights("m.safetensors.index.json", weights)
 
 
-def main():
-    passed = failed = 0
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        for name, work in [("files", check_files), *((n, lambda n=n: check_network(n)) for n in NAMES)]:
-            try:
-                work()
-                passed += 1
-            except Exception:
-                failed += 1
-                print(f"FAILED {name}")
-                traceback.print_exc()
-        os.chdir("/")
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return failed > 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    CASES = [("files", check_files), *((name, lambda name=name: check_network(name)) for name in NAMES)]
+    sys.exit(run_cases("timm", CASES))

@@ -9,8 +9,10 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from cases import run_cases
 
 VITRINE = os.path.abspath(sys.argv[1])
 PROBABILITY_ERROR = 1e-5  # float32 sums in another order
@@ -108,22 +110,5 @@ def check(make):
     assert torch.allclose(again, want, rtol=1e-5, atol=1e-5), f"off by {(again - want).abs().max()}"
 
 
-def main():
-    passed = failed = 0
-    for name, make in CASES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            try:
-                check(make)
-                passed += 1
-            except Exception:
-                failed += 1
-                print(f"FAILED {name}")
-                traceback.print_exc()
-            os.chdir("/")
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return failed > 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_cases("transformers", [(name, lambda make=make: check(make)) for name, make in CASES.items()], fresh=True))

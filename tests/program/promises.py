@@ -1,0 +1,69 @@
+"""The promises: the same bits for any number of threads, for a run that was killed, on the ISA that was asked for."""
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+from program import MODEL, TRAIN, VITRINE, read, refused, run, train
+
+
+def test_same_bits_for_any_number_of_threads_and_workers():
+    train("one", "--threads", 1, "--workers", 0)
+    train("three", "--threads", 3, "--workers", 2)
+    for name in ("checkpoint.safetensors", "model.safetensors"):
+        assert read(f"one/{name}") == read(f"three/{name}"), name
+
+
+def test_killed_and_resumed_run_equals_the_uninterrupted_one():
+    if not os.path.exists("one"):
+        train("one", "--threads", 1)
+    rng = random.Random(2)
+    for attempt in range(4):
+        out = f"killed{attempt}"
+        command = [VITRINE, "train", "--data", "idx:data", *TRAIN, "--epochs", "3", "--out", out, "--quiet", "--resume",
+                   "--checkpoint-steps", "3"]
+        for _ in range(3):
+            process = subprocess.Popen(command)
+            time.sleep(rng.uniform(0.02, 0.4))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        run(*command[1:], "--threads", 1 + attempt % 2)
+        for name in ("checkpoint.safetensors", "model.safetensors"):
+            assert read(f"{out}/{name}") == read(f"one/{name}"), (attempt, name)
+        left = [f for f in os.listdir(out) if f.startswith(".") or f.endswith(".tmp")]
+        assert not left, left
+
+
+def test_start_over_what_never_reached_a_checkpoint():
+    os.makedirs("early")
+    with open("early/metrics.jsonl", "w") as f:
+        f.write("a line of the run that was killed\n")
+    train("early", "--resume")
+    assert read("early/checkpoint.safetensors") == read("one/checkpoint.safetensors")
+    assert all("step" in json.loads(line) for line in open("early/metrics.jsonl"))
+
+
+def test_interrupt_writes_a_checkpoint():
+    command = [VITRINE, "train", "--data", "idx:data", *TRAIN, "--epochs", "2000", "--out", "interrupted"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not os.path.exists("interrupted/checkpoint.safetensors"):
+        assert process.poll() is None
+        time.sleep(0.02)
+    before = read("interrupted/checkpoint.safetensors")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "--resume" in err, (process.returncode, err)
+    assert read("interrupted/checkpoint.safetensors") != before
+    refused("train", "--out", "interrupted", "--resume", "--lr", "0.5", status=2, says="lr")
+
+
+def test_every_isa_is_really_used():
+    isas = run("--version").stdout.splitlines()[1].split()[1:]
+    for isa in isas:
+        result = json.loads(run("bench", "model", "--model", MODEL, "--seconds", 0.01, "--json",
+                                env={"VITRINE_ISA": isa}).stdout)
+        assert result["isa"] == isa
+        assert json.loads(run("bench", "model", "--model", MODEL, "--seconds", 0.01, "--json", "--isa", "reference",
+                              env={"VITRINE_ISA": isa}).stdout)["isa"] == "reference"

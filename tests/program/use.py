@@ -1,0 +1,211 @@
+"""What a user does."""
+import ast
+import glob
+import json
+import os
+import struct
+
+from cases import Skip
+from program import MODEL, TRAIN, VITRINE, png_bytes, read, refused, run
+
+
+def test_help_and_version():
+    assert "train" in run("--help").stdout
+    assert run("--version").stdout.startswith("vitrine 0.")
+    for command in ("train", "eval", "classify", "features", "inspect", "visualize", "bench"):
+        assert "--threads" in run(command, "--help").stdout or command in ("visualize", "bench")
+
+
+def test_train_eval_classify():
+    done = run("train", "--data", "idx:data", *TRAIN, "--epochs", "40", "--out", "first", "--json")
+    result = json.loads(done.stdout)
+    assert result["top1"] > 0.5, result
+    for name in ("config.json", "checkpoint.safetensors", "model.safetensors", "metrics.jsonl", "curves.png",
+                 "confusion.png"):
+        assert os.path.getsize(f"first/{name}") > 0
+    assert json.loads(run("eval", "--model", "first", "--data", "idx:data", "--json").stdout) == result
+    with open("grey.png", "wb") as f:
+        f.write(png_bytes(30, 20, (128, 128, 128)))
+    guesses = json.loads(run("classify", "--model", "first", "--json", "grey.png").stdout)
+    assert guesses[0]["file"] == "grey.png" and len(guesses[0]["top"]) == 3
+    assert abs(sum(g["probability"] for g in json.loads(
+        run("classify", "--model", "first", "--top", "10", "--json", "grey.png").stdout)[0]["top"]) - 1) < 1e-5
+    for line in open("first/metrics.jsonl"):
+        assert {"epoch", "step"} <= json.loads(line).keys()
+
+
+def test_shipped_model():
+    if not os.path.exists(os.path.join(os.path.dirname(VITRINE), "../models/pretrained/fashion_vit.safetensors")):
+        raise Skip("the program does not lie beside a checkout")
+    with open("black.png", "wb") as f:
+        f.write(png_bytes(28, 28, (0, 0, 0)))
+    assert "%" in run("classify", "black.png").stdout
+    described = json.loads(run("inspect", "--json").stdout)
+    assert len(described["labels"]) == 10
+
+
+def test_networks_of_convolutions():
+    hybrid = {"kind": "hybrid", "img_size": 12, "in_chans": 1, "patch_size": 1, "embed_dim": 32, "depth": 2, "num_heads": 2,
+              "num_classes": 10, "backbone": {"layers": [], "channels": [], "stem_chs": 16, "groups": 4}}
+    with open("hybrid.json", "w") as f:
+        json.dump(hybrid, f)
+    for name in ("hybrid.json", "resnet18_12_gray_c10"):
+        out = f"network-{name}"
+        run("train", "--data", "idx:data", "--model", name, "--epochs", 1, "--batch", 50, "--ema", 0.5, "--seed", 1,
+            "--validation", 0.2, "--out", out, "--quiet")
+        result = json.loads(run("eval", "--model", out, "--data", "idx:data", "--json").stdout)
+        assert result["images"] == 60 and result["loss"] < 3, result
+        refused = run("visualize", "rollout", "--model", out, "grey.png", "--out", "r.png",
+                      status=0 if "hybrid" in name else 2)
+        assert "hybrid" in name or "vision transformer" in refused.stderr
+    described = json.loads(run("inspect", "resnet50", "--json").stdout)
+    assert described["parameters"] == 25557032 and described["config"]["kind"] == "resnet"
+
+
+def test_inspect():
+    described = json.loads(run("inspect", "vit_base_patch16_224", "--json").stdout)
+    assert described["parameters"] == 86567656 and described["macs"] == 17563828224
+    assert "86567656 parameters" in run("inspect", "vit_base_patch16_224").stdout
+    assert json.loads(run("inspect", "first", "--json").stdout)["config"]["embed_dim"] == 32
+
+
+def test_convert():
+    """To Hugging Face and back: the same weights, and the same answers on the way."""
+    with open("labels.txt", "w") as f:
+        f.write("".join(f"direction {i}\n" for i in range(10)))
+    run("convert", "first", "hf", "--labels", "labels.txt")
+    config = json.loads(read("hf/config.json"))
+    assert config["model_type"] == "vit" and config["id2label"]["3"] == "direction 3"
+    there = run("eval", "--model", "hf", "--data", "idx:data", "--json")
+    assert there.stdout == run("eval", "--model", "first", "--data", "idx:data", "--json").stdout
+    assert "config.json (Hugging Face vit)" in there.stderr and "preprocessor_config.json" in there.stderr
+    assert run("eval", "--model", "hf", "--data", "idx:data", "--json", "--quiet").stderr == ""
+    run("convert", "hf", "back.safetensors")
+    run("convert", "back.safetensors", "hf-again")
+    for name in ("config.json", "preprocessor_config.json", "model.safetensors"):
+        assert read(f"hf/{name}") == read(f"hf-again/{name}"), name
+    named = json.loads(run("classify", "--model", "first", "--labels", "labels.txt", "--json", "grey.png").stdout)
+    assert named[0]["top"][0]["label"].startswith("direction ")
+    with open("few.txt", "w") as f:
+        f.write("one\n")
+    refused("classify", "--model", "first", "--labels", "few.txt", "grey.png", status=2, says="1 lines for 10")
+    refused("convert", "nowhere", "x", status=2, says="nowhere")
+    with open("page.pth", "w") as f:
+        f.write("<html>")
+    refused("convert", "page.pth", "x", status=1, says="page.pth: bad_magic")
+    assert not os.path.exists("x")
+
+
+def npy(path):
+    """A version 1.0 file of NumPy: (dtype, shape, numbers)."""
+    content = read(path)
+    assert content[:8] == b"\x93NUMPY\x01\x00", content[:8]
+    end = 10 + struct.unpack("<H", content[8:10])[0]
+    header = ast.literal_eval(content[10:end].decode())
+    kind = {"<f4": "f", "<i8": "q"}[header["descr"]]
+    return header["shape"], struct.unpack(f"<{(len(content) - end) // struct.calcsize(kind)}{kind}", content[end:])
+
+
+def test_features():
+    done = run("features", "--model", "first", "--data", "idx:data", "--out", "all.npy", "--knn", "--linear-probe",
+               "--json")
+    result = json.loads(done.stdout)
+    assert (result["images"], result["features"], result["train"]) == (300, 32, 240), result
+    assert result["knn"]["k"] == 20 and result["knn"]["top1"] > 0.5 and result["knn"]["top5"] >= result["knn"]["top1"]
+    assert result["linear_probe"]["top1"] > 0.5 and 1e-6 <= result["linear_probe"]["ridge"] <= 10
+    shape, numbers = npy("all.npy")
+    assert shape == (300, 32) and len(numbers) == 300 * 32
+    assert npy("all.labels.npy") == ((300,), tuple(i % 10 for i in [*range(240), *range(60)]))
+    described = json.loads(read("all.json"))
+    assert described["train"] == 240 and len(described["classes"]) == 10 and "files" not in described
+    run("features", "--model", "first", "--data", "idx:data", "--split", "test", "--out", "test.npy", "--threads", 2)
+    assert npy("test.npy")[1] == numbers[240 * 32:]
+    text = run("features", "--model", "first", "--data", "idx:data", "--knn", 3).stdout
+    assert "k-NN, k 3" in text and "60 images" in text
+
+    for i in range(40):
+        os.makedirs(f"folder/{'dark' if i % 2 else 'light'}", exist_ok=True)
+        with open(f"folder/{'dark' if i % 2 else 'light'}/{i}.png", "wb") as f:
+            f.write(png_bytes(12, 12, (i, i, i) if i % 2 else (255 - i, 255 - i, 200)))
+    result = json.loads(run("features", "--model", "first", "--data", "folder:folder", "--knn", 5, "--linear-probe",
+                            "--out", "folder.safetensors", "--json").stdout)
+    assert result["train"] == 36 and result["knn"]["top1"] == 1 and result["linear_probe"]["top1"] == 1, result
+    header = json.loads(read("folder.safetensors")[8:8 + struct.unpack("<Q", read("folder.safetensors")[:8])[0]])
+    files = json.loads(header["__metadata__"]["files"])
+    assert len(files) == 40 and all(f.startswith("folder/") for f in files)
+    assert json.loads(header["__metadata__"]["classes"]) == ["dark", "light"]
+    run("features", "--model", "first", "folder/dark/1.png", "folder/light/0.png", "--out", "two.safetensors")
+
+    first = ["features", "--model", "first"]
+    refused(*first, "--out", "x.npy", status=2, says="--data or pictures")
+    refused(*first, "--data", "idx:data", status=2, says="--out, --knn or --linear-probe")
+    refused(*first, "--data", "idx:data", "--out", "x.csv", status=2, says="x.csv")
+    refused(*first, "--data", "idx:data", "--split", "test", "--knn", status=2, says="--split all")
+    refused(*first, "grey.png", "--linear-probe", status=2, says="--data")
+    refused(*first, "nothing.png", "--out", "x.npy", "--quiet", status=1, says="nothing.png")
+    refused(*first, "--data", "idx:data", "--knn", 0, status=2, says="--knn")
+    assert not glob.glob("x*")
+
+
+def test_visualize():
+    run("visualize", "position", "--model", "first", "--out", "position.png")
+    run("visualize", "attention", "--model", "first", "--out", "attention.png", "grey.png")
+    run("visualize", "rollout", "--model", "first", "--out", "rollout.png", "grey.png", "grey.png")
+    run("visualize", "curves", "--run", "first", "--out", "curves.png")
+    run("visualize", "samples", "--model", "first", "--data", "idx:data", "--count", "4", "--out", "samples")
+    pictures = ["position.png", "attention.png", "rollout.png", "curves.png", *glob.glob("samples/*.png")]
+    assert len(pictures) == 9
+    for picture in pictures:
+        assert read(picture).startswith(b"\x89PNG"), picture
+
+
+def test_bench():
+    for kind in ("model", "train"):
+        result = json.loads(run("bench", kind, "--model", MODEL, "--batch", 2, "--seconds", 0.05, "--json").stdout)
+        assert {"ms_best", "ms_median", "gflops", "peak_gflops", "peak_rss_mib", "first_answer_s"} <= result.keys()
+        assert 0 < result["gflops"] < result["peak_gflops"] and result["ms_best"] <= result["ms_median"]
+
+
+def test_lists_and_bad_pictures():
+    os.makedirs("listed", exist_ok=True)
+    with open("listed/all.csv", "w") as f:
+        for i in range(60):
+            with open(f"listed/{i}.png", "wb") as picture:
+                picture.write(png_bytes(12, 12, (4 * i, 90, 250 if i % 2 else 5)) if i not in (7, 30) else b"no picture")
+            f.write(f"{i}.png,{'blue' if i % 2 else 'red'}\n")
+    options = ["--data", "csv:listed/all.csv", "--model", "vit_d32_l1_h2_patch4_12", "--batch", 10, "--epochs", 2,
+               "--validation", "0.2", "--mixup", "0.2", "--flip", "0.5"]
+    refused("train", *options, "--out", "failing", "--quiet", status=1, says=".png")
+    options += ["--bad-pictures", "skip"]
+    done = run("train", *options, "--out", "skipping")
+    bad = len([line for line in done.stderr.splitlines() if "listed/" in line])
+    assert bad in (1, 2) and f"{bad} of the training pictures are left out" in done.stderr, done.stderr
+    assert f"{bad} training pictures were left out" in done.stdout
+    lines = [json.loads(line) for line in open("skipping/metrics.jsonl")]
+    assert [line["bad_pictures"] for line in lines if "validation_top1" in line] == [bad, bad]
+    for i in range(8, 20):
+        os.remove(f"listed/{i}.png")
+    refused("train", *options, "--out", "skipping", "--resume", "--quiet", status=1, says="pictures, now there are")
+
+
+def test_recipes():
+    if not os.path.exists(os.path.join(os.path.dirname(VITRINE), "../apps/recipes")):
+        raise Skip("the program does not lie beside a checkout")
+    assert "deit_small" in run("train", "--help").stdout
+    refused("train", "--recipe", "deit_smal", "--out", "recipe", status=2, says="did you mean deit_small?")
+    refused("train", "--recipe", "deit_small", "--out", "recipe", status=2, says="--data")
+    tiny = ["--recipe", "deit_small", "--data", "idx:data", "--model", MODEL, "--epochs", 1, "--accumulate", 2,
+            "--batch", 50, "--set", "warmup_epochs=0.5", "--set", "augment.flip=0.25", "--quiet"]
+    refused("train", *tiny, "--set", "augment.flop=1", "--out", "recipe", status=2, says="did you mean 'flip'?")
+    refused("train", *tiny, "--set", "flip=1", "--out", "recipe", status=2, says="unknown key 'flip'")
+    run("train", *tiny, "--lr", "5e-4", "--set", "lr=1e-4", "--out", "recipe")  # two steps
+    config = json.load(open("recipe/config.json"))
+    assert config["lr"] == 5e-4 and config["warmup_epochs"] == 0.5, config  # a flag wins over --set
+    assert config["augment"]["flip"] == 0.25 and config["augment"]["auto_augment"] == "rand-m9-mstd0.5-inc1"
+    assert config["mixup"] == 0.8 and config["model"] == MODEL and config["loss"] == "softmax"
+    run("train", *tiny, "--lr", "5e-4", "--out", "recipe", "--resume")  # done already, and the same options
+    refused("train", *tiny, "--out", "recipe", "--resume", status=2, says="lr")
+    with open("recipe.json", "w") as f:
+        json.dump({"options": {**config, "loss": "bce", "head_bias": -2}}, f)
+    run("train", "--recipe", "recipe.json", "--out", "other", "--quiet")
+    assert json.load(open("other/config.json"))["loss"] == "bce"
