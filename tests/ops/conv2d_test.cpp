@@ -15,8 +15,8 @@
 
 #include "core/error.hpp"
 #include "core/memory.hpp"
-#include "core/parallel.hpp"
 #include "core/tape.hpp"
+#include "tests/any_threads.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"
 
@@ -220,8 +220,7 @@ TEST_CASE("conv2d: the number of threads changes no bit", "[ops][threads]") {
       GENERATE(Conv2dOptions{.padding = {1, 1, 1, 1}},
                Conv2dOptions{.stride = {2, 2}, .padding = {1, 0, 0, 1}, .groups = 2, .relu = true});
   const Tensor x0 = test::random_tensor({3, 40, 39, 24}, 1);
-  const auto run = [&](int n) {
-    set_threads(n);
+  test::same_on_any_threads([&] {
     Tensor x = x0.clone();
     Tensor weight = test::random_tensor({70, 24 / options.groups, 3, 3}, 3);
     Tensor bias = test::random_tensor({70}, 4);
@@ -230,14 +229,8 @@ TEST_CASE("conv2d: the number of threads changes no bit", "[ops][threads]") {
     const Tensor y = conv2d(x, weight, bias, options);
     const Tensor dy = test::random_tensor(y.shape(), 2);
     const Gradients g = tape.backward(std::span(&y, 1), std::span(&dy, 1));
-    set_threads(0);
     return std::vector{y, g.of(x), g.of(weight), g.of(bias)};
-  };
-  const auto one = run(1);
-  for (const int n : {2, 3, 4}) {
-    const auto many = run(n);
-    for (size_t i = 0; i < one.size(); ++i) CHECK(same_bits(one[i], many[i]));
-  }
+  });
 }
 
 TEST_CASE("conv2d: the second call takes no new block", "[ops][memory]") {

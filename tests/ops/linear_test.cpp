@@ -11,8 +11,8 @@
 
 #include "core/error.hpp"
 #include "core/memory.hpp"
-#include "core/parallel.hpp"
 #include "ops/reference/activation.hpp"
+#include "tests/any_threads.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"
 
@@ -147,8 +147,7 @@ TEST_CASE("linear: bits do not depend on threads, nor on the rest of the batch",
   const ScopedIsa isa(test::each_isa());
   const Tensor x0 = random_tensor({2, 99, 130}, 1);
   const Tensor dy = random_tensor({2, 99, 70}, 4);
-  const auto run = [&](int n) {
-    set_threads(n);
+  const auto one = test::same_on_any_threads([&] {
     Tensor x = x0.clone();
     Tensor weight = random_tensor({70, 130}, 2);
     Tensor bias = random_tensor({70}, 3);
@@ -156,14 +155,8 @@ TEST_CASE("linear: bits do not depend on threads, nor on the rest of the batch",
     for (Tensor* t : {&x, &weight, &bias}) tape.watch(*t);
     const Tensor y = linear(x, weight, bias, Activation::kGelu);
     const Gradients g = tape.backward(std::span(&y, 1), std::span(&dy, 1));
-    set_threads(0);
     return std::vector{y, g.of(x), g.of(weight), g.of(bias)};
-  };
-  const auto one = run(1);
-  for (const int n : {2, 3, 4}) {
-    const auto many = run(n);
-    for (size_t i = 0; i < one.size(); ++i) CHECK(same_bits(one[i], many[i]));
-  }
+  });
   const Tensor half =
       linear(x0.rows(1, 2), random_tensor({70, 130}, 2), random_tensor({70}, 3), Activation::kGelu);
   CHECK(same_bits(half, one[0].rows(1, 2)));

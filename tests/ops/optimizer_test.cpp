@@ -25,6 +25,7 @@
 #include "ops/reference/ema.hpp"
 #include "ops/reference/sgd.hpp"
 #include "ops/sgd.hpp"
+#include "tests/any_threads.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"
 
@@ -275,8 +276,7 @@ TEST_CASE("clip_grad_norm: the common norm is limited", "[ops]") {
 TEST_CASE("optimizer: the same bits for any number of threads", "[ops][threads]") {
   const ScopedIsa isa(test::each_isa());
   constexpr int64_t kN = 100001;
-  const auto run = [&](int n) {
-    set_threads(n);
+  test::same_on_any_threads([&] {
     Tensor param = test::random_tensor({kN}, 1);
     std::vector<Tensor> grads{test::random_tensor({kN}, 2), test::random_tensor({7, 11}, 3)};
     Tensor m = Tensor::zeros({kN});
@@ -287,15 +287,9 @@ TEST_CASE("optimizer: the same bits for any number of threads", "[ops][threads]"
     adamw_(param, grads[0], m, v, {}, 1);
     sgd_(param, grads[0], buffer, {.lr = 0.1, .momentum = 0.9});
     ema_(average, param, 0.9);
-    set_threads(0);
     return std::vector{
         param, m, v, buffer, average, grads[0], Tensor::scalar(static_cast<float>(norm * 1e6))};
-  };
-  const auto one = run(1);
-  for (const int n : {2, 3, 4}) {
-    const auto many = run(n);
-    for (size_t i = 0; i < one.size(); ++i) CHECK(same_bits(one[i], many[i]));
-  }
+  });
 }
 
 TEST_CASE("optimizer: what a tape still needs is not overwritten", "[ops][errors]") {

@@ -10,8 +10,8 @@
 #include <catch2/catch.hpp>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
 #include "core/tape.hpp"
+#include "tests/any_threads.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"
 
@@ -107,8 +107,7 @@ TEST_CASE("patch_embed: tape and the number of threads", "[ops][threads]") {
   const ScopedIsa isa(test::each_isa());
   const Tensor x0 = test::random_tensor({9, 33, 32, 3}, 1);
   const Tensor dy = test::random_tensor({9, 64, 48}, 2);
-  const auto run = [&](int n) {
-    set_threads(n);
+  test::same_on_any_threads([&] {
     Tensor x = x0.clone();
     Tensor weight = test::random_tensor({48, 3, 4, 4}, 3);
     Tensor bias = test::random_tensor({48}, 4);
@@ -118,14 +117,8 @@ TEST_CASE("patch_embed: tape and the number of threads", "[ops][threads]") {
     tape.watch(bias);
     const Tensor y = patch_embed(x, weight, bias);
     const Gradients g = tape.backward(std::span(&y, 1), std::span(&dy, 1));
-    set_threads(0);
     return std::vector{y, g.of(x), g.of(weight), g.of(bias)};
-  };
-  const auto one = run(1);
-  for (const int n : {2, 3, 4}) {
-    const auto many = run(n);
-    for (size_t i = 0; i < one.size(); ++i) CHECK(same_bits(one[i], many[i]));
-  }
+  });
 }
 
 TEST_CASE("patch_embed: arguments that do not fit are refused", "[ops][errors]") {
