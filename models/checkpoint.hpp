@@ -6,6 +6,7 @@
 
 #include "core/safetensors.hpp"
 #include "models/network.hpp"
+#include "models/position_embedding.hpp"
 #include "models/preprocess.hpp"
 
 namespace vitrine {
@@ -20,6 +21,8 @@ struct Model {
   std::vector<std::string> labels;  ///< one name per class; empty if the file has none
   /// What was decided on reading a file of another program, a line each.
   std::vector<std::string> notes = {};
+  /// How the ecosystem that the weights come from resamples a position embedding.
+  PositionResampling resampling = PositionResampling::kBicubicAntialias;
 };
 
 /// The metadata of a model file: "vitrine.format", "vitrine.config", "vitrine.preprocess",

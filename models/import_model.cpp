@@ -126,6 +126,7 @@ Model import_model(const TensorArchive& archive, const NetworkConfig* config) {
   Model model;
   model.network = c.build();
   load_mapped_weights(*model.network, weights, archive);
+  model.resampling = facts.resampling;
   model.preprocess = fit_preprocess(facts.preprocess, c, archive.path());
   model.notes.push_back(
       fmt::format("read as {} weights; {}: {}", weights.origin, facts.source, c.summary()));

@@ -140,6 +140,28 @@ def test_networks_of_convolutions():
     assert described["parameters"] == 25557032 and described["config"]["kind"] == "resnet"
 
 
+def test_fine_tuning():
+    shutil.copy("first/model.safetensors", "weights.safetensors")
+    start = ["train", "--data", "idx:data", "--init", "weights.safetensors", "--batch", 50, "--quiet", "--seed", 3]
+    # A new head on frozen features learns at once what they already tell apart.
+    run(*start, "--epochs", 8, "--lr", 0.02, "--freeze", "blocks.*", "norm.*", "patch_embed.*", "cls_token", "pos_embed",
+        "--out", "tuned")
+    result = json.loads(run("eval", "--model", "tuned", "--data", "idx:data", "--json").stdout)
+    assert result["top1"] > 0.4, result
+    # At another size, and without the weights once they were read.
+    run(*start, "--epochs", 2, "--image-size", 18, "--out", "larger")
+    described = json.loads(run("inspect", "larger", "--json").stdout)
+    assert described["config"]["img_size"] == [18, 18] and described["preprocess"]["input_size"] == [1, 18, 18]
+    run(*start, "--epochs", 2, "--image-size", 18, "--checkpoint-steps", 1, "--out", "again", status=0)
+    os.remove("weights.safetensors")
+    assert run("train", "--out", "again", "--resume", "--json").stdout
+    for name in ("checkpoint.safetensors", "model.safetensors"):
+        assert open(f"larger/{name}", "rb").read() == open(f"again/{name}", "rb").read(), name
+    refused("train", "--data", "idx:data", "--init", "first", "--model", "vit_d16_l1_h1_patch4_12_gray", "--out", "x",
+            status=1, says="wanted")
+    refused("train", "--data", "idx:data", "--init", "nowhere", "--out", "x", status=2, says="nowhere")
+
+
 def test_inspect():
     described = json.loads(run("inspect", "vit_base_patch16_224", "--json").stdout)
     assert described["parameters"] == 86567656 and described["macs"] == 17563828224
