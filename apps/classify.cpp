@@ -54,7 +54,6 @@ void print_guesses(const std::string& file, const std::vector<Guess>& guesses, s
 int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common);
   if (model.network->network_config().classes == 0) throw UsageError("this model has no classes");
-  model.network->freeze();
   size_t width = 0;
   for (const std::string& file : o.files) width = std::max(width, file.size());
   nlohmann::json out = nlohmann::json::array();

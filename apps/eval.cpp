@@ -22,7 +22,6 @@ struct EvalOptions {
 
 int eval(const EvalOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common);
-  model.network->freeze();
   const auto data = open_dataset(o.data, o.split == "test" ? Split::kTest : Split::kTrain);
   if (data->classes() != model.network->network_config().classes) {
     throw UsageError(fmt::format("the model has {} classes, data {} has {}",

@@ -99,7 +99,6 @@ void print_accuracy(const std::string& what, const Accuracy& a) {
 int features(const FeaturesOptions& o, const CommonOptions& common) {
   check_options(o);
   const Model model = open_model(o.model, common);
-  model.network->freeze();
   const Features found = extract(model, o, common.quiet || common.json);
   nlohmann::json result = {
       {"images", found.values.dim(0)}, {"features", found.values.dim(1)}, {"train", found.train}};

@@ -36,7 +36,7 @@ std::vector<std::string> read_labels(const std::string& path) {
 }
 
 Model open_model(const ModelOption& option, const CommonOptions& common) {
-  Model model = load_model(find_model(option.model));
+  Model model = load_frozen_model(find_model(option.model));
   if (!common.quiet) {
     for (const std::string& note : model.notes) fmt::print(stderr, "{}\n", note);
   }

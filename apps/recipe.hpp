@@ -8,7 +8,8 @@ namespace vitrine {
 
 /// The options of a recipe of training, under the names of config.json.
 ///   name   a file, or the name of one of apps/recipes (share/vitrine/recipes where installed):
-///          {"description": text, "source": text, "options": {...}}
+///          {"description": text, "source": text, "options": {...}}; "init": null says that it is
+///          for weights that were trained before, which the user names
 /// Throws UsageError for an unknown name, IoError and FormatError for a file that cannot be used.
 nlohmann::json read_recipe(const std::string& name);
 

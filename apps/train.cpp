@@ -55,6 +55,14 @@ nlohmann::json with_recipe(const TrainOptions& o) {
   for (const std::string& assignment : o.set) set_option(all, assignment);
   all.merge_patch(o.given);
   const bool continues = o.resume && Run::has_checkpoint(o.out);
+  // null in a recipe: the user names it.
+  if (all.contains("init") && all["init"].is_null()) {
+    if (!continues) {
+      throw UsageError(
+          fmt::format("--recipe {}: name the weights to start from with --init", o.recipe));
+    }
+    all.erase("init");
+  }
   if (!o.recipe.empty() && !all.contains("data") && !continues) {
     throw UsageError(fmt::format("--recipe {}: name the pictures with --data", o.recipe));
   }
@@ -84,8 +92,10 @@ std::unique_ptr<Run> open_run(const TrainOptions& o, const CommonOptions& common
 
 void print_heading(Run& run) {
   const NetworkConfig& c = run.model().network->network_config();
-  fmt::print("{} on {}: {} parameters, {} training and {} validation images\n", run.options().model,
-             run.options().data, c.parameters(), run.train_images(), run.validation_images());
+  const RunOptions& o = run.options();
+  fmt::print("{}{}{} on {}: {} parameters, {} training and {} validation images\n", o.model,
+             o.model.empty() || o.init.empty() ? "" : " from ", o.init, o.data, c.parameters(),
+             run.train_images(), run.validation_images());
   fmt::print("{}, {} threads, {}\n", isa_name(active_isa()), threads(), cpu_name());
   std::fflush(stdout);
 }
@@ -191,7 +201,14 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   };
   const RunOptions d;
   text("--data", "/data", fmt::format("{} [{}]", kDatasetNames, d.data).c_str());
-  text("--model", "/model", ("name of a model [" + d.model + "]").c_str());
+  text("--model", "/model",
+       ("name or JSON file of a model [" + d.model + ", with --init that of the weights]").c_str());
+  text("--init", "/init", "start from these weights, with a new head: whatever eval --model takes");
+  whole("--image-size", "/image_size", "pixels along a side [the model's]");
+  text("--position-resampling", "/position_resampling",
+       "of --init at another size: bicubic-antialias (timm), bicubic (Hugging Face), bilinear, "
+       "bilinear-corners (Google) [that of the weights' source]")
+      ->check(CLI::IsMember({"bicubic-antialias", "bicubic", "bilinear", "bilinear-corners"}));
   whole("--epochs", "/epochs", fmt::format("times through the data [{}]", d.epochs).c_str());
   whole("--batch", "/batch", fmt::format("images per step [{}]", d.batch).c_str());
   whole("--accumulate", "/accumulate", "batches per update [1]");

@@ -11,9 +11,11 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/memory.hpp"
 #include "core/tensor_archive.hpp"
 #include "models/import_model.hpp"
 #include "models/weight_fit.hpp"
+#include "ops/gemm_packed.hpp"
 
 namespace vitrine {
 namespace {
@@ -129,8 +131,20 @@ Model read_model_description(const SafetensorsFile& file) {
   return model;
 }
 
+void load_parameter(Parameter& parameter, Role role, bool frozen,
+                    const std::function<void(std::span<float>)>& write) {
+  Tensor& value = parameter.value;
+  const bool pack = frozen && role == Role::kWeight && value.rank() == 2;
+  // The memory of the matrix before, which is packed by now, is used again.
+  if (pack) value = Tensor::empty(value.shape());
+  write({value.mutable_data(), static_cast<size_t>(value.numel())});
+  if (!pack) return;
+  value.freeze();
+  pack_weight(value);
+}
+
 void load_weights(Network& network, const SafetensorsFile& file,
-                  const std::vector<std::string>& ignored) {
+                  const std::vector<std::string>& ignored, bool frozen) {
   WeightFit fit;
   std::set<std::string> known;
   network.visit([&](const std::string& name, Parameter& p, Role) {
@@ -150,22 +164,38 @@ void load_weights(Network& network, const SafetensorsFile& file,
     if (!skip && !count && !known.contains(name)) fit.extra.push_back(name);
   }
   fit.require(file.path());
-  network.visit([&](const std::string& name, Parameter& p, Role) {
+  network.visit([&](const std::string& name, Parameter& p, Role role) {
     const RawTensor& tensor = *file.find(name);
-    to_float32(tensor, name, {p.value.mutable_data(), static_cast<size_t>(p.value.numel())});
+    load_parameter(p, role, frozen,
+                   [&](std::span<float> values) { to_float32(tensor, name, values); });
     file.release(tensor);
   });
 }
 
-Model load_model(const std::string& path) {
+namespace {
+
+Model read_model(const std::string& path, bool frozen) {
   const std::string weights = model_file(path);
   {
     const TensorArchive archive(weights);
-    if (!archive.metadata().contains("vitrine.format")) return import_model(archive);
+    if (!archive.metadata().contains("vitrine.format")) {
+      return import_model(archive, nullptr, frozen);
+    }
   }
   const SafetensorsFile file(weights);
   Model model = read_model_description(file);
-  load_weights(*model.network, file, {"optimizer/", "ema/"});
+  load_weights(*model.network, file, {"optimizer/", "ema/"}, frozen);
+  return model;
+}
+
+}  // namespace
+
+Model load_model(const std::string& path) { return read_model(path, false); }
+
+Model load_frozen_model(const std::string& path) {
+  Model model = read_model(path, true);
+  model.network->freeze();
+  trim_memory();
   return model;
 }
 

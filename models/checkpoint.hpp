@@ -1,11 +1,14 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/safetensors.hpp"
 #include "models/network.hpp"
+#include "models/position_embedding.hpp"
 #include "models/preprocess.hpp"
 
 namespace vitrine {
@@ -20,6 +23,8 @@ struct Model {
   std::vector<std::string> labels;  ///< one name per class; empty if the file has none
   /// What was decided on reading a file of another program, a line each.
   std::vector<std::string> notes = {};
+  /// How the ecosystem that the weights come from resamples a position embedding.
+  PositionResampling resampling = PositionResampling::kBicubicAntialias;
 };
 
 /// The metadata of a model file: "vitrine.format", "vitrine.config", "vitrine.preprocess",
@@ -42,6 +47,10 @@ void save_model(const std::string& path, const Model& model);
 /// the file is no model, is newer than this program, or its tensors do not fit its configuration.
 Model load_model(const std::string& path);
 
+/// load_model, and the network frozen. Matrices are packed as they are read, so that there is never
+/// more than one of them in memory twice.
+Model load_frozen_model(const std::string& path);
+
 /// The model's file behind `path`: itself, or the one in the folder. Throws IoError if there is
 /// none.
 std::string model_file(const std::string& path);
@@ -51,8 +60,13 @@ Model read_model_description(const SafetensorsFile& file);
 
 /// Copies weights into `network` from tensors of the same names. Throws FormatError (mismatch) that
 /// lists what is missing, extra, or of another shape; names that start with one of `ignored` are
-/// not extra, nor are PyTorch's counts of batches, which nothing reads.
+/// not extra, nor are PyTorch's counts of batches, which nothing reads. `frozen` as load_parameter.
 void load_weights(Network& network, const SafetensorsFile& file,
-                  const std::vector<std::string>& ignored = {});
+                  const std::vector<std::string>& ignored = {}, bool frozen = false);
+
+/// Gives a parameter its values by write(values), which fills them in. With `frozen` a matrix is
+/// packed at once.
+void load_parameter(Parameter& parameter, Role role, bool frozen,
+                    const std::function<void(std::span<float>)>& write);
 
 }  // namespace vitrine

@@ -88,7 +88,7 @@ Preprocess fit_preprocess(Preprocess rule, const NetworkConfig& config, std::str
 }  // namespace
 
 void load_mapped_weights(Network& network, const MappedWeights& weights,
-                         const TensorArchive& archive) {
+                         const TensorArchive& archive, bool frozen) {
   WeightFit fit;
   std::set<std::string> known;
   network.visit([&](const std::string& name, Parameter& p, Role) {
@@ -105,14 +105,14 @@ void load_mapped_weights(Network& network, const MappedWeights& weights,
     if (!known.contains(tensor.name)) fit.extra.push_back(tensor.name);
   }
   fit.require(archive.path());
-  network.visit([&](const std::string& name, Parameter& p, Role) {
+  network.visit([&](const std::string& name, Parameter& p, Role role) {
     const MappedTensor& tensor = *weights.find(name);
-    write_values(tensor, {p.value.mutable_data(), static_cast<size_t>(p.value.numel())});
+    load_parameter(p, role, frozen, [&](std::span<float> values) { write_values(tensor, values); });
     for (const MappedPart& part : tensor.parts) archive.release(part.tensor);
   });
 }
 
-Model import_model(const TensorArchive& archive, const NetworkConfig* config) {
+Model import_model(const TensorArchive& archive, const NetworkConfig* config, bool frozen) {
   MappedWeights weights = map_names(archive);
   const SourceFacts facts = find_facts(archive.path(), weights.origin);
   std::unique_ptr<NetworkConfig> found;
@@ -125,7 +125,8 @@ Model import_model(const TensorArchive& archive, const NetworkConfig* config) {
 
   Model model;
   model.network = c.build();
-  load_mapped_weights(*model.network, weights, archive);
+  load_mapped_weights(*model.network, weights, archive, frozen);
+  model.resampling = facts.resampling;
   model.preprocess = fit_preprocess(facts.preprocess, c, archive.path());
   model.notes.push_back(
       fmt::format("read as {} weights; {}: {}", weights.origin, facts.source, c.summary()));

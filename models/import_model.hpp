@@ -18,12 +18,14 @@ std::unique_ptr<NetworkConfig> config_of_weights(MappedWeights& weights, const S
 /// Copies mapped tensors into the network. Throws FormatError(kMismatch) that lists what is
 /// missing, extra, or of another shape.
 void load_mapped_weights(Network& network, const MappedWeights& weights,
-                         const TensorArchive& archive);
+                         const TensorArchive& archive, bool frozen = false);
 
 /// A network from a file that this program did not write. What the file does not say comes from
 /// config.json and preprocessor_config.json beside it (timm's or Hugging Face's), else from the
 /// habits of the ecosystem; Model::notes says what was decided.
 ///   config   what is known of the network: nothing is then decided about it
-Model import_model(const TensorArchive& archive, const NetworkConfig* config = nullptr);
+///   frozen   matrices are packed at once (load_parameter)
+Model import_model(const TensorArchive& archive, const NetworkConfig* config = nullptr,
+                   bool frozen = false);
 
 }  // namespace vitrine

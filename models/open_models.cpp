@@ -23,8 +23,7 @@ uintptr_t number_of(const vitrine_model* handle) { return std::bit_cast<uintptr_
 
 std::shared_ptr<const OpenModel> open_model_file(const std::string& name) {
   auto open = std::make_shared<OpenModel>();
-  open->model = load_model(find_model(name));
-  open->model.network->freeze();
+  open->model = load_frozen_model(find_model(name));
   open->labels = open->model.labels;
   const auto classes = static_cast<size_t>(open->model.network->network_config().classes);
   for (size_t i = open->labels.size(); i < classes; ++i) {

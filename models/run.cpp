@@ -2,16 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/enum_names.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/isa.hpp"
+#include "models/find_model.hpp"
+#include "models/fine_tune.hpp"
 
 namespace vitrine {
 namespace {
@@ -31,34 +33,51 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// The model by name with what the options change.
-std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& data) {
-  const auto named = network_config(o.model);
-  if (!names_classes(o.model)) {
-    named->classes = data.classes();
-  } else if (named->classes != data.classes()) {
-    throw UsageError(fmt::format("model {} has {} classes, data {} has {}", o.model, named->classes,
+constexpr EnumNames<PositionResampling, 4> kResamplings = {
+    {{PositionResampling::kBicubicAntialias, "bicubic-antialias"},
+     {PositionResampling::kBicubic, "bicubic"},
+     {PositionResampling::kBilinear, "bilinear"},
+     {PositionResampling::kBilinearCorners, "bilinear-corners"}}};
+
+/// The model by name, or that of the weights to start from, with what the options change.
+std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& data,
+                                         const Model* source) {
+  const bool named = !o.model.empty();
+  const auto base =
+      named ? network_config(o.model) : fine_tune_config(*source, data.classes(), o.image_size);
+  if (!named || !names_classes(o.model)) {
+    base->classes = data.classes();
+  } else if (base->classes != data.classes()) {
+    throw UsageError(fmt::format("model {} has {} classes, data {} has {}", o.model, base->classes,
                                  o.data, data.classes()));
   }
-  json object = json::parse(named->to_json());
+  json object = json::parse(base->to_json());
   const auto set = [&](const char* key, const json& value, bool asked) {
     if (object.contains(key)) {
       if (asked) object[key] = value;
     } else if (asked) {
-      throw UsageError(fmt::format("model {} has no {}", o.model, key));
+      throw UsageError(fmt::format("model {} has no {}", named ? o.model : o.init, key));
     }
   };
+  set("img_size", o.image_size, o.image_size > 0);
   set("position", o.position, !o.position.empty());
   set("global_pool", o.pool, !o.pool.empty());
-  set("class_token", false, o.pool == "avg");
+  set("class_token", false, o.pool == "avg" && o.init.empty());
   set("drop_path_rate", o.drop_path, o.drop_path > 0);
   set("pos_drop_rate", o.dropout, o.dropout > 0);
   set("proj_drop_rate", o.dropout, o.dropout > 0);
   return network_config_from_json(object.dump());
 }
 
-/// What the network sees: the data's own pictures where they have its size, else resized ones.
-Preprocess preprocess_for(const NetworkConfig& c, const Dataset& data) {
+/// What the network sees: the data's own pictures where they have its size, else resized ones; what
+/// `source` saw, if it starts from that.
+Preprocess preprocess_for(const NetworkConfig& c, const Dataset& data, const Model* source) {
+  if (source != nullptr) {  // as its weights have learned to see
+    Preprocess p = source->preprocess;
+    p.height = c.image_height;
+    p.width = c.image_width;
+    return p;
+  }
   Preprocess p;
   p.height = c.image_height;
   p.width = c.image_width;
@@ -80,10 +99,8 @@ Preprocess preprocess_for(const NetworkConfig& c, const Dataset& data) {
 }
 
 void set_head_bias(Network& network, double value) {
-  constexpr std::array<std::string_view, 4> kNames = {"head.bias", "head_dist.bias", "fc.bias",
-                                                      "head.fc.bias"};
-  network.visit([&](const std::string& name, Parameter& p, Role) {
-    if (std::ranges::find(kNames, name) != kNames.end()) {
+  network.visit([&](const std::string& name, Parameter& p, Role role) {
+    if (is_head(name) && !name.starts_with("pre_logits.") && role == Role::kVector) {
       p.value = Tensor::full(p.value.shape(), static_cast<float>(value));
     }
   });
@@ -105,31 +122,48 @@ Run::Run(const std::string& folder, const RunOptions& options, int workers, bool
       options_(options),
       workers_(workers),
       data_(open_dataset(options.data, Split::kTrain)) {
-  const auto config = configure(options_, *data_);
-  if (options_.bad_pictures == BadPictures::kSkip) {
-    ReadablePictures readable = readable_pictures(data_, static_cast<int>(config->channels));
-    data_ = std::move(readable.dataset);
-    bad_pictures_ = std::move(readable.bad);
-  }
-  model_.network = config->build();
-  model_.preprocess = preprocess_for(*config, *data_);
-  model_.labels = data_->class_names();
-  build_loaders();
-  if (fresh) {
-    model_.network->initialize(options_.seed, options_.weight_init);
-    if (options_.head_bias != 0) set_head_bias(*model_.network, options_.head_bias);
-    std::error_code error;
-    fs::create_directories(folder_, error);
-    if (error) throw IoError(folder_, "cannot make this folder: " + error.message());
-    const std::string text = json::parse(options_.to_json()).dump(2) + "\n";
-    write_file_atomically(path("config.json"), std::as_bytes(std::span(text)));
-    // A run that was killed before its first checkpoint starts again; its lines do not count.
-    write_file_atomically(path(kMetrics), {});
-  } else {
-    restore();
-  }
+  fresh ? begin() : restore();
   if (training_ == nullptr)
     training_ = std::make_unique<Training>(*model_.network, options_.update);
+}
+
+void Run::leave_out_bad_pictures() {
+  if (options_.bad_pictures == BadPictures::kFail) return;
+  ReadablePictures readable =
+      readable_pictures(data_, static_cast<int>(model_.network->network_config().channels));
+  data_ = std::move(readable.dataset);
+  bad_pictures_ = std::move(readable.bad);
+}
+
+void Run::begin() {
+  std::unique_ptr<Model> source;
+  if (!options_.init.empty()) {
+    source = std::make_unique<Model>(load_model(find_model(options_.init)));
+  }
+  const auto config = configure(options_, *data_, source.get());
+  model_.network = config->build();
+  leave_out_bad_pictures();
+  model_.preprocess = preprocess_for(*config, *data_, source.get());
+  model_.labels = data_->class_names();
+  build_loaders();
+  if (source != nullptr) {
+    const PositionResampling resampling =
+        options_.resampling.empty()
+            ? source->resampling
+            : value_of(kResamplings, "position_resampling", options_.resampling);
+    start_from(*model_.network, *source, resampling, options_.init);
+    source.reset();
+  } else {
+    model_.network->initialize(options_.seed, options_.weight_init);
+  }
+  if (options_.head_bias != 0) set_head_bias(*model_.network, options_.head_bias);
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  if (error) throw IoError(folder_, "cannot make this folder: " + error.message());
+  const std::string text = json::parse(options_.to_json()).dump(2) + "\n";
+  write_file_atomically(path("config.json"), std::as_bytes(std::span(text)));
+  // A run that was killed before its first checkpoint starts again; its lines do not count.
+  write_file_atomically(path(kMetrics), {});
 }
 
 std::unique_ptr<Run> Run::resume(const std::string& folder, int workers) {
@@ -193,7 +227,15 @@ void Run::build_loaders() {
 
 void Run::restore() {
   const SafetensorsFile file(path(kCheckpoint));
-  read_model_description(file);  // checks version and shapes
+  model_ = read_model_description(file);
+  const int64_t classes = model_.network->network_config().classes;
+  if (data_->classes() != classes) {
+    throw FormatError(FormatKind::kMismatch, file.path(), -1,
+                      fmt::format("the run began with {} classes, {} now has {}", classes,
+                                  options_.data, data_->classes()));
+  }
+  leave_out_bad_pictures();
+  build_loaders();
   load_weights(*model_.network, file, {"optimizer/", "ema/"});
   training_ = std::make_unique<Training>(*model_.network, options_.update);
   try {

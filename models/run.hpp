@@ -18,7 +18,11 @@ namespace vitrine {
 /// Everything that decides what a training run computes, as plain data.
 struct RunOptions {
   std::string data = "fashion-mnist";
+  /// Name or JSON file; "" for the architecture of `init`.
   std::string model = "vit_d128_l6_h4_patch4_28_gray";
+  std::string init;        ///< weights to start from: whatever --model takes; "" for none
+  int64_t image_size = 0;  ///< pixels along a side; 0 for the model's own
+  std::string resampling;  ///< of the position embedding; "" for the way of the weights' source
   int64_t epochs = 10;
   int64_t batch = 128;
   double lr = 1e-3;
@@ -116,6 +120,8 @@ class Run {
   };
 
   Run(const std::string& folder, const RunOptions& options, int workers, bool fresh);
+  void begin();
+  void leave_out_bad_pictures();
   void build_loaders();
   void restore();
   BatchResult train_step(double lr, double& grad_norm);

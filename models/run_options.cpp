@@ -34,6 +34,9 @@ template <class Options, class F>
 void each_option(Options& o, F&& f) {
   f("data", o.data);
   f("model", o.model);
+  f("init", o.init);
+  f("image_size", o.image_size);
+  f("position_resampling", o.resampling);
   f("epochs", o.epochs);
   f("batch", o.batch);
   f("lr", o.lr);
@@ -102,6 +105,9 @@ void validate(const RunOptions& o) {
   require(o.update.label_smoothing >= 0 && o.update.label_smoothing < 1,
           "label_smoothing must be in [0, 1)");
   require(o.update.accumulate >= 1, "accumulate must be at least 1");
+  require(!o.model.empty() || !o.init.empty(), "model: name one, or weights with init");
+  require(o.image_size >= 0 && o.image_size <= kMaxInputSide,
+          "image_size must be between 0 and 8192");
   require(std::abs(o.head_bias) <= 100, "head_bias must be between -100 and 100");
   require(o.repeats >= 1 && o.repeats <= kMaxRepeats, "repeats must be between 1 and 256");
   require(o.validation > 0 && o.validation < 1, "validation must be in (0, 1)");
@@ -119,8 +125,11 @@ std::string RunOptions::to_json() const {
 RunOptions RunOptions::from_json(std::string_view text) {
   auto o =
       read_options<RunOptions>("training options: ", text, [](RunOptions& options, json object) {
+        // Weights bring their architecture unless another is asked for.
+        const bool named = object.contains("model");
         OptionReader reader(std::move(object));
         each_option(options, reader);
+        if (!named && !options.init.empty()) options.model.clear();
         reader.take("augment",
                     [&](const json& v) { options.augment = Augment::from_json(v.dump()); });
         reader.refuse_unknown();

@@ -24,6 +24,7 @@ SourceFacts facts_of_origin(std::string_view origin) {
   Preprocess& rule = facts.preprocess;
   if (origin == "Google") {
     facts.activation = Activation::kGeluTanh;
+    facts.resampling = PositionResampling::kBilinearCorners;
     facts.gn_eps = 1e-6;
     facts.conv_eps = 1e-5;
     facts.conv_eps_form = StandardizeForm::kSum;
@@ -42,6 +43,7 @@ SourceFacts facts_of_origin(std::string_view origin) {
     facts.norm_eps = 1e-12;
     rule.crop_mode = CropMode::kSquash;
   }
+  if (origin.starts_with("Hugging Face")) facts.resampling = PositionResampling::kBicubic;
   if (origin.find("BiT") != std::string_view::npos) {
     facts.stem = Stem::kFixed;
     rule.crop_pct = 0.875;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/position_embedding.hpp"
 #include "models/preprocess.hpp"
 #include "models/vit_config.hpp"
 
@@ -25,8 +26,9 @@ struct SourceFacts {
   Stem stem = Stem::kSame;
   int64_t image_height = 0, image_width = 0;  ///< 0: a square, as the position embedding has it
   std::optional<Pool> pool;                   ///< not said: as the weights look
-  Preprocess preprocess;                      ///< its size follows the network's
-  std::string preprocess_source;              ///< "preprocessor_config.json", ...
+  PositionResampling resampling = PositionResampling::kBicubicAntialias;
+  Preprocess preprocess;          ///< its size follows the network's
+  std::string preprocess_source;  ///< "preprocessor_config.json", ...
   std::vector<std::string> labels;
   std::vector<std::string> notes;
 };

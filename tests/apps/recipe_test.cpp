@@ -31,7 +31,11 @@ TEST_CASE("recipe: every one that comes along is understood, to the last key", "
   CHECK(files.size() >= 10);
   for (const std::string& file : files) {
     INFO(file);
-    const json options = read_recipe(file);
+    json options = read_recipe(file);
+    if (options.contains("init")) {
+      CHECK(options["init"].is_null());
+      options["init"] = "weights.safetensors";
+    }
     const RunOptions read = RunOptions::from_json(options.dump());
     CHECK(vit_config(read.model).depth > 0);
     // What it says is what the run has: no key is read and forgotten.

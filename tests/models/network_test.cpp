@@ -208,6 +208,25 @@ TEST_CASE("training is the same for any number of threads, and after resuming", 
   }
 }
 
+TEST_CASE("a model that is packed as it is read answers as one that is frozen later", "[models]") {
+  for (const char* text : {kSmallResNet, kSmallBit, kSmallHybrid}) {
+    Model model{network_config_from_json(text)->build(), {}, {}};
+    model.network->initialize(3);
+    const TempDir folder;
+    save_model(folder.file("model.safetensors"), model);
+    const Model frozen = load_frozen_model(folder.file("model.safetensors"));
+    model.network->freeze();
+    const Tensor images = random_images(2, 33);
+    const Tensor want = (*model.network)(images);
+    const Tensor got = (*frozen.network)(images);
+    CHECK(std::ranges::equal(got.values(), want.values()));
+    // Nobody writes to what is packed.
+    frozen.network->visit([](const std::string&, Parameter& p, Role) {
+      CHECK_THROWS_AS(p.value.mutable_data(), ShapeError);
+    });
+  }
+}
+
 TEST_CASE("running statistics move in training, and their average follows", "[models]") {
   ResNet network(ResNetConfig::from_json(kSmallResNet));
   network.initialize(3);

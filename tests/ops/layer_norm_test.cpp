@@ -26,7 +26,6 @@ using test::differences;
 using test::dot;
 using test::max_error;
 using test::randoms;
-using test::to_double;
 
 constexpr double kEps = 1e-6;
 

@@ -92,7 +92,7 @@ struct Case {
   }
 };
 
-const std::vector<Case> kCases = {
+const std::vector<Case> matmul_cases = {
     {{5}, {5}, {}, false, false},
     {{5}, {5, 3}, {3}, false, false},
     {{5}, {3, 5}, {3}, false, true},
@@ -121,7 +121,7 @@ const std::vector<Case> kCases = {
 
 TEST_CASE("matmul: values and gradients follow NumPy's rules", "[ops][gradient]") {
   const ScopedIsa isa(test::each_isa());
-  for (const Case& c : kCases) {
+  for (const Case& c : matmul_cases) {
     INFO("a " << c.a.str() << (c.ta ? " transposed" : "") << ", b " << c.b.str()
               << (c.tb ? " transposed" : ""));
     Tensor a = random_tensor(c.a, 1);

@@ -22,7 +22,6 @@ using test::differences;
 using test::dot;
 using test::max_error;
 using test::randoms;
-using test::same_bits;
 
 struct Sizes {
   int64_t batch, height, width, channels, dim, p, q;

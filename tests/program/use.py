@@ -3,6 +3,7 @@ import ast
 import glob
 import json
 import os
+import shutil
 import struct
 
 from cases import Skip
@@ -60,6 +61,28 @@ def test_networks_of_convolutions():
         assert "hybrid" in name or "vision transformer" in refused.stderr
     described = json.loads(run("inspect", "resnet50", "--json").stdout)
     assert described["parameters"] == 25557032 and described["config"]["kind"] == "resnet"
+
+
+def test_fine_tuning():
+    shutil.copy("first/model.safetensors", "weights.safetensors")
+    start = ["train", "--data", "idx:data", "--init", "weights.safetensors", "--batch", 50, "--quiet", "--seed", 3]
+    # A new head on frozen features learns at once what they already tell apart.
+    run(*start, "--epochs", 8, "--lr", 0.02, "--freeze", "blocks.*", "norm.*", "patch_embed.*", "cls_token", "pos_embed",
+        "--out", "tuned")
+    result = json.loads(run("eval", "--model", "tuned", "--data", "idx:data", "--json").stdout)
+    assert result["top1"] > 0.4, result
+    # At another size, and without the weights once they were read.
+    run(*start, "--epochs", 2, "--image-size", 18, "--out", "larger")
+    described = json.loads(run("inspect", "larger", "--json").stdout)
+    assert described["config"]["img_size"] == [18, 18] and described["preprocess"]["input_size"] == [1, 18, 18]
+    run(*start, "--epochs", 2, "--image-size", 18, "--checkpoint-steps", 1, "--out", "again")
+    os.remove("weights.safetensors")
+    assert run("train", "--out", "again", "--resume", "--json").stdout
+    for name in ("checkpoint.safetensors", "model.safetensors"):
+        assert read(f"larger/{name}") == read(f"again/{name}"), name
+    refused("train", "--data", "idx:data", "--init", "first", "--model", "vit_d16_l1_h1_patch4_12_gray", "--out", "x",
+            status=1, says="wanted")
+    refused("train", "--data", "idx:data", "--init", "nowhere", "--out", "x", status=2, says="nowhere")
 
 
 def test_inspect():
@@ -194,6 +217,7 @@ def test_recipes():
     assert "deit_small" in run("train", "--help").stdout
     refused("train", "--recipe", "deit_smal", "--out", "recipe", status=2, says="did you mean deit_small?")
     refused("train", "--recipe", "deit_small", "--out", "recipe", status=2, says="--data")
+    refused("train", "--recipe", "paper_finetune_cifar10", "--data", "idx:data", "--out", "recipe", status=2, says="--init")
     tiny = ["--recipe", "deit_small", "--data", "idx:data", "--model", MODEL, "--epochs", 1, "--accumulate", 2,
             "--batch", 50, "--set", "warmup_epochs=0.5", "--set", "augment.flip=0.25", "--quiet"]
     refused("train", *tiny, "--set", "augment.flop=1", "--out", "recipe", status=2, says="did you mean 'flip'?")
