@@ -35,8 +35,9 @@ std::vector<std::string> read_labels(const std::string& path) {
   return labels;
 }
 
-Model open_model(const ModelOption& option, const CommonOptions& common) {
-  Model model = load_frozen_model(find_model(option.model));
+Model open_model(const ModelOption& option, const CommonOptions& common, bool frozen) {
+  const std::string path = find_model(option.model);
+  Model model = frozen ? load_frozen_model(path) : load_model(path);
   if (!common.quiet) {
     for (const std::string& note : model.notes) fmt::print(stderr, "{}\n", note);
   }

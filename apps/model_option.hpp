@@ -20,9 +20,9 @@ void add_model_option(CLI::App& command, ModelOption& option);
 /// The names of classes, one per line, in their order. Throws IoError and FormatError.
 std::vector<std::string> read_labels(const std::string& path);
 
-/// Loads the model and prints on standard error what was decided about a file of another program,
-/// unless the user wants quiet. Throws what load_model throws, and UsageError if the labels are not
-/// as many as the classes.
-Model open_model(const ModelOption& option, const CommonOptions& common);
+/// Loads the model, frozen unless it is to be written again, and prints on standard error what was
+/// decided about a file of another program, unless the user wants quiet. Throws what load_model
+/// throws, and UsageError if the labels are not as many as the classes.
+Model open_model(const ModelOption& option, const CommonOptions& common, bool frozen = true);
 
 }  // namespace vitrine

@@ -8,12 +8,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/enum_names.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/isa.hpp"
-#include "models/find_model.hpp"
-#include "models/fine_tune.hpp"
+#include "models/starting_model.hpp"
 
 namespace vitrine {
 namespace {
@@ -31,79 +29,6 @@ constexpr const char* kMetrics = "metrics.jsonl";
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-constexpr EnumNames<PositionResampling, 4> kResamplings = {
-    {{PositionResampling::kBicubicAntialias, "bicubic-antialias"},
-     {PositionResampling::kBicubic, "bicubic"},
-     {PositionResampling::kBilinear, "bilinear"},
-     {PositionResampling::kBilinearCorners, "bilinear-corners"}}};
-
-/// The model by name, or that of the weights to start from, with what the options change.
-std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& data,
-                                         const Model* source) {
-  const bool named = !o.model.empty();
-  const auto base =
-      named ? network_config(o.model) : fine_tune_config(*source, data.classes(), o.image_size);
-  if (!named || !names_classes(o.model)) {
-    base->classes = data.classes();
-  } else if (base->classes != data.classes()) {
-    throw UsageError(fmt::format("model {} has {} classes, data {} has {}", o.model, base->classes,
-                                 o.data, data.classes()));
-  }
-  json object = json::parse(base->to_json());
-  const auto set = [&](const char* key, const json& value, bool asked) {
-    if (object.contains(key)) {
-      if (asked) object[key] = value;
-    } else if (asked) {
-      throw UsageError(fmt::format("model {} has no {}", named ? o.model : o.init, key));
-    }
-  };
-  set("img_size", o.image_size, o.image_size > 0);
-  set("position", o.position, !o.position.empty());
-  set("global_pool", o.pool, !o.pool.empty());
-  set("class_token", false, o.pool == "avg" && o.init.empty());
-  set("drop_path_rate", o.drop_path, o.drop_path > 0);
-  set("pos_drop_rate", o.dropout, o.dropout > 0);
-  set("proj_drop_rate", o.dropout, o.dropout > 0);
-  return network_config_from_json(object.dump());
-}
-
-/// What the network sees: the data's own pictures where they have its size, else resized ones; what
-/// `source` saw, if it starts from that.
-Preprocess preprocess_for(const NetworkConfig& c, const Dataset& data, const Model* source) {
-  if (source != nullptr) {  // as its weights have learned to see
-    Preprocess p = source->preprocess;
-    p.height = c.image_height;
-    p.width = c.image_width;
-    return p;
-  }
-  Preprocess p;
-  p.height = c.image_height;
-  p.width = c.image_width;
-  p.channels = static_cast<int>(c.channels);
-  if (p.channels != 1 && p.channels != 3) {
-    throw UsageError(fmt::format("pictures have 1 or 3 channels, the model wants {}", c.channels));
-  }
-  p.mean.assign(static_cast<size_t>(p.channels), 0.5);
-  p.stddev = p.mean;
-  if (!data.in_memory()) return p;
-  p.crop_pct = 1;
-  const PixelStatistics statistics = pixel_statistics(data);
-  for (size_t i = 0; i < p.mean.size(); ++i) {
-    const size_t from = std::min(i, statistics.mean.size() - 1);  // grey seen as RGB
-    p.mean[i] = statistics.mean[from];
-    p.stddev[i] = std::max(statistics.stddev[from], 1e-3);
-  }
-  return p;
-}
-
-void set_head_bias(Network& network, double value) {
-  network.visit([&](const std::string& name, Parameter& p, Role role) {
-    if (is_head(name) && !name.starts_with("pre_logits.") && role == Role::kVector) {
-      p.value = Tensor::full(p.value.shape(), static_cast<float>(value));
-    }
-  });
 }
 
 }  // namespace
@@ -136,27 +61,9 @@ void Run::leave_out_bad_pictures() {
 }
 
 void Run::begin() {
-  std::unique_ptr<Model> source;
-  if (!options_.init.empty()) {
-    source = std::make_unique<Model>(load_model(find_model(options_.init)));
-  }
-  const auto config = configure(options_, *data_, source.get());
-  model_.network = config->build();
+  model_ = starting_model(options_, *data_);
   leave_out_bad_pictures();
-  model_.preprocess = preprocess_for(*config, *data_, source.get());
-  model_.labels = data_->class_names();
   build_loaders();
-  if (source != nullptr) {
-    const PositionResampling resampling =
-        options_.resampling.empty()
-            ? source->resampling
-            : value_of(kResamplings, "position_resampling", options_.resampling);
-    start_from(*model_.network, *source, resampling, options_.init);
-    source.reset();
-  } else {
-    model_.network->initialize(options_.seed, options_.weight_init);
-  }
-  if (options_.head_bias != 0) set_head_bias(*model_.network, options_.head_bias);
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error) throw IoError(folder_, "cannot make this folder: " + error.message());

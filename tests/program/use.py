@@ -56,6 +56,8 @@ def test_networks_of_convolutions():
             "--validation", 0.2, "--out", out, "--quiet")
         result = json.loads(run("eval", "--model", out, "--data", "idx:data", "--json").stdout)
         assert result["images"] == 60 and result["loss"] < 3, result
+        run("convert", out, "again.safetensors")
+        assert json.loads(run("eval", "--model", "again.safetensors", "--data", "idx:data", "--json").stdout) == result
         refused = run("visualize", "rollout", "--model", out, "grey.png", "--out", "r.png",
                       status=0 if "hybrid" in name else 2)
         assert "hybrid" in name or "vision transformer" in refused.stderr
