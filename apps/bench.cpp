@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "apps/bench_gemm.hpp"
 #include "apps/bench_model.hpp"
 #include "apps/command.hpp"
 #include "core/isa.hpp"
+#include "core/json_text.hpp"
 #include "core/parallel.hpp"
 
 namespace vitrine {
@@ -30,7 +29,7 @@ int run_model(const ModelBench& bench, const CommonOptions& common) {
                                 {"peak_rss_mib", r.peak_rss_mib},
                                 {"first_answer_s", r.first_answer_s},
                                 {"calls", r.calls}};
-    fmt::print("{}\n", out.dump());
+    fmt::print("{}\n", write_json(out));
     return 0;
   }
   fmt::print("{} {}, batch {}, {} threads, {}, {}\n", bench.training ? "training" : "inference",
@@ -51,30 +50,23 @@ int run_model(const ModelBench& bench, const CommonOptions& common) {
 void add_model_bench(CLI::App& parent, const char* name, const char* help, bool training) {
   auto bench = std::make_shared<ModelBench>();
   bench->training = training;
-  CLI::App* command = add_command(parent, name, help, [bench](const CommonOptions& common) {
+  CLI::App& command = add_command(parent, name, help, [bench](const CommonOptions& common) {
     return run_model(*bench, common);
   });
-  command->add_option("--model", bench->model, "name of a model")->capture_default_str();
-  command->add_option("--batch", bench->batch, "images per call")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  command->add_option("--seconds", bench->seconds, "how long to measure")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_option(command, "--model", bench->model, "name of a model").show_default();
+  add_option(command, "--batch", bench->batch, "images per call").range(1, 100000).show_default();
+  add_option(command, "--seconds", bench->seconds, "how long to measure").positive().show_default();
   // One choice so far; scripts that compare programs name it.
-  command->add_option("--precision", bench->precision, "f32")
-      ->check(CLI::IsMember({"f32"}))
-      ->capture_default_str();
+  add_option(command, "--precision", bench->precision, "f32").one_of({"f32"}).show_default();
 }
 
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  CLI::App* parent = app.add_subcommand("bench", "speed, and its share of the machine's peak");
-  parent->require_subcommand(1);
-  add_bench_gemm(*parent);
-  add_model_bench(*parent, "model", "a forward pass", false);
-  add_model_bench(*parent, "train", "a training step", true);
+  CLI::App& parent = add_group(app, "bench", "speed, and its share of the machine's peak");
+  add_bench_gemm(parent);
+  add_model_bench(parent, "model", "a forward pass", false);
+  add_model_bench(parent, "train", "a training step", true);
 }
 
 }  // namespace vitrine

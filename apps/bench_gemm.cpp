@@ -5,13 +5,13 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "apps/command.hpp"
 #include "apps/measure_gemm.hpp"
 #include "apps/measure_peak.hpp"
 #include "core/error.hpp"
 #include "core/isa.hpp"
+#include "core/json_text.hpp"
 #include "core/parallel.hpp"
 
 namespace vitrine {
@@ -100,7 +100,7 @@ int run(const Options& o, const CommonOptions& common) {
                                 {"threads", threads()},
                                 {"memory_gbs", memory_gbs},
                                 {"shapes", shapes}};
-    fmt::print("{}\n", out.dump());
+    fmt::print("{}\n", write_json(out));
   }
   return 0;
 }
@@ -109,24 +109,26 @@ int run(const Options& o, const CommonOptions& common) {
 
 void add_bench_gemm(CLI::App& parent) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  CLI::App& command =
       add_command(parent, "gemm", "matrix products",
                   [options](const CommonOptions& common) { return run(*options, common); });
-  const auto size = CLI::Range(int64_t{1}, int64_t{1} << 20);
-  command->add_option("--m", options->m, "rows of the result")->check(size);
-  command->add_option("--n", options->n, "columns of the result")->check(size);
-  command->add_option("--k", options->k, "length of the sums")->check(size);
-  command->add_option("--batch", options->batch, "products side by side, with --m")->check(size);
-  command->add_flag("--transpose-a", options->transpose_a, "A lies transposed, as for dW");
-  command->add_flag("--plain-b", options->plain_b, "B lies as it is read, not as a weight");
+  const auto size = [&](const char* name, int64_t& value, const char* help) {
+    add_option(command, name, value, help).range(int64_t{1}, int64_t{1} << 20);
+  };
+  size("--m", options->m, "rows of the result");
+  size("--n", options->n, "columns of the result");
+  size("--k", options->k, "length of the sums");
+  size("--batch", options->batch, "products side by side, with --m");
+  add_flag(command, "--transpose-a", options->transpose_a, "A lies transposed, as for dW");
+  add_flag(command, "--plain-b", options->plain_b, "B lies as it is read, not as a weight");
   // One list so far; --m, --n and --k replace it.
-  command->add_option("--shapes", options->shapes, "default: those of ViT-B/16 and ViT-Ti/16")
-      ->check(CLI::IsMember({"default"}))
-      ->capture_default_str();
-  command->add_option("--seconds", options->seconds, "how long to measure each shape")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--peer", options->peers, "a library with cblas_sgemm or dnnl_sgemm");
+  add_option(command, "--shapes", options->shapes, "default: those of ViT-B/16 and ViT-Ti/16")
+      .one_of({"default"})
+      .show_default();
+  add_option(command, "--seconds", options->seconds, "how long to measure each shape")
+      .positive()
+      .show_default();
+  add_option(command, "--peer", options->peers, "a library with cblas_sgemm or dnnl_sgemm");
 }
 
 }  // namespace vitrine

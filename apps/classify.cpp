@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "apps/command.hpp"
 #include "apps/model_option.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "core/picture_file.hpp"
 #include "models/top_classes.hpp"
 
@@ -78,7 +78,7 @@ int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
     out.push_back({{"file", file}, {"top", top}});
   }
   if (common.json) {
-    fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    fmt::print("{}\n", write_json_lossy(out));
   }
   return status;
 }
@@ -87,15 +87,13 @@ int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
 
 void add_classify(CLI::App& app) {
   auto o = std::make_shared<ClassifyOptions>();
-  CLI::App* command =
+  CLI::App& command =
       add_command(app, "classify", "what is on a picture",
                   [o](const CommonOptions& common) { return classify_files(*o, common); });
-  command->add_option("pictures", o->files, "PNG or JPEG files")->required();
-  add_model_option(*command, o->model);
-  command->add_option("--top", o->top, "number of classes to name")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  command->add_flag("--no-exif", o->no_exif, "do not turn the picture upright by its EXIF data");
+  add_option(command, "pictures", o->files, "PNG or JPEG files").required();
+  add_model_option(command, o->model);
+  add_option(command, "--top", o->top, "number of classes to name").range(1, 100000).show_default();
+  add_flag(command, "--no-exif", o->no_exif, "do not turn the picture upright by its EXIF data");
 }
 
 }  // namespace vitrine

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <csignal>
 
 #include "apps/profile_table.hpp"
@@ -20,22 +21,23 @@ void on_interrupt(int) {
 
 }  // namespace
 
-CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& help,
+CLI::App& add_command(CLI::App& parent, const std::string& name, const std::string& help,
                       Work work) {
-  CLI::App* command = parent.add_subcommand(name, help);
+  CLI::App& command = *parent.add_subcommand(name, help);
   auto common = std::make_shared<CommonOptions>();
-  const std::string group = "Common";
-  command->add_option("--threads", common->threads, "number of threads (default: all processors)")
-      ->check(CLI::Range(1, 1024))
-      ->group(group);
-  command->add_flag("--pin", common->pin, "each thread stays on its processor: for quiet machines")
-      ->group(group);
-  command->add_option("--seed", common->seed, "seed of everything random")->group(group);
-  command->add_option("--isa", common->isa, "reference, sse42, avx2, avx512 or neon64")
-      ->group(group);
-  command->add_flag("--quiet,-q", common->quiet, "no progress and no remarks")->group(group);
-  command->add_flag("--json", common->json, "the result as JSON on standard output")->group(group);
-  command->callback([common, work = std::move(work)] {
+  const std::string heading = "Common";
+  add_option(command, "--threads", common->threads, "number of threads (default: all processors)")
+      .range(1, 1024)
+      .group(heading);
+  add_flag(command, "--pin", common->pin, "each thread stays on its processor: for quiet machines")
+      .group(heading);
+  add_option(command, "--seed", common->seed, "seed of everything random").group(heading);
+  add_option(command, "--isa", common->isa, "reference, sse42, avx2, avx512 or neon64")
+      .group(heading);
+  add_flag(command, "--quiet,-q", common->quiet, "no progress and no remarks").group(heading);
+  add_flag(command, "--json", common->json, "the result as JSON on standard output").group(heading);
+  command.callback([common, &command, work = std::move(work)] {
+    common->seed_given = command.count("--seed") > 0;
     if (common->threads > 0) set_threads(common->threads);
     set_pinned(common->pin);
     if (!common->isa.empty()) set_isa(isa_from_name(common->isa));
@@ -47,13 +49,17 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
   return command;
 }
 
+CLI::App& add_group(CLI::App& parent, const std::string& name, const std::string& help) {
+  CLI::App& group = *parent.add_subcommand(name, help);
+  group.require_subcommand(1);
+  return group;
+}
+
 void add_batch_options(CLI::App& command, int64_t& batch, int& workers) {
-  command.add_option("--batch", batch, "images at a time")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  command.add_option("--workers", workers, "threads that read and decode")
-      ->check(CLI::Range(0, 64))
-      ->capture_default_str();
+  add_option(command, "--batch", batch, "images at a time").range(1, 100000).show_default();
+  add_option(command, "--workers", workers, "threads that read and decode")
+      .range(0, 64)
+      .show_default();
 }
 
 void watch_interrupt() { std::signal(SIGINT, on_interrupt); }

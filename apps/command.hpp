@@ -1,9 +1,10 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <string>
+
+#include "apps/options.hpp"
 
 namespace vitrine {
 
@@ -12,6 +13,7 @@ struct CommonOptions {
   int threads = 0;  ///< 0: VITRINE_THREADS, else what the machine gives
   bool pin = false;
   uint64_t seed = 0;
+  bool seed_given = false;
   std::string isa;  ///< empty: VITRINE_ISA, else the widest
   bool quiet = false;
   bool json = false;
@@ -21,9 +23,12 @@ struct CommonOptions {
 using Work = std::function<int(const CommonOptions&)>;
 
 /// Adds a command to the program: a name, a line of help, its own options, which its file declares
-/// on the returned CLI::App. `work` is called after parsing if this command was chosen.
-CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& help,
+/// on what is returned. `work` is called after parsing if this command was chosen.
+CLI::App& add_command(CLI::App& parent, const std::string& name, const std::string& help,
                       Work work);
+
+/// Adds a command that only has commands of its own, one of which must be named.
+CLI::App& add_group(CLI::App& parent, const std::string& name, const std::string& help);
 
 /// Declares --batch and --workers: of commands that go through a data set once.
 void add_batch_options(CLI::App& command, int64_t& batch, int& workers);

@@ -31,18 +31,17 @@ int convert(const ModelOption& in, const std::string& out, const CommonOptions& 
 void add_convert(CLI::App& app) {
   auto in = std::make_shared<ModelOption>();
   auto out = std::make_shared<std::string>();
-  CLI::App* command =
+  CLI::App& command =
       add_command(app, "convert", "a model in another form",
                   [in, out](const CommonOptions& common) { return convert(*in, *out, common); });
-  command
-      ->add_option("in", in->model,
-                   "weights of this program, timm, Hugging Face, torchvision, CLIP or Google: "
-                   ".safetensors, .pth, .npz, or a folder with one")
-      ->required();
-  command
-      ->add_option("out", *out, "FILE.safetensors, under timm's names; else a Hugging Face folder")
-      ->required();
-  command->add_option("--labels", in->labels, "file with the name of a class in each line");
+  add_option(command, "in", in->model,
+             "weights of this program, timm, Hugging Face, torchvision, CLIP or Google: "
+             ".safetensors, .pth, .npz, or a folder with one")
+      .required();
+  add_option(command, "out", *out,
+             "FILE.safetensors, under timm's names; else a Hugging Face folder")
+      .required();
+  add_option(command, "--labels", in->labels, "file with the name of a class in each line");
 }
 
 }  // namespace vitrine

@@ -4,10 +4,10 @@
 
 #include <array>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "apps/chart.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 
 namespace vitrine {
 namespace {
@@ -48,7 +48,7 @@ Curves read_curves(const std::string& path) {
   std::string text;
   for (int64_t number = 1; std::getline(in, text); ++number) {
     try {
-      add_line(curves, json::parse(text));
+      add_line(curves, parse_json(text));
     } catch (const json::exception&) {
       throw FormatError(FormatKind::kBadHeader, path, -1,
                         fmt::format("line {} is not a line of metrics", number));

@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "apps/command.hpp"
 #include "apps/model_option.hpp"
 #include "apps/progress.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "models/evaluate.hpp"
 
 namespace vitrine {
@@ -46,7 +45,7 @@ int eval(const EvalOptions& o, const CommonOptions& common) {
                                 {"top5", result.accuracy5()},
                                 {"loss", result.loss()},
                                 {"images", result.images}};
-    fmt::print("{}\n", out.dump());
+    fmt::print("{}\n", write_json(out));
   } else {
     fmt::print("top-1 {:.2f} %   top-5 {:.2f} %   loss {:.4f}   {} images\n",
                100 * result.accuracy(), 100 * result.accuracy5(), result.loss(), result.images);
@@ -58,14 +57,14 @@ int eval(const EvalOptions& o, const CommonOptions& common) {
 
 void add_eval(CLI::App& app) {
   auto o = std::make_shared<EvalOptions>();
-  CLI::App* command = add_command(app, "eval", "accuracy of a model on a data set",
+  CLI::App& command = add_command(app, "eval", "accuracy of a model on a data set",
                                   [o](const CommonOptions& common) { return eval(*o, common); });
-  add_model_option(*command, o->model);
-  command->add_option("--data", o->data, kDatasetNames)->capture_default_str();
-  command->add_option("--split", o->split, "test or train")
-      ->check(CLI::IsMember({"test", "train"}))
-      ->capture_default_str();
-  add_batch_options(*command, o->batch, o->workers);
+  add_model_option(command, o->model);
+  add_option(command, "--data", o->data, kDatasetNames).show_default();
+  add_option(command, "--split", o->split, "test or train")
+      .one_of({"test", "train"})
+      .show_default();
+  add_batch_options(command, o->batch, o->workers);
 }
 
 }  // namespace vitrine

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "apps/command.hpp"
 #include "apps/model_option.hpp"
 #include "apps/progress.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "models/features.hpp"
 #include "models/linear_probe.hpp"
 #include "models/weighted_knn.hpp"
@@ -122,7 +122,7 @@ int features(const FeaturesOptions& o, const CommonOptions& common) {
     result["linear_probe"]["ridge"] = probe.ridge;
     if (!common.json) print_accuracy(fmt::format("linear probe, ridge {}", probe.ridge), a);
   }
-  if (common.json) fmt::print("{}\n", result.dump());
+  if (common.json) fmt::print("{}\n", write_json(result));
   return 0;
 }
 
@@ -130,28 +130,27 @@ int features(const FeaturesOptions& o, const CommonOptions& common) {
 
 void add_features(CLI::App& app) {
   auto o = std::make_shared<FeaturesOptions>();
-  CLI::App* command =
+  CLI::App& command =
       add_command(app, "features", "embeddings of pictures, and what they are worth",
                   [o](const CommonOptions& common) { return features(*o, common); });
-  command->add_option("pictures", o->pictures,
-                      "PNG or JPEG files; their EXIF orientation is ignored, as in --data");
-  add_model_option(*command, o->model);
-  command->add_option("--data", o->data, kDatasetNames);
-  command->add_option("--split", o->split, "train, test or all: the training part first")
-      ->check(CLI::IsMember({"train", "test", "all"}))
-      ->capture_default_str();
-  command->add_option("--out", o->out,
-                      "X.safetensors, or X.npy (then X.labels.npy and X.json beside it)");
-  command->add_option("--knn", o->knn, "accuracy of the K nearest training pictures [20]")
-      ->expected(0, 1)
-      ->default_str(std::to_string(KnnOptions().k))
-      ->check(CLI::Range(1, 100000));
-  command->add_option("--temperature", o->temperature, "of the neighbours' votes")
-      ->check(CLI::Range(1e-3, 1e3))
-      ->capture_default_str();
-  command->add_flag("--linear-probe", o->linear_probe,
-                    "accuracy of a linear classifier (ridge regression)");
-  add_batch_options(*command, o->batch, o->workers);
+  add_option(command, "pictures", o->pictures,
+             "PNG or JPEG files; their EXIF orientation is ignored, as in --data");
+  add_model_option(command, o->model);
+  add_option(command, "--data", o->data, kDatasetNames);
+  add_option(command, "--split", o->split, "train, test or all: the training part first")
+      .one_of({"train", "test", "all"})
+      .show_default();
+  add_option(command, "--out", o->out,
+             "X.safetensors, or X.npy (then X.labels.npy and X.json beside it)");
+  add_option(command, "--knn", o->knn, "accuracy of the K nearest training pictures [20]")
+      .value_if_alone(std::to_string(KnnOptions().k))
+      .range(1, 100000);
+  add_option(command, "--temperature", o->temperature, "of the neighbours' votes")
+      .range(1e-3, 1e3)
+      .show_default();
+  add_flag(command, "--linear-probe", o->linear_probe,
+           "accuracy of a linear classifier (ridge regression)");
+  add_batch_options(command, o->batch, o->workers);
 }
 
 }  // namespace vitrine

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "apps/command.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "models/checkpoint.hpp"
 #include "models/find_model.hpp"
 
@@ -64,11 +64,11 @@ void print_json(const Description& d) {
   const NetworkConfig& c = d.network->network_config();
   nlohmann::json out = {{"parameters", c.parameters()},
                         {"macs", c.macs()},
-                        {"config", nlohmann::json::parse(c.to_json())},
+                        {"config", parse_json(c.to_json())},
                         {"tensors", layers}};
   if (!d.labels.empty()) out["labels"] = d.labels;
-  if (!d.preprocess.empty()) out["preprocess"] = nlohmann::json::parse(d.preprocess);
-  fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  if (!d.preprocess.empty()) out["preprocess"] = parse_json(d.preprocess);
+  fmt::print("{}\n", write_json_lossy(out));
 }
 
 void print_text(const Description& d) {
@@ -93,13 +93,13 @@ void print_text(const Description& d) {
 
 void add_inspect(CLI::App& app) {
   auto what = std::make_shared<std::string>();
-  CLI::App* command =
+  CLI::App& command =
       add_command(app, "inspect", "what a model is made of", [what](const CommonOptions& common) {
         const Description d = describe(*what);
         common.json ? print_json(d) : print_text(d);
         return 0;
       });
-  command->add_option("model", *what, "file, folder or name; the shipped model if left out");
+  add_option(command, "model", *what, "file, folder or name; the shipped model if left out");
 }
 
 }  // namespace vitrine

@@ -1,5 +1,6 @@
 // The program: one command per file, exit status 0 done, 1 it failed, 2 wrong usage.
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <exception>

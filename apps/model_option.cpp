@@ -14,11 +14,10 @@ constexpr int64_t kMaxLabelsBytes = int64_t{16} << 20;
 }  // namespace
 
 void add_model_option(CLI::App& command, ModelOption& option) {
-  command.add_option(
-      "--model", option.model,
-      "file or folder (of a run, of Hugging Face or timm); the shipped model if left "
-      "out");
-  command.add_option("--labels", option.labels, "file with the name of a class in each line");
+  add_option(command, "--model", option.model,
+             "file or folder (of a run, of Hugging Face or timm); the shipped model if left "
+             "out");
+  add_option(command, "--labels", option.labels, "file with the name of a class in each line");
 }
 
 std::vector<std::string> read_labels(const std::string& path) {

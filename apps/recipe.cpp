@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/file.hpp"
+#include "core/json_text.hpp"
 #include "core/nearest_name.hpp"
 #include "models/shared_file.hpp"
 
@@ -54,8 +55,7 @@ json read_recipe(const std::string& name) {
   };
   json recipe;
   try {
-    recipe = json::parse(reinterpret_cast<const char*>(bytes.data()),
-                         reinterpret_cast<const char*>(bytes.data()) + bytes.size());
+    recipe = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   } catch (const json::exception& e) {
     throw malformed(e.what());
   }
@@ -80,7 +80,7 @@ void set_option(json& options, const std::string& assignment) {
     throw UsageError(fmt::format("--set {}: wants KEY=VALUE", assignment));
   }
   std::string text = assignment.substr(equals + 1);
-  json value = json::parse(text, nullptr, false);
+  json value = try_parse_json(text);
   if (value.is_discarded()) value = std::move(text);
   json* at = &options;
   for (size_t begin = 0;;) {

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "apps/command.hpp"
 #include "apps/curves.hpp"
@@ -14,6 +13,7 @@
 #include "apps/recipe.hpp"
 #include "core/error.hpp"
 #include "core/isa.hpp"
+#include "core/json_text.hpp"
 #include "core/parallel.hpp"
 #include "models/run.hpp"
 
@@ -35,15 +35,15 @@ struct TrainOptions {
 
 /// Refuses options that are not those of the run that is to go on.
 void check_same(const nlohmann::json& given, const RunOptions& options) {
-  const auto stored = nlohmann::json::parse(options.to_json());
+  const auto stored = parse_json(options.to_json());
   nlohmann::json wanted = stored;
   wanted.merge_patch(given);
   // What is unknown, or impossible, is refused as it would be for a new run.
-  RunOptions::from_json(wanted.dump());
+  RunOptions::from_json(write_json(wanted));
   for (const auto& [key, value] : stored.items()) {
     if (wanted.at(key) != value) {
       throw UsageError(fmt::format("--resume: this run has {} = {}, not {}; start another --out",
-                                   key, value.dump(), wanted.at(key).dump()));
+                                   key, write_json(value), write_json(wanted.at(key))));
     }
   }
 }
@@ -87,7 +87,7 @@ std::unique_ptr<Run> open_run(const TrainOptions& o, const CommonOptions& common
     throw UsageError(
         fmt::format("--out {}: not empty; --resume goes on with what is there", o.out));
   }
-  return std::make_unique<Run>(o.out, RunOptions::from_json(o.given.dump()), o.workers);
+  return std::make_unique<Run>(o.out, RunOptions::from_json(write_json(o.given)), o.workers);
 }
 
 void print_heading(Run& run) {
@@ -150,7 +150,7 @@ void report(const Evaluation& result, size_t bad_pictures, const TrainOptions& o
                                 {"top5", result.accuracy5()},
                                 {"loss", result.loss()},
                                 {"images", result.images}};
-    fmt::print("{}\n", out.dump());
+    fmt::print("{}\n", write_json(out));
   } else if (!common.quiet) {
     if (bad_pictures > 0) fmt::print("{} training pictures were left out\n", bad_pictures);
     fmt::print("test accuracy {:.2f} %, loss {:.4f}, {} images; model in {}/model.safetensors\n",
@@ -158,9 +158,9 @@ void report(const Evaluation& result, size_t bad_pictures, const TrainOptions& o
   }
 }
 
-int train(const TrainOptions& options, const CommonOptions& common, bool seed_given) {
+int train(const TrainOptions& options, const CommonOptions& common) {
   TrainOptions o = options;
-  if (seed_given) o.given["seed"] = common.seed;
+  if (common.seed_given) o.given["seed"] = common.seed;
   o.given = with_recipe(o);
   const bool quiet = common.quiet || common.json;
   const std::unique_ptr<Run> run = open_run(o, common);
@@ -182,22 +182,23 @@ int train(const TrainOptions& options, const CommonOptions& common, bool seed_gi
 
 /// Declares an option of the run; its value goes to `given` under `key`, if it is used at all.
 template <class T>
-CLI::Option* run_option(CLI::App* command, const std::shared_ptr<TrainOptions>& o,
-                        const std::string& flag, const std::string& key, const std::string& help) {
-  return command->add_option_function<T>(
-      flag, [o, pointer = nlohmann::json::json_pointer(key)](const T& v) { o->given[pointer] = v; },
-      help);
+Option run_option(CLI::App& command, const std::shared_ptr<TrainOptions>& o,
+                  const std::string& flag, const std::string& key, const std::string& help) {
+  const auto keep = [o, pointer = nlohmann::json::json_pointer(key)](const T& v) {
+    o->given[pointer] = v;
+  };
+  return add_option_function<T>(command, flag, keep, help);
 }
 
-void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) {
+void add_run_options(CLI::App& command, const std::shared_ptr<TrainOptions>& o) {
   const auto text = [&](const char* flag, const char* key, const char* help) {
     return run_option<std::string>(command, o, flag, key, help);
   };
   const auto whole = [&](const char* flag, const char* key, const char* help) {
-    return run_option<int64_t>(command, o, flag, key, help)->check(CLI::NonNegativeNumber);
+    return run_option<int64_t>(command, o, flag, key, help).not_negative();
   };
   const auto real = [&](const char* flag, const char* key, const char* help) {
-    return run_option<double>(command, o, flag, key, help)->check(CLI::NonNegativeNumber);
+    return run_option<double>(command, o, flag, key, help).not_negative();
   };
   const RunOptions d;
   text("--data", "/data", fmt::format("{} [{}]", kDatasetNames, d.data).c_str());
@@ -208,7 +209,7 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   text("--position-resampling", "/position_resampling",
        "of --init at another size: bicubic-antialias (timm), bicubic (Hugging Face), bilinear, "
        "bilinear-corners (Google) [that of the weights' source]")
-      ->check(CLI::IsMember({"bicubic-antialias", "bicubic", "bilinear", "bilinear-corners"}));
+      .one_of({"bicubic-antialias", "bicubic", "bilinear", "bilinear-corners"});
   whole("--epochs", "/epochs", fmt::format("times through the data [{}]", d.epochs).c_str());
   whole("--batch", "/batch", fmt::format("images per step [{}]", d.batch).c_str());
   whole("--accumulate", "/accumulate", "batches per update [1]");
@@ -216,11 +217,10 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   real("--min-lr", "/min_lr", fmt::format("learning rate at the end [{}]", d.min_lr).c_str());
   real("--warmup-epochs", "/warmup_epochs", "epochs of linear warm-up [1]");
   text("--schedule", "/schedule", "of the learning rate: constant, linear, cosine (default), step")
-      ->check(CLI::IsMember({"constant", "linear", "cosine", "step"}));
+      .one_of({"constant", "linear", "cosine", "step"});
   real("--decay-epochs", "/decay_epochs", "of the step schedule [30]");
   real("--decay-rate", "/decay_rate", "of the step schedule [0.1]");
-  text("--optimizer", "/optimizer", "adamw (default) or sgd")
-      ->check(CLI::IsMember({"adamw", "sgd"}));
+  text("--optimizer", "/optimizer", "adamw (default) or sgd").one_of({"adamw", "sgd"});
   real("--weight-decay", "/weight_decay", "of matrices [0.05]");
   real("--momentum", "/momentum", "of SGD [0.9]");
   real("--clip-norm", "/clip_norm", "largest norm of the gradient; 0 (default) for no clipping");
@@ -231,32 +231,32 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   run_option<std::vector<std::string>>(command, o, "--freeze", "/freeze",
                                        "patterns of parameters that stay as they are");
   text("--loss", "/loss", "softmax (default) or, per class, bce (mean over classes) or bce-sum")
-      ->check(CLI::IsMember({"softmax", "bce", "bce-sum"}));
+      .one_of({"softmax", "bce", "bce-sum"});
   real("--label-smoothing", "/label_smoothing", "[0]");
   real("--dropout", "/dropout", "after position embedding, attention and both MLP layers [0]");
   real("--drop-path", "/drop_path", "stochastic depth of the last block [0]");
   text("--position", "/position", "none, learned, sincos_moco or sincos_mae");
   text("--pool", "/pool", "token, or avg (mean of the patches, no class token)");
   text("--weight-init", "/weight_init", "initial weights as timm (default) or jax has them")
-      ->check(CLI::IsMember({"timm", "jax"}));
+      .one_of({"timm", "jax"});
   run_option<double>(command, o, "--head-bias", "/head_bias", "initial bias of every class [0]");
   whole("--repeats", "/repeats", "repeated augmentation: views of a picture in an epoch [1]");
   text("--bad-pictures", "/bad_pictures",
        "files that cannot be read: fail (default), or skip: all are tried before the run begins")
-      ->check(CLI::IsMember({"fail", "skip"}));
+      .one_of({"fail", "skip"});
   real("--validation", "/validation", "part of the training data that chooses the best [1/12]");
   whole("--shift", "/augment/shift", "random shift by up to so many pixels [0]");
   real("--flip", "/augment/flip", "probability of a mirror image [0]");
   real("--vertical-flip", "/augment/vertical_flip", "of one upside down [0]");
   text("--fill", "/augment/fill", "what surrounds a shifted picture: zero (default), edge, reflect")
-      ->check(CLI::IsMember({"zero", "edge", "reflect"}));
+      .one_of({"zero", "edge", "reflect"});
   real("--crop-scale-min", "/augment/crop_scale_min", "random resized crop: smallest part [off]");
   real("--crop-scale-max", "/augment/crop_scale_max", "random resized crop: largest part [off]");
   real("--crop-ratio-min", "/augment/crop_ratio_min", "smallest aspect ratio of a crop [3/4]");
   real("--crop-ratio-max", "/augment/crop_ratio_max", "largest aspect ratio of a crop [4/3]");
   text("--interpolation", "/augment/interpolation",
        "of crops: bilinear, bicubic, random [the model's]")
-      ->check(CLI::IsMember({"bilinear", "bicubic", "random"}));
+      .one_of({"bilinear", "bicubic", "random"});
   text("--auto-augment", "/augment/auto_augment",
        "timm's rand-m9-mstd0.5-inc1 and others of its kind, or 3a (DeiT III)");
   real("--brightness", "/augment/brightness", "colour jitter: factors of 1 - v to 1 + v [0]");
@@ -265,7 +265,7 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   real("--hue", "/augment/hue", "the hue is turned by up to this part of the circle [0]");
   real("--erase", "/augment/erase", "probability of random erasing [0]");
   text("--erase-mode", "/augment/erase_mode", "const, rand or pixel (default)")
-      ->check(CLI::IsMember({"const", "rand", "pixel"}));
+      .one_of({"const", "rand", "pixel"});
   whole("--erase-count", "/augment/erase_count", "up to so many rectangles [1]");
   real("--erase-area-max", "/augment/erase_area_max", "largest part that is erased [1/3]");
   real("--mixup", "/mixup", "alpha of mixup; 0 (default) for none");
@@ -273,7 +273,7 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
   real("--mix-probability", "/mix_probability", "of either [1]");
   real("--cutmix-probability", "/cutmix_probability", "of cutmix, where both are on [0.5]");
   text("--mix-mode", "/mix_mode", "what is drawn is for a batch (default), a pair or an elem(ent)")
-      ->check(CLI::IsMember({"batch", "pair", "elem"}));
+      .one_of({"batch", "pair", "elem"});
   whole("--mix-off-epoch", "/mix_off_epoch", "no mixing from this epoch on; 0 (default) for never");
 }
 
@@ -281,29 +281,24 @@ void add_run_options(CLI::App* command, const std::shared_ptr<TrainOptions>& o) 
 
 void add_train(CLI::App& app) {
   auto o = std::make_shared<TrainOptions>();
-  auto command = std::make_shared<CLI::App*>(nullptr);
-  *command = add_command(app, "train", "trains a model", [o, command](const CommonOptions& common) {
-    return train(*o, common, (*command)->count("--seed") > 0);
-  });
-  (*command)->add_option(
-      "--recipe", o->recipe,
-      fmt::format("options from a file, or one of {}", fmt::join(recipe_names(), ", ")));
-  (*command)->add_option("--set", o->set,
-                         "KEY=VALUE for an option under its name in config.json, such as "
-                         "augment.flip=0.5; wins over the recipe, and flags win over it");
-  (*command)->add_option("--out", o->out, "folder of the run")->required();
-  (*command)->add_flag("--resume", o->resume,
-                       "go on from the folder's checkpoint; start if there is none");
-  (*command)
-      ->add_option("--workers", o->workers, "threads that prepare pictures")
-      ->check(CLI::Range(0, 64))
-      ->capture_default_str();
-  (*command)
-      ->add_option("--checkpoint-steps", o->checkpoint_steps,
-                   "a checkpoint every so many steps too; 0 for once an epoch")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  add_run_options(*command, o);
+  CLI::App& command = add_command(app, "train", "trains a model",
+                                  [o](const CommonOptions& common) { return train(*o, common); });
+  add_option(command, "--recipe", o->recipe,
+             fmt::format("options from a file, or one of {}", fmt::join(recipe_names(), ", ")));
+  add_option(command, "--set", o->set,
+             "KEY=VALUE for an option under its name in config.json, such as "
+             "augment.flip=0.5; wins over the recipe, and flags win over it");
+  add_option(command, "--out", o->out, "folder of the run").required();
+  add_flag(command, "--resume", o->resume,
+           "go on from the folder's checkpoint; start if there is none");
+  add_option(command, "--workers", o->workers, "threads that prepare pictures")
+      .range(0, 64)
+      .show_default();
+  add_option(command, "--checkpoint-steps", o->checkpoint_steps,
+             "a checkpoint every so many steps too; 0 for once an epoch")
+      .not_negative()
+      .show_default();
+  add_run_options(command, o);
 }
 
 }  // namespace vitrine

@@ -168,14 +168,13 @@ int samples(const VisualizeOptions& o, const CommonOptions& common) {
 }  // namespace
 
 void add_visualize(CLI::App& app) {
-  CLI::App* parent = app.add_subcommand("visualize", "pictures of what a model has learned");
-  parent->require_subcommand(1);
-  const auto add = [parent](const char* name, const char* help, auto work) {
+  CLI::App& parent = add_group(app, "visualize", "pictures of what a model has learned");
+  const auto add = [&parent](const char* name, const char* help, auto work) {
     auto o = std::make_shared<VisualizeOptions>();
-    CLI::App* command = add_command(
-        *parent, name, help, [o, work](const CommonOptions& common) { return work(*o, common); });
-    command->add_option("--out", o->out, "file to write (a folder for samples)");
-    return std::pair(command, o);
+    CLI::App& command = add_command(
+        parent, name, help, [o, work](const CommonOptions& common) { return work(*o, common); });
+    add_option(command, "--out", o->out, "file to write (a folder for samples)");
+    return std::pair(&command, o);
   };
 
   const auto [position_command, position_options] =
@@ -184,28 +183,27 @@ void add_visualize(CLI::App& app) {
 
   const auto [attention_command, attention_options] =
       add("attention", "where each head looks", attention_of_heads);
-  attention_command->add_option("--block", attention_options->block,
-                                "number of the block from 0; negative from the end [-1]");
+  add_option(*attention_command, "--block", attention_options->block,
+             "number of the block from 0; negative from the end [-1]");
   const auto [rollout_command, rollout_options] =
       add("rollout", "attention through all blocks (the paper's figure 6)", rollout);
   for (const auto& [command, o] : {std::pair(attention_command, attention_options),
                                    std::pair(rollout_command, rollout_options)}) {
     add_model_option(*command, o->model);
-    command->add_flag("--no-exif", o->no_exif, "do not turn pictures upright by their EXIF data");
-    command->add_option("pictures", o->pictures, "PNG or JPEG files")->required();
+    add_flag(*command, "--no-exif", o->no_exif, "do not turn pictures upright by their EXIF data");
+    add_option(*command, "pictures", o->pictures, "PNG or JPEG files").required();
   }
 
   const auto [curves_command, curves_options] = add("curves", "loss and accuracy of a run", curves);
-  curves_command->add_option("--run,--model", curves_options->run, "folder of the run")->required();
+  add_option(*curves_command, "--run,--model", curves_options->run, "folder of the run").required();
 
   const auto [samples_command, samples_options] =
       add("samples", "test pictures as PNG files, and a sheet of what the model says", samples);
   add_model_option(*samples_command, samples_options->model);
-  samples_command->add_option("--data", samples_options->data, kDatasetNames)
-      ->capture_default_str();
-  samples_command->add_option("--count", samples_options->count, "number of pictures")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  add_option(*samples_command, "--data", samples_options->data, kDatasetNames).show_default();
+  add_option(*samples_command, "--count", samples_options->count, "number of pictures")
+      .range(1, 1000)
+      .show_default();
 }
 
 }  // namespace vitrine

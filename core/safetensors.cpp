@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 
 #include "core/bytes.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "core/safetensors_header.hpp"
 
 namespace vitrine {
@@ -125,7 +125,7 @@ void check_coverage(const SafetensorsHeader& header, int64_t data_size, std::str
 
 std::string json_text(const std::string& text) {
   try {
-    return nlohmann::json(text).dump();
+    return write_json(nlohmann::json(text));
   } catch (const nlohmann::json::exception&) {
     throw UsageError("[write_safetensors] a name or metadata text is not UTF-8");
   }

@@ -1,9 +1,8 @@
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "models/augment.hpp"
 #include "models/auto_augment.hpp"
 #include "models/json_options.hpp"
@@ -95,7 +94,7 @@ void Augment::validate() const {
 std::string Augment::to_json() const {
   OptionWriter writer;
   each_option(*this, writer);
-  return writer.object.dump();
+  return write_json(writer.object);
 }
 
 Augment Augment::from_json(std::string_view text) {

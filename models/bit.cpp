@@ -7,6 +7,7 @@
 #include <charconv>
 #include <numeric>
 
+#include "core/json_text.hpp"
 #include "models/config_check.hpp"
 #include "models/init.hpp"
 #include "models/json_options.hpp"
@@ -57,10 +58,10 @@ std::string BitConfig::summary() const {
 
 std::string BitConfig::to_json() const {
   OptionWriter writer;
-  writer.object = nlohmann::json::parse(backbone.to_json());
+  writer.object = parse_json(backbone.to_json());
   writer("kind", "resnetv2");
   each_option(*this, writer);
-  return writer.object.dump();
+  return write_json(writer.object);
 }
 
 BitConfig BitConfig::from_json(std::string_view text) {
@@ -68,7 +69,7 @@ BitConfig BitConfig::from_json(std::string_view text) {
     object.erase("kind");
     OptionReader reader(std::move(object));
     each_option(c, reader);
-    c.backbone = ResNetV2Config::from_json(reader.rest().dump());
+    c.backbone = ResNetV2Config::from_json(write_json(reader.rest()));
   });
 }
 

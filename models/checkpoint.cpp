@@ -7,10 +7,10 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "core/memory.hpp"
 #include "core/tensor_archive.hpp"
 #include "models/import_model.hpp"
@@ -51,7 +51,7 @@ std::vector<std::string> parse_labels(const SafetensorsFile& file) {
   const auto found = file.metadata().find("vitrine.labels");
   if (found == file.metadata().end()) return {};
   try {
-    return json::parse(found->second).get<std::vector<std::string>>();
+    return parse_json(found->second).get<std::vector<std::string>>();
   } catch (const json::exception& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1,
                       fmt::format("vitrine.labels: {}", e.what()));
@@ -77,7 +77,7 @@ Metadata model_metadata(const Model& model) {
   Metadata metadata{{"vitrine.format", std::to_string(kFormatVersion)},
                     {"vitrine.config", model.network->network_config().to_json()},
                     {"vitrine.preprocess", model.preprocess.to_json()}};
-  if (!model.labels.empty()) metadata["vitrine.labels"] = json(model.labels).dump();
+  if (!model.labels.empty()) metadata["vitrine.labels"] = write_json(json(model.labels));
   return metadata;
 }
 

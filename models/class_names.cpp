@@ -1,9 +1,8 @@
 #include "models/class_names.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "core/error.hpp"
 #include "core/file.hpp"
+#include "core/json_text.hpp"
 
 namespace vitrine {
 namespace {
@@ -14,7 +13,7 @@ constexpr int64_t kMaxBytes = int64_t{1} << 20;
 
 void check_class_name(const std::string& name, const std::string& path) {
   try {
-    static_cast<void>(nlohmann::json(name).dump());
+    static_cast<void>(write_json(nlohmann::json(name)));
   } catch (const nlohmann::json::exception&) {
     throw FormatError(FormatKind::kBadHeader, path, -1, "the name of a class is not UTF-8");
   }

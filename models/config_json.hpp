@@ -1,9 +1,9 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 
 // How configuration files of others are read: what does not fit is a FormatError.
 
@@ -11,7 +11,7 @@ namespace vitrine {
 
 /// A JSON object, or a FormatError.
 inline nlohmann::json parse_object(std::string_view text, std::string_view path) {
-  nlohmann::json object = nlohmann::json::parse(text, nullptr, false);
+  nlohmann::json object = try_parse_json(text);
   if (!object.is_object()) {
     throw FormatError(FormatKind::kBadHeader, path, -1, "not a JSON object");
   }
@@ -20,7 +20,7 @@ inline nlohmann::json parse_object(std::string_view text, std::string_view path)
 
 /// Whether the text is a JSON object with a text under this key.
 inline bool has_text(std::string_view config, const char* key) {
-  const nlohmann::json object = nlohmann::json::parse(config, nullptr, false);
+  const nlohmann::json object = try_parse_json(config);
   return object.is_object() && object.contains(key) && object[key].is_string();
 }
 

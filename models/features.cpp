@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
 #include "core/file.hpp"
+#include "core/json_text.hpp"
 #include "core/npy.hpp"
 #include "ops/check.hpp"
 
@@ -21,7 +21,7 @@ constexpr std::string_view kSafetensors = ".safetensors";
 
 std::string text_of(const json& value) {
   // Names of files need not be UTF-8.
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return write_json_lossy(value);
 }
 
 /// The labels as files hold them; `values` keeps the numbers.

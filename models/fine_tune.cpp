@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "core/json_text.hpp"
 #include "models/vit.hpp"
 #include "models/weight_fit.hpp"
 
@@ -36,11 +36,11 @@ bool is_head(std::string_view parameter) {
 
 std::unique_ptr<NetworkConfig> fine_tune_config(const Model& source, int64_t classes,
                                                 int64_t image_size) {
-  json object = json::parse(source.network->network_config().to_json());
+  json object = parse_json(source.network->network_config().to_json());
   object["num_classes"] = classes;
   if (image_size > 0) object["img_size"] = image_size;
   if (object.contains("pre_logits")) object["pre_logits"] = 0;
-  return network_config_from_json(object.dump());
+  return network_config_from_json(write_json(object));
 }
 
 void start_from(Network& network, Model& source, PositionResampling resampling,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/json_text.hpp"
 #include "models/bit.hpp"
 #include "models/config_json.hpp"
 #include "models/hugging_face_preprocess.hpp"
@@ -79,7 +80,7 @@ void check_convolutions(const json& config, std::string_view path) {
     throw FormatError(FormatKind::kUnsupported, path, -1, what);
   };
   if (config.value("hidden_act", "relu") != "relu") {
-    refuse(fmt::format("hidden_act '{}'", config["hidden_act"].dump()));
+    refuse(fmt::format("hidden_act '{}'", write_json(config["hidden_act"])));
   }
   for (const char* key : {"downsample_in_first_stage", "downsample_in_bottleneck"}) {
     if (config.value(key, false)) refuse(key);
@@ -112,8 +113,8 @@ HuggingFaceFiles files_of(std::string model_type, json config, const NetworkConf
   config["num_channels"] = c.channels;
   config["torch_dtype"] = "float32";
   add_labels(config, c.classes, labels);
-  return {std::move(model_type), config.dump(2) + "\n",
-          hugging_face_preprocess(preprocess).dump(2) + "\n"};
+  return {std::move(model_type), write_json(config, 2) + "\n",
+          write_json(hugging_face_preprocess(preprocess), 2) + "\n"};
 }
 
 }  // namespace
@@ -214,8 +215,8 @@ static HuggingFaceFiles hugging_face_files(const VitConfig& c, const Preprocess&
   }
   if (projected) config["projection_dim"] = c.classes;
   if (!projected) add_labels(config, c.classes, labels);
-  files.config = config.dump(2) + "\n";
-  files.preprocessor = hugging_face_preprocess(preprocess).dump(2) + "\n";
+  files.config = write_json(config, 2) + "\n";
+  files.preprocessor = write_json(hugging_face_preprocess(preprocess), 2) + "\n";
   return files;
 }
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "core/nearest_name.hpp"
 #include "models/config_check.hpp"
 
@@ -34,7 +34,7 @@ class OptionWriter {
   /// A configuration within a configuration; left out if there is none.
   template <class Config>
   void nested(const char* key, const std::optional<Config>& value) {
-    if (value) object[key] = nlohmann::json::parse(value->to_json());
+    if (value) object[key] = parse_json(value->to_json());
   }
 
   nlohmann::json object = nlohmann::json::object();
@@ -45,7 +45,7 @@ class OptionWriter {
 /// of another type).
 class OptionReader {
  public:
-  explicit OptionReader(std::string_view text) : OptionReader(nlohmann::json::parse(text)) {}
+  explicit OptionReader(std::string_view text) : OptionReader(parse_json(text)) {}
   explicit OptionReader(nlohmann::json object) : object_(std::move(object)) {
     if (!object_.is_object()) throw UsageError("not a JSON object");
   }
@@ -69,7 +69,7 @@ class OptionReader {
   void nested(const char* key, std::optional<Config>& value) {
     take(key, [&](const nlohmann::json& v) {
       value.reset();
-      if (!v.is_null()) value = Config::from_json(v.dump());
+      if (!v.is_null()) value = Config::from_json(write_json(v));
     });
   }
   /// use(value), if the key is there.
@@ -114,7 +114,7 @@ Options read_options(std::string_view prefix, std::string_view text, Read&& read
   };
   Options options;
   try {
-    nlohmann::json object = nlohmann::json::parse(text);
+    nlohmann::json object = parse_json(text);
     if (!object.is_object()) throw UsageError("not a JSON object");
     read(options, std::move(object));
   } catch (const nlohmann::json::exception& e) {

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "core/error.hpp"
 #include "core/file.hpp"
+#include "core/json_text.hpp"
 #include "models/bit.hpp"
 #include "models/config_check.hpp"
 #include "models/resnet.hpp"
@@ -42,10 +41,11 @@ void Network::check_images(std::string_view kind, const Tensor& images) const {
 }
 
 std::unique_ptr<NetworkConfig> network_config_from_json(std::string_view text) {
-  const nlohmann::json object = nlohmann::json::parse(text, nullptr, false);
+  const nlohmann::json object = try_parse_json(text);
   const auto kind_of = [&]() -> std::string {
     if (!object.is_object() || !object.contains("kind")) return "vit";
-    return object["kind"].is_string() ? object["kind"].get<std::string>() : object["kind"].dump();
+    return object["kind"].is_string() ? object["kind"].get<std::string>()
+                                      : write_json(object["kind"]);
   };
   const std::string kind = kind_of();
   if (kind == "vit" || kind == "hybrid") {

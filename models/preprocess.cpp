@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "ops/normalize.hpp"
 
 namespace vitrine {
@@ -129,19 +129,18 @@ void Preprocess::validate() const {
 }
 
 std::string Preprocess::to_json() const {
-  return json{{"input_size", {channels, height, width}},
-              {"interpolation", resize_filter_name(interpolation)},
-              {"crop_pct", crop_pct},
-              {"crop_mode", crop_mode == CropMode::kCenter ? "center" : "squash"},
-              {"mean", mean},
-              {"std", stddev}}
-      .dump();
+  return write_json({{"input_size", {channels, height, width}},
+                     {"interpolation", resize_filter_name(interpolation)},
+                     {"crop_pct", crop_pct},
+                     {"crop_mode", crop_mode == CropMode::kCenter ? "center" : "squash"},
+                     {"mean", mean},
+                     {"std", stddev}});
 }
 
 Preprocess Preprocess::from_json(std::string_view text) {
   Preprocess rule;
   try {
-    const json object = json::parse(text);
+    const json object = parse_json(text);
     if (!object.is_object()) impossible("not a JSON object");
     rule = read(object);
   } catch (const json::exception& e) {

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/enum_names.hpp"
+#include "core/json_text.hpp"
 #include "models/config_check.hpp"
 #include "models/json_options.hpp"
 #include "models/name_suffix.hpp"
@@ -143,7 +144,7 @@ std::string ResNetConfig::to_json() const {
   OptionWriter writer;
   writer("kind", "resnet");
   each_option(*this, writer);
-  return writer.object.dump();
+  return write_json(writer.object);
 }
 
 ResNetConfig ResNetConfig::from_json(std::string_view text) {

@@ -8,6 +8,7 @@
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "models/config_check.hpp"
 #include "models/json_options.hpp"
 
@@ -152,7 +153,7 @@ std::string ResNetV2Config::summary() const {
 std::string ResNetV2Config::to_json() const {
   OptionWriter writer;
   each_option(*this, writer);
-  return writer.object.dump();
+  return write_json(writer.object);
 }
 
 ResNetV2Config ResNetV2Config::from_json(std::string_view text) {

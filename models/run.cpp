@@ -6,11 +6,11 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/isa.hpp"
+#include "core/json_text.hpp"
 #include "models/starting_model.hpp"
 
 namespace vitrine {
@@ -67,7 +67,7 @@ void Run::begin() {
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error) throw IoError(folder_, "cannot make this folder: " + error.message());
-  const std::string text = json::parse(options_.to_json()).dump(2) + "\n";
+  const std::string text = write_json(parse_json(options_.to_json()), 2) + "\n";
   write_file_atomically(path("config.json"), std::as_bytes(std::span(text)));
   // A run that was killed before its first checkpoint starts again; its lines do not count.
   write_file_atomically(path(kMetrics), {});
@@ -82,7 +82,7 @@ std::unique_ptr<Run> Run::resume(const std::string& folder, int workers) {
   }
   RunOptions options;
   try {
-    options = RunOptions::from_json(json::parse(found->second).at("options").dump());
+    options = RunOptions::from_json(write_json(parse_json(found->second).at("options")));
   } catch (const json::exception& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
   } catch (const UsageError& e) {
@@ -146,7 +146,7 @@ void Run::restore() {
   load_weights(*model_.network, file, {"optimizer/", "ema/"});
   training_ = std::make_unique<Training>(*model_.network, options_.update);
   try {
-    const json state = json::parse(file.metadata().at("vitrine.training"));
+    const json state = parse_json(file.metadata().at("vitrine.training"));
     epoch_ = state.at("epoch");
     step_ = state.at("step");
     const auto sums = [](const json& from) { return Sums{from.at(0), from.at(1), from.at(2)}; };
@@ -181,7 +181,7 @@ void Run::save_checkpoint() const {
   std::vector<NamedTensor> tensors = model_tensors(model_);
   for (NamedTensor& tensor : training_->state()) tensors.push_back(std::move(tensor));
   const auto sums = [](const Sums& s) { return json{s.loss, s.correct, s.images}; };
-  const json state = {{"options", json::parse(options_.to_json())},
+  const json state = {{"options", parse_json(options_.to_json())},
                       {"isa", isa_name(active_isa())},
                       {"epoch", epoch_},
                       {"step", step_},
@@ -192,7 +192,7 @@ void Run::save_checkpoint() const {
                       {"lines", lines_},
                       {"pictures", data_->size()}};
   Metadata metadata = model_metadata(model_);
-  metadata["vitrine.training"] = state.dump();
+  metadata["vitrine.training"] = write_json(state);
   write_safetensors(path(kCheckpoint), tensors, metadata);
 }
 
@@ -240,7 +240,7 @@ void Run::write_train_line(double lr, double grad_norm, double seconds) {
                      {"lr", lr},
                      {"grad_norm", grad_norm},
                      {"images_per_s", std::round(n / seconds)}};
-  write_metrics(line.dump());
+  write_metrics(write_json(line));
   line_sums_ = {};
 }
 
@@ -295,7 +295,7 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
                {"validation_loss", validation.loss()},
                {"validation_top1", validation.accuracy()}};
   if (!bad_pictures_.empty()) line["bad_pictures"] = bad_pictures_.size();
-  write_metrics(line.dump());
+  write_metrics(write_json(line));
   const auto n = static_cast<double>(std::max<int64_t>(epoch_sums_.images, 1));
   const RunObserver::Epoch report{epoch_,
                                   options_.epochs,

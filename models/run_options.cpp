@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "models/json_options.hpp"
 #include "models/run.hpp"
 
@@ -118,8 +118,8 @@ void validate(const RunOptions& o) {
 std::string RunOptions::to_json() const {
   OptionWriter writer;
   each_option(*this, writer);
-  writer("augment", json::parse(augment.to_json()));
-  return writer.object.dump();
+  writer("augment", parse_json(augment.to_json()));
+  return write_json(writer.object);
 }
 
 RunOptions RunOptions::from_json(std::string_view text) {
@@ -131,7 +131,7 @@ RunOptions RunOptions::from_json(std::string_view text) {
         each_option(options, reader);
         if (!named && !options.init.empty()) options.model.clear();
         reader.take("augment",
-                    [&](const json& v) { options.augment = Augment::from_json(v.dump()); });
+                    [&](const json& v) { options.augment = Augment::from_json(write_json(v)); });
         reader.refuse_unknown();
       });
   validate(o);

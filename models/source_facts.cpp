@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "core/json_text.hpp"
 #include "models/config_json.hpp"
 
 namespace vitrine {
@@ -96,7 +97,7 @@ SourceFacts facts_of_timm(std::string_view config, std::string_view origin, std:
       throw FormatError(FormatKind::kUnsupported, path, -1,
                         "global_pool 'map', an attention pooling");
     }
-    facts.preprocess = Preprocess::from_json(pretrained.dump());
+    facts.preprocess = Preprocess::from_json(write_json(pretrained));
     facts.preprocess_source = "config.json";
     const json& owner = object.contains("label_names") ? object : pretrained;
     if (owner.contains("label_names") && owner["label_names"].is_array()) {

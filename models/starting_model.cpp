@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "models/find_model.hpp"
 #include "models/fine_tune.hpp"
 
@@ -32,7 +31,7 @@ std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& dat
     throw UsageError(fmt::format("model {} has {} classes, data {} has {}", o.model, base->classes,
                                  o.data, data.classes()));
   }
-  json object = json::parse(base->to_json());
+  json object = parse_json(base->to_json());
   const auto set = [&](const char* key, const json& value, bool asked) {
     if (object.contains(key)) {
       if (asked) object[key] = value;
@@ -47,7 +46,7 @@ std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& dat
   set("drop_path_rate", o.drop_path, o.drop_path > 0);
   set("pos_drop_rate", o.dropout, o.dropout > 0);
   set("proj_drop_rate", o.dropout, o.dropout > 0);
-  return network_config_from_json(object.dump());
+  return network_config_from_json(write_json(object));
 }
 
 /// What the network sees: the data's own pictures where they have its size, else resized ones; what

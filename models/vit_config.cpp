@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <regex>
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "models/config_check.hpp"
 #include "models/json_options.hpp"
 #include "models/vit.hpp"
@@ -153,7 +153,7 @@ std::string VitConfig::to_json() const {
   OptionWriter writer;
   writer("kind", backbone ? "hybrid" : "vit");
   each_option(*this, writer);
-  return writer.object.dump();
+  return write_json(writer.object);
 }
 
 VitConfig VitConfig::from_json(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "core/nearest_name.hpp"
 #include "models/run.hpp"
 #include "models/shared_file.hpp"
@@ -36,10 +37,10 @@ TEST_CASE("recipe: every one that comes along is understood, to the last key", "
       CHECK(options["init"].is_null());
       options["init"] = "weights.safetensors";
     }
-    const RunOptions read = RunOptions::from_json(options.dump());
+    const RunOptions read = RunOptions::from_json(write_json(options));
     CHECK(vit_config(read.model).depth > 0);
     // What it says is what the run has: no key is read and forgotten.
-    json stored = json::parse(read.to_json());
+    json stored = parse_json(read.to_json());
     const json before = stored;
     stored.merge_patch(options);
     CHECK(stored == before);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "models/vit.hpp"
 #include "tests/golden/case.hpp"
 #include "tests/golden/layout.hpp"
@@ -25,7 +26,7 @@ std::unique_ptr<NetworkConfig> config_of(const Json& entry) {
     values["layer_scale"] = values["init_values"].is_null() ? Json(0) : values["init_values"];
     values.erase("init_values");
   }
-  return network_config_from_json(values.dump());
+  return network_config_from_json(write_json(values));
 }
 
 void check_names(Network& network, const Json& entry, Result& result) {

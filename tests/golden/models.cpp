@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "core/tape.hpp"
 #include "models/checkpoint.hpp"
 #include "models/import_model.hpp"
@@ -27,7 +28,7 @@ struct NetworkCase {
 
   /// With the manifest's weights.
   std::unique_ptr<Network> build() const {
-    auto built = network_config_from_json(entry.at("arch").dump())->build();
+    auto built = network_config_from_json(write_json(entry.at("arch")))->build();
     load_weights(*built, weights.content());
     return built;
   }
@@ -147,7 +148,7 @@ void check_export(const Manifest& manifest, const Json& entry, const Json& part,
   const NetworkCase network(manifest, entry);
   const Mode mode{entry.at("modes").at("eval"), network.golden};
   const Tensor images = to_nhwc(network.golden.tensor(entry.at("input")));
-  const auto config = network_config_from_json(entry.at("arch").dump());
+  const auto config = network_config_from_json(write_json(entry.at("arch")));
   for (const std::string& file : files_of(part)) {
     const TensorArchive archive((manifest.folder() / network.folder / file).string());
     const Model model = import_model(archive, part.contains("config") ? nullptr : config.get());

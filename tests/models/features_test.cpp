@@ -4,6 +4,7 @@
 // pictures (tests/program), the .npy format (npy_write_test).
 
 #include "models/features.hpp"
+#include "core/json_text.hpp"
 #include "models/vit.hpp"
 
 #include <catch2/catch.hpp>
@@ -11,7 +12,6 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -267,11 +267,11 @@ TEST_CASE("features: extracted in order, saved in both formats", "[models]") {
         std::vector<float>(f.values.values().begin(), f.values.values().end()));
   CHECK(file.find("labels")->dtype == Dtype::kI64);
   CHECK(file.metadata().at("train") == "20");
-  CHECK(nlohmann::json::parse(file.metadata().at("classes")) == nlohmann::json(f.classes));
+  CHECK(parse_json(file.metadata().at("classes")) == nlohmann::json(f.classes));
   const MappedFile labels(dir.file("x.labels.npy"));
   CHECK(parse_npy(labels.bytes(), "").tensors[0].tensor.shape == std::vector<int64_t>{25});
   std::ifstream described(dir.file("x.json"));
-  const auto json = nlohmann::json::parse(described);
+  const auto json = parse_json(described);
   CHECK(json["files"].size() == 25);
   CHECK(json["train"] == 20);
   CHECK_THROWS_AS(save_features(dir.file("x.csv"), f), UsageError);

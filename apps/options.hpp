@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+// How commands declare their options. CLI11 reads and checks them; its header, which takes longer
+// to compile than a command, stays in options.cpp, command.cpp and main.cpp.
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace vitrine {
+
+/// An option that was declared; the calls chain.
+class Option {
+ public:
+  explicit Option(CLI::Option* option) : option_(option) {}
+
+  /// Number is int, int64_t or double.
+  template <class Number>
+  Option& range(Number lowest, Number highest);
+  Option& positive();
+  Option& not_negative();
+  Option& one_of(const std::vector<std::string>& values);
+  Option& required();
+  /// Help names the value that the variable has now.
+  Option& show_default();
+  /// The flag alone stands for this value.
+  Option& value_if_alone(const std::string& value);
+  /// The heading under which help lists it.
+  Option& group(const std::string& heading);
+
+ private:
+  CLI::Option* option_;
+};
+
+/// Declares an option or, without dashes, an argument of the command. T is int, int64_t, uint64_t,
+/// double, std::string or a vector of texts.
+template <class T>
+Option add_option(CLI::App& command, const std::string& names, T& value, const std::string& help);
+
+/// As above; `use` gets the value if the option is used. T is bool, int64_t, double, std::string or
+/// a vector of texts.
+template <class T>
+Option add_option_function(CLI::App& command, const std::string& names,
+                           const std::function<void(const T&)>& use, const std::string& help);
+
+/// True if it is there; it takes no value.
+Option add_flag(CLI::App& command, const std::string& names, bool& value, const std::string& help);
+
+}  // namespace vitrine
