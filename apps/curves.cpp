@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <filesystem>
 #include <fstream>
 
 #include "apps/chart.hpp"
@@ -57,10 +58,8 @@ Curves read_curves(const std::string& path) {
   return curves;
 }
 
-}  // namespace
-
-Image draw_curves(const std::string& metrics_path) {
-  Curves c = read_curves(metrics_path);
+/// The same with x in epochs, and that axis; steps if no epoch is whole.
+Axis in_epochs(Curves& c) {
   const bool whole_epochs = !c.validation_loss.x.empty();
   const double steps_per_epoch =
       whole_epochs ? c.validation_loss.x.back() / static_cast<double>(c.validation_loss.x.size())
@@ -68,11 +67,38 @@ Image draw_curves(const std::string& metrics_path) {
   for (Series* s : {&c.loss, &c.accuracy, &c.validation_loss, &c.validation_accuracy}) {
     for (double& x : s->x) x /= steps_per_epoch;
   }
-  const Axis x{whole_epochs ? "epoch" : "step", false, false};
+  return {whole_epochs ? "epoch" : "step", false, false};
+}
+
+Image loss_and_accuracy(const Axis& x, std::vector<Series> loss, std::vector<Series> accuracy,
+                        const std::string& of) {
   const std::array<Chart, 2> charts = {
-      Chart{"Loss", x, {"cross-entropy", false, false}, {c.loss, c.validation_loss}},
-      Chart{"Accuracy", x, {"top-1, %", false, false}, {c.accuracy, c.validation_accuracy}}};
+      Chart{"Loss" + of, x, {"cross-entropy", false, false}, std::move(loss)},
+      Chart{"Accuracy" + of, x, {"top-1, %", false, false}, std::move(accuracy)}};
   return draw_charts(charts, kWidth, kHeight);
+}
+
+}  // namespace
+
+Image draw_curves(const std::string& metrics_path) {
+  Curves c = read_curves(metrics_path);
+  const Axis x = in_epochs(c);
+  return loss_and_accuracy(x, {c.loss, c.validation_loss}, {c.accuracy, c.validation_accuracy}, "");
+}
+
+Image compare_curves(std::span<const std::string> runs) {
+  std::vector<Series> loss, accuracy;
+  for (const std::string& run : runs) {
+    Curves c = read_curves(run + "/metrics.jsonl");
+    in_epochs(c);
+    const std::string name =
+        std::filesystem::path(run + "/").lexically_normal().parent_path().filename();
+    c.validation_loss.name = c.validation_accuracy.name = name;
+    loss.push_back(std::move(c.validation_loss));
+    accuracy.push_back(std::move(c.validation_accuracy));
+  }
+  return loss_and_accuracy({"epoch", false, false}, std::move(loss), std::move(accuracy),
+                           " on the validation part");
 }
 
 }  // namespace vitrine

@@ -29,7 +29,8 @@ namespace fs = std::filesystem;
 
 struct VisualizeOptions {
   ModelOption model;
-  std::string run, out, data = "fashion-mnist";
+  std::vector<std::string> runs;
+  std::string out, data = "fashion-mnist";
   std::vector<std::string> pictures;
   int64_t block = -1;
   int64_t count = 12;
@@ -127,8 +128,12 @@ int rollout(const VisualizeOptions& o, const CommonOptions& common) {
 }
 
 int curves(const VisualizeOptions& o, const CommonOptions& common) {
-  const std::string out = o.out.empty() ? o.run + "/curves.png" : o.out;
-  write_png(out, draw_curves(o.run + "/metrics.jsonl"));
+  if (o.runs.size() > 1 && o.out.empty()) {
+    throw UsageError("--out: name the picture of several runs");
+  }
+  const std::string out = o.out.empty() ? o.runs[0] + "/curves.png" : o.out;
+  write_png(
+      out, o.runs.size() == 1 ? draw_curves(o.runs[0] + "/metrics.jsonl") : compare_curves(o.runs));
   say(out, common);
   return 0;
 }
@@ -194,8 +199,11 @@ void add_visualize(CLI::App& app) {
     add_option(*command, "pictures", o->pictures, "PNG or JPEG files").required();
   }
 
-  const auto [curves_command, curves_options] = add("curves", "loss and accuracy of a run", curves);
-  add_option(*curves_command, "--run,--model", curves_options->run, "folder of the run").required();
+  const auto [curves_command, curves_options] =
+      add("curves", "loss and accuracy of a run, or of several in one picture", curves);
+  add_option(*curves_command, "--run,--model", curves_options->runs,
+             "folder of the run; several are compared on their validation parts")
+      .required();
 
   const auto [samples_command, samples_options] =
       add("samples", "test pictures as PNG files, and a sheet of what the model says", samples);

@@ -177,9 +177,12 @@ def test_visualize():
     run("visualize", "attention", "--model", "first", "--out", "attention.png", "grey.png")
     run("visualize", "rollout", "--model", "first", "--out", "rollout.png", "grey.png", "grey.png")
     run("visualize", "curves", "--run", "first", "--out", "curves.png")
+    run("visualize", "curves", "--run", "first", "first/", "--out", "compared.png")
+    refused("visualize", "curves", "--run", "first", "first", status=2, says="--out")
     run("visualize", "samples", "--model", "first", "--data", "idx:data", "--count", "4", "--out", "samples")
-    pictures = ["position.png", "attention.png", "rollout.png", "curves.png", *glob.glob("samples/*.png")]
-    assert len(pictures) == 9
+    pictures = ["position.png", "attention.png", "rollout.png", "curves.png", "compared.png",
+                *glob.glob("samples/*.png")]
+    assert len(pictures) == 10
     for picture in pictures:
         assert read(picture).startswith(b"\x89PNG"), picture
 
