@@ -5,6 +5,9 @@ import struct
 import subprocess
 import sys
 import zlib
+from contextlib import contextmanager
+
+from cases import Skip
 
 VITRINE = os.path.abspath(sys.argv[1])
 MODEL = "vit_d32_l2_h2_patch4_12_gray"
@@ -69,3 +72,16 @@ def png_bytes(width, height, rgb):
 
 def train(out, *extra, data="data", **kwargs):
     return run("train", "--data", f"idx:{data}", *TRAIN, "--epochs", 3, "--out", out, "--quiet", *extra, **kwargs)
+
+
+@contextmanager
+def small_disk(folder, size):
+    """A tmpfs of so many bytes as `folder`; yields a function that gives it another size. Skip without the right to."""
+    os.makedirs(folder, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        raise Skip("mounting a small tmpfs needs root")
+    try:
+        yield lambda size: subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
+    finally:
+        subprocess.run(["umount", folder], check=True)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+import kills
 from program import MODEL, TRAIN, VITRINE, read, refused, run, train
 
 
@@ -21,19 +22,11 @@ def test_killed_and_resumed_run_equals_the_uninterrupted_one():
         train("one", "--threads", 1)
     rng = random.Random(2)
     for attempt in range(4):
-        out = f"killed{attempt}"
-        command = [VITRINE, "train", "--data", "idx:data", *TRAIN, "--epochs", "3", "--out", out, "--quiet", "--resume",
-                   "--checkpoint-steps", "3"]
-        for _ in range(3):
-            process = subprocess.Popen(command)
-            time.sleep(rng.uniform(0.02, 0.4))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        run(*command[1:], "--threads", 1 + attempt % 2)
-        for name in ("checkpoint.safetensors", "model.safetensors"):
-            assert read(f"{out}/{name}") == read(f"one/{name}"), (attempt, name)
-        left = [f for f in os.listdir(out) if f.startswith(".") or f.endswith(".tmp")]
-        assert not left, left
+        kills.goes_on_to("one", f"killed{attempt}", rng, kills=2, longest=0.4)
+
+
+def test_run_that_met_a_full_disk_equals_the_uninterrupted_one():
+    kills.survives_a_full_disk("one", random.Random(3), kills=1, longest=0.4)
 
 
 def test_start_over_what_never_reached_a_checkpoint():

@@ -1,0 +1,54 @@
+"""A run that is killed at random moments, and goes on to the same bytes."""
+import os
+import random
+import signal
+import subprocess
+import time
+
+from program import TRAIN, VITRINE, read, run, small_disk
+
+WRITTEN = ("checkpoint.safetensors", "model.safetensors")
+
+
+def command(out, rng):
+    """A checkpoint at every step, so that many kills meet one that is being written."""
+    return ["train", "--data", "idx:data", *TRAIN, "--epochs", "3", "--out", out, "--quiet", "--resume",
+            "--checkpoint-steps", "1", "--threads", str(rng.choice((1, 2, 3))), "--workers", str(rng.choice((0, 1, 3)))]
+
+
+def killed(out, rng, longest):
+    """One start that is killed after up to so many seconds; every other time not before the next checkpoint is being
+    written. Whether one was left half-written."""
+    half_written = f"{out}/checkpoint.safetensors.vitrine-tmp"
+    process = subprocess.Popen([VITRINE, *command(out, rng)], stderr=subprocess.DEVNULL)
+    time.sleep(rng.uniform(0, longest))
+    if rng.random() < 0.5:
+        while process.poll() is None and not os.path.exists(half_written):
+            pass
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return os.path.exists(half_written)
+
+
+def goes_on_to(reference, out, rng, kills, longest):
+    """Kills a run so many times, lets it end, and compares it with the folder of one that was left alone.
+    How many kills met a file that was being written."""
+    writing = sum(killed(out, rng, longest) for _ in range(kills))
+    run(*command(out, rng))
+    for name in WRITTEN:
+        assert read(f"{out}/{name}") == read(f"{reference}/{name}"), f"{out}/{name}"
+    left = [name for name in os.listdir(out) if "tmp" in name]
+    assert not left, left
+    return writing
+
+
+def survives_a_full_disk(reference, rng, kills, longest):
+    """As goes_on_to, on a disk that holds one checkpoint and not the next one beside it, until it is made larger."""
+    checkpoint = os.path.getsize(f"{reference}/checkpoint.safetensors")
+    with small_disk("disk", int(checkpoint * rng.uniform(1.2, 1.8))) as resize:
+        full = subprocess.run([VITRINE, *command("disk/run", rng)], capture_output=True, text=True)
+        assert full.returncode == 1 and "No space left" in full.stderr, (full.returncode, full.stderr)
+        assert len(full.stderr.strip().splitlines()) == 1, full.stderr
+        killed("disk/run", rng, longest)
+        resize(32 << 20)
+        return goes_on_to(reference, "disk/run", rng, kills, longest)
