@@ -1,0 +1,50 @@
+// Any text as each kind of JSON that describes a network, a run or a picture: read, or refused with an
+// Error. What is read can be written again and means the same.
+
+#include <cstdlib>
+#include <string_view>
+
+#include "core/error.hpp"
+#include "models/network.hpp"
+#include "models/run.hpp"
+#include "models/source_facts.hpp"
+
+namespace {
+
+using namespace vitrine;
+
+template <class Use>
+void try_to(Use use) {
+  try {
+    use();
+  } catch (const Error&) {  // as it should be
+  }
+}
+
+void require_same(const std::string& a, const std::string& b) {
+  if (a != b) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  try_to([&] {
+    const auto config = network_config_from_json(text);
+    config->parameters();
+    config->macs();
+    config->summary();
+    require_same(network_config_from_json(config->to_json())->to_json(), config->to_json());
+  });
+  try_to([&] {
+    const RunOptions options = RunOptions::from_json(text);
+    require_same(RunOptions::from_json(options.to_json()).to_json(), options.to_json());
+  });
+  try_to([&] {
+    const Preprocess rule = Preprocess::from_json(text);
+    require_same(Preprocess::from_json(rule.to_json()).to_json(), rule.to_json());
+  });
+  try_to([&] { facts_of_hugging_face(text, text, "fuzz"); });
+  try_to([&] { facts_of_timm(text, "timm", "fuzz"); });
+  return 0;
+}
