@@ -92,6 +92,7 @@ void add_classify(CLI::App& app) {
                   [o](const CommonOptions& common) { return classify_files(*o, common); });
   command->add_option("pictures", o->files, "PNG or JPEG files")->required();
   add_model_option(*command, o->model);
+  add_image_size_options(*command, o->model);
   command->add_option("--top", o->top, "number of classes to name")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();

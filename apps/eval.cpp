@@ -61,6 +61,7 @@ void add_eval(CLI::App& app) {
   CLI::App* command = add_command(app, "eval", "accuracy of a model on a data set",
                                   [o](const CommonOptions& common) { return eval(*o, common); });
   add_model_option(*command, o->model);
+  add_image_size_options(*command, o->model);
   command->add_option("--data", o->data, kDatasetNames)->capture_default_str();
   command->add_option("--split", o->split, "test or train")
       ->check(CLI::IsMember({"test", "train"}))

@@ -136,6 +136,7 @@ void add_features(CLI::App& app) {
   command->add_option("pictures", o->pictures,
                       "PNG or JPEG files; their EXIF orientation is ignored, as in --data");
   add_model_option(*command, o->model);
+  add_image_size_options(*command, o->model);
   command->add_option("--data", o->data, kDatasetNames);
   command->add_option("--split", o->split, "train, test or all: the training part first")
       ->check(CLI::IsMember({"train", "test", "all"}))
