@@ -64,13 +64,17 @@ def network(name, **kwargs):
     if not name.startswith("resnet"):
         kwargs["depth"] = 2
     net = timm.create_model(name, **kwargs).eval()
-    with torch.no_grad():  # tokens and LayerScale start too near 0 to be seen, statistics at 0 and 1
+    with torch.no_grad():  # what starts too near 0 to be seen; statistics start at 0 and 1
         for key, buffer in net.named_buffers():
             if "running" in key:
                 buffer.add_(torch.rand_like(buffer) * 0.1)
         for key, parameter in net.named_parameters():
             if parameter.ndim == 1 or "token" in key:
                 parameter.add_(torch.randn_like(parameter) * 0.1)
+            elif key == "pos_embed":
+                parameter.add_(torch.randn_like(parameter) * 0.2)
+            elif key == "head.weight":
+                parameter.add_(torch.randn_like(parameter) / parameter.shape[1] ** 0.5)
     return net
 
 
