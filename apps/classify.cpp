@@ -92,6 +92,7 @@ void add_classify(CLI::App& app) {
                   [o](const CommonOptions& common) { return classify_files(*o, common); });
   add_option(command, "pictures", o->files, "PNG or JPEG files").required();
   add_model_option(command, o->model);
+  add_image_size_options(command, o->model);
   add_option(command, "--top", o->top, "number of classes to name").range(1, 100000).show_default();
   add_flag(command, "--no-exif", o->no_exif, "do not turn the picture upright by its EXIF data");
 }

@@ -60,6 +60,7 @@ void add_eval(CLI::App& app) {
   CLI::App& command = add_command(app, "eval", "accuracy of a model on a data set",
                                   [o](const CommonOptions& common) { return eval(*o, common); });
   add_model_option(command, o->model);
+  add_image_size_options(command, o->model);
   add_option(command, "--data", o->data, kDatasetNames).show_default();
   add_option(command, "--split", o->split, "test or train")
       .one_of({"test", "train"})

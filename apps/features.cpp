@@ -136,6 +136,7 @@ void add_features(CLI::App& app) {
   add_option(command, "pictures", o->pictures,
              "PNG or JPEG files; their EXIF orientation is ignored, as in --data");
   add_model_option(command, o->model);
+  add_image_size_options(command, o->model);
   add_option(command, "--data", o->data, kDatasetNames);
   add_option(command, "--split", o->split, "train, test or all: the training part first")
       .one_of({"train", "test", "all"})

@@ -2,14 +2,34 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "models/find_model.hpp"
+#include "models/resize_model.hpp"
 
 namespace vitrine {
 namespace {
 
 constexpr int64_t kMaxLabelsBytes = int64_t{16} << 20;
+
+/// "384", or "384x512": height x width. Throws UsageError.
+Size2d parse_image_size(std::string_view text) {
+  const auto number = [&](std::string_view digits) {
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc() || end != digits.data() + digits.size()) {
+      throw UsageError(fmt::format(
+          "--image-size '{}': give pixels along a side, such as 384, or 384x512 (height x width)",
+          text));
+    }
+    return value;
+  };
+  const size_t by = text.find('x');
+  if (by == std::string_view::npos) return {number(text), number(text)};
+  return {number(text.substr(0, by)), number(text.substr(by + 1))};
+}
 
 }  // namespace
 
@@ -18,6 +38,16 @@ void add_model_option(CLI::App& command, ModelOption& option) {
              "file or folder (of a run, of Hugging Face or timm); the shipped model if left "
              "out");
   add_option(command, "--labels", option.labels, "file with the name of a class in each line");
+}
+
+void add_image_size_options(CLI::App& command, ModelOption& option) {
+  add_option_function<std::string>(
+      command, "--image-size",
+      [&option](const std::string& text) { option.image_size = parse_image_size(text); },
+      "pixels along a side, or HEIGHTxWIDTH: what the model sees [as it was trained]");
+  add_option(
+      command, "--position-resampling", option.position_resampling,
+      fmt::format("of the position embedding to --image-size: {}", kPositionResamplingNames));
 }
 
 std::vector<std::string> read_labels(const std::string& path) {
@@ -35,8 +65,15 @@ std::vector<std::string> read_labels(const std::string& path) {
 }
 
 Model open_model(const ModelOption& option, const CommonOptions& common, bool frozen) {
+  if (!option.position_resampling.empty() && !option.image_size) {
+    throw UsageError("--position-resampling needs an --image-size");
+  }
   const std::string path = find_model(option.model);
   Model model = frozen ? load_frozen_model(path) : load_model(path);
+  if (option.image_size) {
+    const auto [height, width] = *option.image_size;
+    resize_model(model, height, width, option.position_resampling);
+  }
   if (!common.quiet) {
     for (const std::string& note : model.notes) fmt::print(stderr, "{}\n", note);
   }

@@ -1,27 +1,35 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "apps/command.hpp"
 #include "models/checkpoint.hpp"
+#include "ops/window.hpp"
 
 namespace vitrine {
 
 /// The options of every command that uses a model.
 struct ModelOption {
-  std::string model;   ///< --model: file, folder, or the shipped model if empty
-  std::string labels;  ///< --labels: a file with one name per line
+  std::string model;                 ///< --model: file, folder, or the shipped model if empty
+  std::string labels;                ///< --labels: a file with one name per line
+  std::optional<Size2d> image_size;  ///< --image-size; the model's own if not given
+  std::string position_resampling;   ///< --position-resampling; "" for that of the weights' source
 };
 
 /// Declares --model and --labels.
 void add_model_option(CLI::App& command, ModelOption& option);
 
+/// Declares --image-size and --position-resampling: of commands in which a model sees pictures.
+void add_image_size_options(CLI::App& command, ModelOption& option);
+
 /// The names of classes, one per line, in their order. Throws IoError and FormatError.
 std::vector<std::string> read_labels(const std::string& path);
 
-/// Loads the model, frozen unless it is to be written again, and prints on standard error what was
-/// decided about a file of another program, unless the user wants quiet. Throws what load_model
-/// throws, and UsageError if the labels are not as many as the classes.
+/// Loads the model, frozen unless it is to be written again, gives it the image size asked for, and
+/// prints on standard error what was decided about that and about a file of another program, unless
+/// the user wants quiet. Throws what load_model and resize_model throw, and UsageError if the
+/// labels are not as many as the classes.
 Model open_model(const ModelOption& option, const CommonOptions& common, bool frozen = true);
 
 }  // namespace vitrine

@@ -207,9 +207,7 @@ void add_run_options(CLI::App& command, const std::shared_ptr<TrainOptions>& o) 
   text("--init", "/init", "start from these weights, with a new head: whatever eval --model takes");
   whole("--image-size", "/image_size", "pixels along a side [the model's]");
   text("--position-resampling", "/position_resampling",
-       "of --init at another size: bicubic-antialias (timm), bicubic (Hugging Face), bilinear, "
-       "bilinear-corners (Google) [that of the weights' source]")
-      .one_of({"bicubic-antialias", "bicubic", "bilinear", "bilinear-corners"});
+       fmt::format("of --init at another size: {}", kPositionResamplingNames).c_str());
   whole("--epochs", "/epochs", fmt::format("times through the data [{}]", d.epochs).c_str());
   whole("--batch", "/batch", fmt::format("images per step [{}]", d.batch).c_str());
   whole("--accumulate", "/accumulate", "batches per update [1]");

@@ -74,9 +74,8 @@ int position(const VisualizeOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common);
   const Vit& vit = as_vit(*model.network, "a picture of the position embedding");
   if (!vit.pos_embed.defined()) throw UsageError("this model has no position embedding");
-  const int64_t prefix = vit.config.no_embed_class ? 0 : vit.config.prefix_tokens();
   const Tensor all = vit.pos_embed.value.reshape({-1, vit.config.width});
-  const Tensor patches = all.rows(prefix, all.dim(0));
+  const Tensor patches = all.rows(vit.config.prefix_positions(), all.dim(0));
   const std::string out = o.out.empty() ? "position.png" : o.out;
   write_png(out, draw_position_similarity(position_similarity(patches), vit.config.grid_height(),
                                           vit.config.grid_width()));
@@ -195,6 +194,7 @@ void add_visualize(CLI::App& app) {
   for (const auto& [command, o] : {std::pair(attention_command, attention_options),
                                    std::pair(rollout_command, rollout_options)}) {
     add_model_option(*command, o->model);
+    add_image_size_options(*command, o->model);
     add_flag(*command, "--no-exif", o->no_exif, "do not turn pictures upright by their EXIF data");
     add_option(*command, "pictures", o->pictures, "PNG or JPEG files").required();
   }
@@ -208,6 +208,7 @@ void add_visualize(CLI::App& app) {
   const auto [samples_command, samples_options] =
       add("samples", "test pictures as PNG files, and a sheet of what the model says", samples);
   add_model_option(*samples_command, samples_options->model);
+  add_image_size_options(*samples_command, samples_options->model);
   add_option(*samples_command, "--data", samples_options->data, kDatasetNames).show_default();
   add_option(*samples_command, "--count", samples_options->count, "number of pictures")
       .range(1, 1000)

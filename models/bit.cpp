@@ -144,10 +144,12 @@ void Bit::initialize(uint64_t seed, WeightInit scheme) {
   });
 }
 
-void Bit::resize(int64_t image_height, int64_t image_width) {
-  config.image_height = image_height;
-  config.image_width = image_width;
-  config.validate();
+void Bit::resize(int64_t image_height, int64_t image_width, PositionResampling) {
+  BitConfig resized = config;
+  resized.image_height = image_height;
+  resized.image_width = image_width;
+  resized.validate();
+  config = resized;
 }
 
 void Bit::freeze() {

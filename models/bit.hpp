@@ -44,7 +44,7 @@ struct Bit : Network {
   Tensor features(const Tensor& images, const Pass& pass = {}) const override;
 
   void initialize(uint64_t seed, WeightInit scheme = WeightInit::kTimm) override;
-  void resize(int64_t image_height, int64_t image_width) override;
+  void resize(int64_t image_height, int64_t image_width, PositionResampling method) override;
   void freeze() override;
   int64_t layers() const override;
   int64_t layer_of(std::string_view parameter) const override;

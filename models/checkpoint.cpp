@@ -78,6 +78,9 @@ Metadata model_metadata(const Model& model) {
                     {"vitrine.config", model.network->network_config().to_json()},
                     {"vitrine.preprocess", model.preprocess.to_json()}};
   if (!model.labels.empty()) metadata["vitrine.labels"] = write_json(json(model.labels));
+  if (model.resampling != Model().resampling) {
+    metadata["vitrine.position_resampling"] = name_of(kPositionResamplings, model.resampling);
+  }
   return metadata;
 }
 
@@ -119,6 +122,10 @@ Model read_model_description(const SafetensorsFile& file) {
     check_size(file, *config);
     model.network = config->build();
     model.preprocess = Preprocess::from_json(require(file, "vitrine.preprocess"));
+    const auto resampling = file.metadata().find("vitrine.position_resampling");
+    if (resampling != file.metadata().end()) {
+      model.resampling = value_of(kPositionResamplings, resampling->first, resampling->second);
+    }
   } catch (const UsageError& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
   }

@@ -8,7 +8,7 @@
 
 #include "core/safetensors.hpp"
 #include "models/network.hpp"
-#include "models/position_embedding.hpp"
+#include "models/position_resampling.hpp"
 #include "models/preprocess.hpp"
 
 namespace vitrine {
@@ -28,7 +28,8 @@ struct Model {
 };
 
 /// The metadata of a model file: "vitrine.format", "vitrine.config", "vitrine.preprocess",
-/// "vitrine.labels", the last three as JSON. No times, thread counts, paths or host names: the same
+/// "vitrine.labels", the last three as JSON, and "vitrine.position_resampling" unless that is
+/// timm's. No times, thread counts, paths or host names: the same
 /// training gives the same bytes.
 Metadata model_metadata(const Model& model);
 

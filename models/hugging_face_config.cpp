@@ -136,6 +136,9 @@ SourceFacts facts_of_hugging_face(std::string_view config, std::string_view prep
     SourceFacts facts = facts_of_origin(origin_of(type));
     if (type.name == "resnet" || type.name == "bit") check_convolutions(object, path);
     if (type.name == "bit" && has_same_padding(object)) facts.stem = Stem::kSame;
+    if (type.name == "dinov2_with_registers") {  // alone among its siblings
+      facts.resampling = PositionResampling::kBicubicAntialias;
+    }
     facts.source = fmt::format("config.json (Hugging Face {})", type.name);
     facts.heads = object.value("num_attention_heads", int64_t{12});
     facts.norm_eps = object.value("layer_norm_eps", type.norm_eps);

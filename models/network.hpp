@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "models/layers.hpp"
+#include "models/position_resampling.hpp"
 
 namespace vitrine {
 
@@ -91,8 +92,10 @@ class Network {
   /// that this kind of network does not have.
   virtual void initialize(uint64_t seed, WeightInit scheme = WeightInit::kTimm) = 0;
 
-  /// Changes the image size. Throws UsageError if the network cannot take it.
-  virtual void resize(int64_t image_height, int64_t image_width) = 0;
+  /// Changes the image size, in pixels; networks of convolutions take any. A position embedding is
+  /// resampled by `method`. Throws UsageError if the network cannot take the size, and is then as
+  /// before.
+  virtual void resize(int64_t image_height, int64_t image_width, PositionResampling method) = 0;
 
   /// No more training. Weights are packed for the active ISA, statistics folded into the
   /// convolutions: from now on that is the form they have.

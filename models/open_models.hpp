@@ -19,9 +19,12 @@ struct OpenModel {
   std::string notes;                ///< lines
 };
 
-/// Loads a model and packs its weights for the active ISA. Throws what find_model and load_model
-/// throw.
-std::shared_ptr<const OpenModel> open_model_file(const std::string& name);
+/// Loads a model and packs its weights for the active ISA.
+///   options   null for none
+/// Throws what find_model, load_model and resize_model throw, and UsageError if the options are of
+/// an impossible size or hold something that this version does not know.
+std::shared_ptr<const OpenModel> open_model_file(const std::string& name,
+                                                 const vitrine_open_options* options);
 
 /// The models that are open, by handle.
 /// Invariants:

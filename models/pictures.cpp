@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/error.hpp"
 #include "core/picture_file.hpp"
+#include "models/sized_struct.hpp"
 #include "ops/normalize.hpp"
 
 namespace vitrine {
@@ -14,8 +14,6 @@ namespace {
 
 // What the first version of the interface had: nothing may be left out.
 constexpr size_t kFirstSize = offsetof(vitrine_picture, ignore_orientation) + sizeof(int64_t);
-// Sizes above are a mistake, not a later version.
-constexpr size_t kLargestSize = 4096;
 
 template <class E, class... Args>
 [[noreturn]] void refuse(size_t i, fmt::format_string<Args...> text, Args&&... args) {
@@ -62,7 +60,7 @@ Pictures::Pictures(const vitrine_picture* pictures, size_t count)
   if (count == 0) return;
   if (pictures == nullptr) throw UsageError("pictures is a null pointer");
   size_ = pictures->size;
-  if (size_ < kFirstSize || size_ > kLargestSize) {
+  if (!is_struct_size(size_, kFirstSize)) {
     throw UsageError(
         fmt::format("pictures[0].size is {}; set it to sizeof(vitrine_picture)", size_));
   }
@@ -70,14 +68,11 @@ Pictures::Pictures(const vitrine_picture* pictures, size_t count)
 
 vitrine_picture Pictures::at(size_t i) const {
   const std::byte* from = bytes_ + i * size_;
-  vitrine_picture picture = {};
-  std::memcpy(&picture, from, std::min(size_, sizeof picture));
+  const auto picture = known_part<vitrine_picture>(from, size_);
   if (picture.size != size_) {
     refuse<UsageError>(i, "size is {}, that of pictures[0] is {}", picture.size, size_);
   }
-  const std::span<const std::byte> all(from, size_);
-  if (std::ranges::any_of(all.subspan(std::min(size_, sizeof picture)),
-                          [](std::byte b) { return b != std::byte{0}; })) {
+  if (says_more<vitrine_picture>(from, size_)) {
     refuse<UsageError>(i, "asks for what this version of Vitrine does not have");
   }
   return picture;

@@ -42,11 +42,13 @@ std::vector<double> antialiased_matrix(int64_t from, int64_t to) {
 /// The (to, from) matrix that looks at the nearest two or four entries; those beyond the border are
 /// the one at the border.
 std::vector<double> interpolating_matrix(int64_t from, int64_t to, PositionResampling method) {
-  const bool corners = method == PositionResampling::kBilinearCorners;
+  const bool corners = method == PositionResampling::kBicubicCorners ||
+                       method == PositionResampling::kBilinearCorners;
   const auto intervals = [corners](int64_t n) { return static_cast<double>(corners ? n - 1 : n); };
   const double scale = corners && to == 1 ? 0 : intervals(from) / intervals(to);
   const double shift = corners ? 0 : 0.5;
-  const bool four = method == PositionResampling::kBicubic;
+  const bool four =
+      method == PositionResampling::kBicubic || method == PositionResampling::kBicubicCorners;
   std::vector<double> matrix(static_cast<size_t>(to * from), 0.0);
   for (int64_t i = 0; i < to; ++i) {
     const double place = scale * (static_cast<double>(i) + shift) - shift;
@@ -63,6 +65,13 @@ std::vector<double> interpolating_matrix(int64_t from, int64_t to, PositionResam
 std::vector<double> resampling_matrix(int64_t from, int64_t to, PositionResampling method) {
   return method == PositionResampling::kBicubicAntialias ? antialiased_matrix(from, to)
                                                          : interpolating_matrix(from, to, method);
+}
+
+/// to += weight * from; most weights are 0.
+template <class T>
+void add_scaled(std::vector<double>& to, double weight, const T* from) {
+  if (weight == 0) return;
+  for (double& sum : to) sum += weight * static_cast<double>(*from++);
 }
 
 }  // namespace
@@ -107,28 +116,21 @@ Tensor resample_position_embedding(const Tensor& embedding, int64_t prefix, int6
   const float* from = embedding.data() + prefix * width;
   to += prefix * width;
 
-  // Columns first: (old_h, old_w, D) -> (old_h, new_w, D), then rows.
-  std::vector<double> between(static_cast<size_t>(old_h * new_w * width), 0.0);
-  for (int64_t y = 0; y < old_h; ++y) {
-    for (int64_t x = 0; x < new_w; ++x) {
-      for (int64_t j = 0; j < old_w; ++j) {
-        const double weight = columns[static_cast<size_t>(x * old_w + j)];
-        const float* source = from + (y * old_w + j) * width;
-        double* sum = between.data() + (y * new_w + x) * width;
-        for (int64_t d = 0; d < width; ++d) sum[d] += weight * static_cast<double>(source[d]);
-      }
-    }
-  }
+  // One row of the result at a time, so that little is held beside it: all rows (old_h, old_w D)
+  // -> (old_w, D), then its columns.
+  std::vector<double> row(static_cast<size_t>(old_w * width));
+  std::vector<double> sum(static_cast<size_t>(width));
   for (int64_t y = 0; y < new_h; ++y) {
-    for (int64_t x = 0; x < new_w; ++x) {
-      for (int64_t d = 0; d < width; ++d) {
-        double sum = 0;
-        for (int64_t j = 0; j < old_h; ++j) {
-          sum += rows[static_cast<size_t>(y * old_h + j)] *
-                 between[static_cast<size_t>((j * new_w + x) * width + d)];
-        }
-        to[(y * new_w + x) * width + d] = static_cast<float>(sum);
+    std::ranges::fill(row, 0.0);
+    for (int64_t j = 0; j < old_h; ++j) {
+      add_scaled(row, rows[static_cast<size_t>(y * old_h + j)], from + j * old_w * width);
+    }
+    for (int64_t x = 0; x < new_w; ++x, to += width) {
+      std::ranges::fill(sum, 0.0);
+      for (int64_t j = 0; j < old_w; ++j) {
+        add_scaled(sum, columns[static_cast<size_t>(x * old_w + j)], row.data() + j * width);
       }
+      std::ranges::transform(sum, to, [](double v) { return static_cast<float>(v); });
     }
   }
   return result;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/tensor.hpp"
+#include "models/position_resampling.hpp"
 #include "models/vit_config.hpp"
 
 namespace vitrine {
@@ -10,16 +11,6 @@ namespace vitrine {
 ///                 (MoCo v3, big_vision's posemb_sincos_2d)
 ///   kSinCosMae    frequencies 10000^(-k / (width/4)); sin and cos of x, then of y (MAE)
 Tensor sincos_position_embedding(Position kind, int64_t grid_h, int64_t grid_w, int64_t width);
-
-/// How the grid of a position embedding is resampled. Every ecosystem has its own way, and the
-/// results differ by several per cent.
-enum class PositionResampling {
-  kBicubicAntialias,  ///< timm: Keys' cubic with a = -0.5, support widened when shrinking, weights
-                      ///< normalised at the borders
-  kBicubic,           ///< Hugging Face, DeiT, MAE: a = -0.75, never widened
-  kBilinear,          ///< timm's reader of Google's files
-  kBilinearCorners,   ///< Google: the corners stay where they are
-};
 
 /// The embedding (1, prefix + old_h * old_w, D) for another grid: prefix tokens are copied, the
 /// grid is resampled along both axes.

@@ -147,10 +147,12 @@ void ResNet::initialize(uint64_t seed, WeightInit scheme) {
   });
 }
 
-void ResNet::resize(int64_t image_height, int64_t image_width) {
-  config.image_height = image_height;
-  config.image_width = image_width;
-  config.validate();
+void ResNet::resize(int64_t image_height, int64_t image_width, PositionResampling) {
+  ResNetConfig resized = config;
+  resized.image_height = image_height;
+  resized.image_width = image_width;
+  resized.validate();
+  config = resized;
 }
 
 void ResNet::freeze() {

@@ -55,7 +55,7 @@ struct ResNet : Network {
   Tensor features(const Tensor& images, const Pass& pass = {}) const override;
 
   void initialize(uint64_t seed, WeightInit scheme = WeightInit::kTimm) override;
-  void resize(int64_t image_height, int64_t image_width) override;
+  void resize(int64_t image_height, int64_t image_width, PositionResampling method) override;
   /// Batch norms are folded into the convolutions before them: their tensors are gone.
   void freeze() override;
   int64_t layers() const override;

@@ -108,6 +108,9 @@ void validate(const RunOptions& o) {
   require(!o.model.empty() || !o.init.empty(), "model: name one, or weights with init");
   require(o.image_size >= 0 && o.image_size <= kMaxInputSide,
           "image_size must be between 0 and 8192");
+  require(o.resampling.empty() || !o.init.empty(),
+          "position_resampling is for weights that a run starts from: name them with init");
+  if (!o.resampling.empty()) value_of(kPositionResamplings, "position_resampling", o.resampling);
   require(std::abs(o.head_bias) <= 100, "head_bias must be between -100 and 100");
   require(o.repeats >= 1 && o.repeats <= kMaxRepeats, "repeats must be between 1 and 256");
   require(o.validation > 0 && o.validation < 1, "validation must be in (0, 1)");

@@ -45,6 +45,7 @@ SourceFacts facts_of_origin(std::string_view origin) {
     rule.crop_mode = CropMode::kSquash;
   }
   if (origin.starts_with("Hugging Face")) facts.resampling = PositionResampling::kBicubic;
+  if (origin == "torchvision") facts.resampling = PositionResampling::kBicubicCorners;
   if (origin.find("BiT") != std::string_view::npos) {
     facts.stem = Stem::kFixed;
     rule.crop_pct = 0.875;

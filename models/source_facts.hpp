@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "models/position_embedding.hpp"
+#include "models/position_resampling.hpp"
 #include "models/preprocess.hpp"
 #include "models/vit_config.hpp"
 
@@ -43,6 +43,7 @@ struct SourceFacts {
 ///   Hugging Face   erf GELU, 1e-12; squashed bilinear
 ///   ResNet         names do not tell timm from torchvision: torchvision's preprocessing
 ///   BiT            padded on all sides alike; bilinear, 256 to 224, mean and deviation 0.5
+/// A position embedding is resampled as PositionResampling says of each.
 SourceFacts facts_of_origin(std::string_view origin);
 
 /// Of a Hugging Face model's config.json and preprocessor_config.json (empty if there is none).

@@ -2,29 +2,22 @@
 
 #include <fmt/format.h>
 
-#include "core/enum_names.hpp"
 #include "core/error.hpp"
 #include "core/json_text.hpp"
 #include "models/find_model.hpp"
 #include "models/fine_tune.hpp"
+#include "models/resize_model.hpp"
 
 namespace vitrine {
 namespace {
 
 using nlohmann::json;
 
-constexpr EnumNames<PositionResampling, 4> kResamplings = {
-    {{PositionResampling::kBicubicAntialias, "bicubic-antialias"},
-     {PositionResampling::kBicubic, "bicubic"},
-     {PositionResampling::kBilinear, "bilinear"},
-     {PositionResampling::kBilinearCorners, "bilinear-corners"}}};
-
 /// The model by name, or that of the weights to start from, with what the options change.
 std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& data,
                                          const Model* source) {
   const bool named = !o.model.empty();
-  const auto base =
-      named ? network_config(o.model) : fine_tune_config(*source, data.classes(), o.image_size);
+  const auto base = named ? network_config(o.model) : fine_tune_config(*source, data.classes());
   if (!named || !names_classes(o.model)) {
     base->classes = data.classes();
   } else if (base->classes != data.classes()) {
@@ -49,15 +42,8 @@ std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& dat
   return network_config_from_json(write_json(object));
 }
 
-/// What the network sees: the data's own pictures where they have its size, else resized ones; what
-/// `source` saw, if it starts from that.
-Preprocess preprocess_for(const NetworkConfig& c, const Dataset& data, const Model* source) {
-  if (source != nullptr) {  // as its weights have learned to see
-    Preprocess p = source->preprocess;
-    p.height = c.image_height;
-    p.width = c.image_width;
-    return p;
-  }
+/// What a new network sees: the data's own pictures where they have its size, else resized ones.
+Preprocess preprocess_for(const NetworkConfig& c, const Dataset& data) {
   Preprocess p;
   p.height = c.image_height;
   p.width = c.image_width;
@@ -97,16 +83,15 @@ Model starting_model(const RunOptions& options, const Dataset& data) {
   const auto config = configure(options, data, source.get());
   Model model;
   model.network = config->build();
-  model.preprocess = preprocess_for(*config, data, source.get());
   model.labels = data.class_names();
   if (source == nullptr) {
+    model.preprocess = preprocess_for(*config, data);
     model.network->initialize(options.seed, options.weight_init);
   } else {
-    const PositionResampling resampling =
-        options.resampling.empty()
-            ? source->resampling
-            : value_of(kResamplings, "position_resampling", options.resampling);
-    start_from(*model.network, *source, resampling, options.init);
+    resize_model(*source, config->image_height, config->image_width, options.resampling);
+    model.preprocess = source->preprocess;  // as its weights have learned to see
+    model.resampling = source->resampling;
+    start_from(*model.network, *source, options.init);
   }
   if (options.head_bias != 0) set_head_bias(*model.network, options.head_bias);
   return model;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <initializer_list>
 
@@ -56,6 +57,12 @@ Tensor add_branch(const Tensor& x, const Tensor& hidden, const Linear& proj, con
 Tensor half_of(const Tensor& x, int64_t which) {
   const int64_t width = x.dim(1) / 2;
   return slice(x, {0, which * width}, {x.dim(0), (which + 1) * width}, {1, 1});
+}
+
+/// Of `step`, at least one of it.
+int64_t nearest_multiple(int64_t value, int64_t step) {
+  const int64_t below = value - value % step;
+  return std::max(value - below < below + step - value ? below : below + step, step);
 }
 
 }  // namespace
@@ -209,16 +216,27 @@ Tensor Vit::operator()(const Tensor& images, const Pass& pass) const {
   return mul(add(by_class, finish(half_of(x, 1), head_dist, "head_dist")), 0.5F);
 }
 
-void Vit::resize(int64_t image_height, int64_t image_width) {
-  const int64_t old_height = config.grid_height();
-  const int64_t old_width = config.grid_width();
-  config.image_height = image_height;
-  config.image_width = image_width;
-  config.validate();
-  if (!pos_embed.defined()) return;
-  const int64_t prefix = config.no_embed_class ? 0 : config.prefix_tokens();
-  pos_embed.value = resample_position_embedding(pos_embed.value, prefix, old_height, old_width,
-                                                config.grid_height(), config.grid_width());
+void Vit::resize(int64_t image_height, int64_t image_width, PositionResampling method) {
+  if (image_height == config.image_height && image_width == config.image_width) return;
+  VitConfig resized = config;
+  resized.image_height = image_height;
+  resized.image_width = image_width;
+  const Size2d patch = config.patch_pixels();
+  if (image_height % patch.h != 0 || image_width % patch.w != 0) {
+    throw UsageError(fmt::format(
+        "an image of {} x {} pixels does not divide into patches of {} x {}: take {} x {}",
+        image_height, image_width, patch.h, patch.w, nearest_multiple(image_height, patch.h),
+        nearest_multiple(image_width, patch.w)));
+  }
+  resized.validate();
+  if (pos_embed.defined()) {
+    Tensor embedding = resample_position_embedding(
+        pos_embed.value, config.prefix_positions(), config.grid_height(), config.grid_width(),
+        resized.grid_height(), resized.grid_width(), method);
+    if (pos_embed.value.storage().frozen()) embedding.freeze();
+    pos_embed.value = embedding;
+  }
+  config = resized;
 }
 
 int64_t Vit::layer_of(std::string_view parameter) const {

@@ -99,8 +99,9 @@ struct Vit : Network {
   /// the scheme says.
   void initialize(uint64_t seed, WeightInit scheme = WeightInit::kTimm) override;
 
-  /// The position embedding is resampled as timm does (bicubic, antialias).
-  void resize(int64_t image_height, int64_t image_width) override;
+  /// Takes sizes that are multiples of the pixels of a patch, VitConfig::patch_pixels, so that
+  /// nothing of the image is left out; its own size always.
+  void resize(int64_t image_height, int64_t image_width, PositionResampling method) override;
   void freeze() override;
   int64_t layers() const override { return config.depth + 2; }
   int64_t layer_of(std::string_view parameter) const override;

@@ -97,8 +97,7 @@ int64_t VitConfig::parameters() const {
   const int64_t block = 2 * norm(d) + 3 * d * d + (qkv_bias ? 3 * d : 0) + linear(d, d) +
                         (qk_norm ? 2 * norm(d / heads) : 0) + linear(d, m) + linear(m, d) +
                         (layer_scale > 0 ? 2 * d : 0);
-  const int64_t positions =
-      position == Position::kLearned ? patches() + (no_embed_class ? 0 : prefix_tokens()) : 0;
+  const int64_t positions = position == Position::kLearned ? patches() + prefix_positions() : 0;
   const int64_t patch = patch_height * patch_width * patched_channels() * d + (patch_bias ? d : 0);
   const int64_t network = backbone ? backbone->parameters(channels) : 0;
   return network + patch + (prefix_tokens() + positions) * d + (pre_norm ? norm(d) : 0) +

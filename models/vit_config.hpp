@@ -67,13 +67,22 @@ struct VitConfig : NetworkConfig {
     const Size2d image{image_height, image_width};
     return backbone ? backbone->grid(image) : image;
   }
+  /// Pixels of the image that a patch covers, through the backbone if there is one.
+  Size2d patch_pixels() const {
+    const int64_t shrink = backbone ? backbone->shrink() : 1;
+    return {shrink * patch_height, shrink * patch_width};
+  }
   int64_t patched_channels() const { return backbone ? backbone->out_channels() : channels; }
+  /// Patches along each side.
+  Size2d grid() const { return {grid_height(), grid_width()}; }
   int64_t grid_height() const { return patched().h / patch_height; }
   int64_t grid_width() const { return patched().w / patch_width; }
   int64_t patches() const { return grid_height() * grid_width(); }
   /// Tokens that are not patches.
   int64_t prefix_tokens() const { return int64_t{class_token} + int64_t{distilled} + registers; }
   int64_t tokens() const { return prefix_tokens() + patches(); }
+  /// Entries of a position embedding that are not of the grid.
+  int64_t prefix_positions() const { return no_embed_class ? 0 : prefix_tokens(); }
   /// Numbers that the head sees.
   int64_t features() const override { return pre_logits > 0 ? pre_logits : width; }
   int64_t hidden() const { return static_cast<int64_t>(static_cast<double>(width) * mlp_ratio); }

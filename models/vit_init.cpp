@@ -68,8 +68,7 @@ Vit::Vit(const VitConfig& c) : config(c) {
   if (c.distilled) dist_token.value = Tensor::empty({1, 1, c.width});
   if (c.registers > 0) reg_token.value = Tensor::empty({1, c.registers, c.width});
   if (c.position != Position::kNone) {
-    const int64_t prefix = c.no_embed_class ? 0 : c.prefix_tokens();
-    pos_embed.value = Tensor::empty({1, prefix + c.patches(), c.width});
+    pos_embed.value = Tensor::empty({1, c.prefix_positions() + c.patches(), c.width});
   }
   if (c.backbone) backbone.emplace(*c.backbone, c.channels);
   patch_embed.weight.value =

@@ -168,12 +168,17 @@ const char* vitrine_status_name(int status) {
 const char* vitrine_last_error(void) { return t_last_error.data(); }
 
 vitrine_status vitrine_open(const char* path, vitrine_model** model) {
+  return vitrine_open_with(path, nullptr, model);
+}
+
+vitrine_status vitrine_open_with(const char* path, const vitrine_open_options* options,
+                                 vitrine_model** model) {
   return status_of([&] {
     require(model != nullptr, "the place for the model is a null pointer");
     *model = nullptr;
     const std::shared_lock lock(settings());
     active_isa();  // an impossible VITRINE_ISA is said before anything is read
-    *model = models().add(open_model_file(path == nullptr ? "" : path));
+    *model = models().add(open_model_file(path == nullptr ? "" : path, options));
   });
 }
 

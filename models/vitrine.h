@@ -25,8 +25,8 @@
  *
  * Results are the same bits for any number of threads, and for a picture alone or among others.
  *
- * ABI. Functions are only added. A vitrine_picture may grow at its end; `size` tells which one it
- * is.
+ * ABI. Functions are only added. A vitrine_picture and vitrine_open_options may grow at their ends;
+ * `size` tells which one it is.
  */
 #ifndef VITRINE_H
 #define VITRINE_H
@@ -94,6 +94,28 @@ VITRINE_API const char* vitrine_last_error(void);
  *          NULL, "" or "fashion_vit": the model that is installed with Vitrine
  *   model  gets the model, or NULL on failure */
 VITRINE_API vitrine_status vitrine_open(const char* path, vitrine_model** model);
+
+/* How a model is opened. All that is not wanted is zero. */
+typedef struct vitrine_open_options {
+  size_t size; /* sizeof(vitrine_open_options) */
+
+  /* Pixels of the pictures that the network shall see, both or neither; 0 for its own size. Vision
+   * transformers and hybrids take multiples of the pixels of a patch (of a patch of 16: 224, 384),
+   * networks of convolutions any. Pictures are prepared by the model's own rule; vitrine_notes has
+   * what was chosen, and vitrine_input_size the new size. */
+  int64_t image_height;
+  int64_t image_width;
+  /* How a position embedding gets to the new size: "bicubic-antialias" (timm), "bicubic" (Hugging
+   * Face), "bicubic-corners" (torchvision), "bilinear" or "bilinear-corners" (Google); NULL or ""
+   * for the way of where the weights come from. */
+  const char* position_resampling;
+} vitrine_open_options;
+
+/* vitrine_open with options; NULL for none. A size that the network cannot take, a resampling that
+ * is unknown or has no size or embedding, and an impossible `size` are VITRINE_ERROR_USAGE. The
+ * same file may be open at several sizes; each is a model of its own. */
+VITRINE_API vitrine_status vitrine_open_with(const char* path, const vitrine_open_options* options,
+                                             vitrine_model** model);
 
 /* Ends a model and gives its memory back. NULL is allowed. */
 VITRINE_API vitrine_status vitrine_close(vitrine_model* model);

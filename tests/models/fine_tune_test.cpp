@@ -1,4 +1,5 @@
-// Starting from trained weights: what is copied, what is new, what is resampled, what is refused.
+// Starting from trained weights: what is copied, what is new, what is refused. Not here: another
+// image size (resize_model_test).
 
 #include "models/fine_tune.hpp"
 
@@ -47,10 +48,10 @@ TEST_CASE("fine_tune: everything but the head is copied, the head is zero", "[mo
   for (const char* text : texts) {
     CAPTURE(text);
     Model source = made(text);
-    const auto config = fine_tune_config(source, 3, 0);
+    const auto config = fine_tune_config(source, 3);
     CHECK(config->classes == 3);
     const auto network = config->build();
-    start_from(*network, source, PositionResampling::kBicubicAntialias, "source");
+    start_from(*network, source, "source");
     const auto before = weights_of(*source.network);
     for (const auto& [name, values] : weights_of(*network)) {
       CAPTURE(name);
@@ -66,22 +67,6 @@ TEST_CASE("fine_tune: everything but the head is copied, the head is zero", "[mo
   }
 }
 
-TEST_CASE("fine_tune: the position embedding follows the size, by the way asked for", "[models]") {
-  Model source = made(kVit);
-  const auto config = fine_tune_config(source, 5, 20);
-  CHECK(config->image_height == 20);
-  const Vit& from = as_vit(*source.network);
-  for (const PositionResampling way :
-       {PositionResampling::kBicubicAntialias, PositionResampling::kBicubic,
-        PositionResampling::kBilinear, PositionResampling::kBilinearCorners}) {
-    const auto network = config->build();
-    start_from(*network, source, way, "source");
-    const Tensor want = resample_position_embedding(from.pos_embed.value, 1, 3, 3, 5, 5, way);
-    const Tensor& got = as_vit(*network).pos_embed.value;
-    CHECK(std::ranges::equal(got.values(), want.values()));
-  }
-}
-
 TEST_CASE("fine_tune: weights of another network are refused, with what differs", "[models]") {
   Model source = made(kVit);
   VitConfig other = VitConfig::from_json(kVit);
@@ -89,7 +74,7 @@ TEST_CASE("fine_tune: weights of another network are refused, with what differs"
   other.depth = 2;
   other.qk_norm = true;
   const auto network = other.build();
-  CHECK_THROWS_WITH(start_from(*network, source, PositionResampling::kBicubic, "source"),
+  CHECK_THROWS_WITH(start_from(*network, source, "source"),
                     Catch::Contains("source") && Catch::Contains("blocks.0.attn.q_norm.weight") &&
                         Catch::Contains("wanted"));
 }

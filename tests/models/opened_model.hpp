@@ -65,6 +65,12 @@ inline vitrine_picture empty_picture() {
   return picture;
 }
 
+inline vitrine_open_options empty_options() {
+  vitrine_open_options options = {};
+  options.size = sizeof options;
+  return options;
+}
+
 inline vitrine_picture pixels_of(const Image& image) {
   vitrine_picture picture = empty_picture();
   picture.pixels = image.pixels.data();

@@ -250,11 +250,11 @@ TEST_CASE("vit: another image size keeps prefix tokens and the embedding's corne
   Vit vit(small_config());
   vit.initialize(2);
   const Tensor before = vit.pos_embed.value.clone();
-  vit.resize(24, 32);
+  vit.resize(24, 32, PositionResampling::kBicubicAntialias);
   CHECK(vit.pos_embed.value.shape() == Shape{1, 1 + 6 * 8, 32});
   CHECK(test::max_error(vit.pos_embed.value.values().first(32), before.values().first(32)) == 0);
   CHECK(vit(test::random_tensor({1, 24, 32, 3}, 3)).shape() == Shape{1, 7});
-  vit.resize(16, 16);
+  vit.resize(16, 16, PositionResampling::kBicubicAntialias);
   CHECK_THROWS_AS(vit(test::random_tensor({1, 24, 32, 3}, 3)), ShapeError);
 }
 
@@ -273,9 +273,14 @@ TEST_CASE("vit: resampling one axis gives what PyTorch and SciPy give", "[models
   const std::vector<double> bicubic = {.1626, 4.66602, 14.67383, 32.62939};
   const std::vector<double> bilinear = {.375, 4.625, 15.125, 31.875};
   const std::vector<double> corners = {0, 4, 16, 36};
+  const std::vector<double> bicubic_corners = {0,        .246807,  1.250188, 2.467318,
+                                               4.922615, 7.113449, 10.92712, 14.172802,
+                                               19.20962, 23.75357, 30.85086, 36};
   CHECK(test::max_error(to(4, PositionResampling::kBicubic).values(), bicubic) < 1e-5);
   CHECK(test::max_error(to(4, PositionResampling::kBilinear).values(), bilinear) < 1e-5);
   CHECK(test::max_error(to(4, PositionResampling::kBilinearCorners).values(), corners) < 1e-5);
+  const auto twelve_corners = to(12, PositionResampling::kBicubicCorners);
+  CHECK(test::max_error(twelve_corners.values(), bicubic_corners) < 1e-5);
   CHECK(to(1, PositionResampling::kBilinearCorners).values()[0] == 0);
 }
 

@@ -59,6 +59,54 @@ TEST_CASE("c interface: models that cannot be opened", "[c][errors]") {
   CHECK(std::strlen(vitrine_last_error()) < 1024);
 }
 
+TEST_CASE("c interface: options of opening that are impossible", "[c][errors]") {
+  const Opened o;
+  constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
+  struct Later {
+    vitrine_open_options options;
+    int64_t more;
+  };
+  Later later{empty_options(), 0};
+  vitrine_open_options& options = later.options;
+  const auto refuse = [&](std::string_view words,
+                          const std::function<void(vitrine_open_options&)>& change) {
+    options = empty_options();
+    change(options);
+    vitrine_model* handle = o.handle;
+    const vitrine_status got = vitrine_open_with(o.path.c_str(), &options, &handle);
+    CHECK(says(got, VITRINE_ERROR_USAGE, words));
+    CHECK(handle == nullptr);
+  };
+  const auto sized = [](int64_t height, int64_t width, const char* resampling = nullptr) {
+    return [=](vitrine_open_options& p) {
+      p.image_height = height;
+      p.image_width = width;
+      p.position_resampling = resampling;
+    };
+  };
+  for (const size_t size : {size_t{0}, sizeof(vitrine_open_options) - 1, SIZE_MAX}) {
+    refuse("sizeof(vitrine_open_options)", [&](vitrine_open_options& p) { p.size = size; });
+  }
+  refuse("set both", sized(24, 0));
+  refuse("set both", sized(0, 24));
+  refuse("position_resampling needs", sized(0, 0, "bicubic"));
+  refuse("unknown position resampling 'tricubic'", sized(24, 24, "tricubic"));
+  refuse("take 24 x 16", sized(25, 16));
+  for (const int64_t side : {int64_t{-4}, kHuge, -kHuge - 1}) {
+    refuse("height and width", sized(side, 16));
+  }
+  refuse("tokens", sized(8192, 8192));
+  later.more = 1;
+  refuse("what this version", [](vitrine_open_options& p) { p.size = sizeof(Later); });
+  later.more = 0;
+  options = empty_options();
+  options.size = sizeof(Later);
+  vitrine_model* handle = nullptr;
+  CHECK(vitrine_open_with(o.path.c_str(), &options, &handle) == VITRINE_OK);
+  CHECK(vitrine_close(handle) == VITRINE_OK);
+  CHECK(says(vitrine_open_with("x", &options, nullptr), VITRINE_ERROR_USAGE, "null pointer"));
+}
+
 TEST_CASE("c interface: pictures and buffers that are impossible", "[c][errors]") {
   const Opened o;
   const Image image = noise(20, 30, 3, 1);

@@ -17,6 +17,7 @@
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "core/version.hpp"
+#include "models/resize_model.hpp"
 #include "models/top_classes.hpp"
 #include "tests/models/opened_model.hpp"
 
@@ -138,6 +139,48 @@ TEST_CASE("c interface: a picture's embedding and logits do not depend on the ot
     CHECK(row(embeddings, 32) == values_of(o.model.network->features(x)));
   }
   CHECK(vitrine_embed(o.handle, nullptr, 0, nullptr, 0) == VITRINE_OK);
+}
+
+TEST_CASE("c interface: a model open at other sizes", "[c]") {
+  Opened o;
+  Model larger = load_frozen_model(o.path);
+  resize_model(larger, 24, 32, "bilinear");
+  Model usual = load_frozen_model(o.path);
+  resize_model(usual, 8, 8);
+  vitrine_open_options options = empty_options();
+  options.image_height = 24;
+  options.image_width = 32;
+  options.position_resampling = "bilinear";
+  vitrine_model* at_larger = nullptr;
+  REQUIRE(vitrine_open_with(o.path.c_str(), &options, &at_larger) == VITRINE_OK);
+  options.image_height = options.image_width = 8;
+  options.position_resampling = nullptr;
+  vitrine_model* at_usual = nullptr;
+  REQUIRE(vitrine_open_with(o.path.c_str(), &options, &at_usual) == VITRINE_OK);
+  int64_t height = 0;
+  int64_t width = 0;
+  CHECK(vitrine_input_size(at_larger, &height, &width, nullptr) == VITRINE_OK);
+  CHECK(height == 24);
+  CHECK(width == 32);
+  CHECK(std::string(vitrine_notes(at_larger)) == larger.notes.at(0));
+
+  const Image image = noise(40, 30, 3, 1);
+  const auto want = [&](const Model& model) {
+    return values_of((*model.network)(preprocess(image, model.preprocess)));
+  };
+  CHECK(logits_of(at_larger, {pixels_of(image)}) == want(larger));
+  CHECK(logits_of(at_usual, {pixels_of(image)}) == want(usual));
+  CHECK(logits_of(o.handle, {pixels_of(image)}) == want(o.model));
+  for (vitrine_model* handle : {at_larger, at_usual}) CHECK(vitrine_close(handle) == VITRINE_OK);
+
+  // No options, and none that is wanted.
+  const vitrine_open_options none = empty_options();
+  for (const vitrine_open_options* p : {static_cast<const vitrine_open_options*>(nullptr), &none}) {
+    vitrine_model* handle = nullptr;
+    REQUIRE(vitrine_open_with(o.path.c_str(), p, &handle) == VITRINE_OK);
+    CHECK(logits_of(handle, {pixels_of(image)}) == want(o.model));
+    CHECK(vitrine_close(handle) == VITRINE_OK);
+  }
 }
 
 TEST_CASE("c interface: a model without classes", "[c]") {

@@ -2,8 +2,8 @@
 """test_timm.py VITRINE: weights and answers against timm and PyTorch, where Python has them.
 
 Every kind of file that torch.save, safetensors and NumPy write of a timm network must be converted to the
-same bits, and `classify` must give timm's probabilities. Two blocks of each transformer, ResNets as they are, all
-with random weights.
+same bits, and `classify` must give timm's probabilities, at the network's own size and at another (`--image-size`).
+Two blocks of each transformer, ResNets as they are, all with random weights.
 Ends with "N passed, N failed, N skipped". Not here: pictures that are resized (golden/preprocess).
 """
 import argparse
@@ -24,6 +24,11 @@ NAMES = ["test_vit", "deit_tiny_distilled_patch16_224", "deit3_small_patch16_224
          "vit_medium_patch16_gap_256", "vit_little_patch16_reg4_gap_256", "vit_base_patch16_gap_224",
          "eva_large_patch14_196", "vit_tiny_r_s16_p8_224", "vit_small_r26_s32_224", "vit_base_r50_s16_224", "resnet18",
          "resnet26d", "resnet50", "resnetv2_50x1_bit"]
+# Another size, height and width: larger, smaller, oblong.
+SIZES = {"test_vit": (96, 224), "deit_tiny_distilled_patch16_224": (256, 256), "deit3_small_patch16_224": (160, 256),
+         "vit_small_patch14_reg4_dinov2": (224, 280), "vit_base_patch16_clip_quickgelu_224": (336, 336),
+         "vit_little_patch16_reg4_gap_256": (224, 224), "vit_tiny_r_s16_p8_224": (256, 192),
+         "vit_small_r26_s32_224": (288, 256), "resnet26d": (193, 250), "resnetv2_50x1_bit": (161, 224)}
 PROBABILITY_ERROR = 1e-5  # float32 sums in another order, through two blocks
 
 try:
@@ -32,6 +37,7 @@ try:
     import torch
     from PIL import Image
     from safetensors.torch import load_file, save_file
+    from timm.models.vision_transformer import checkpoint_filter_fn
 except ImportError as e:
     print(f"{e}\n0 passed, 0 failed, 1 skipped")
     sys.exit(0)
@@ -58,13 +64,17 @@ def network(name, **kwargs):
     if not name.startswith("resnet"):
         kwargs["depth"] = 2
     net = timm.create_model(name, **kwargs).eval()
-    with torch.no_grad():  # tokens and LayerScale start too near 0 to be seen, statistics at 0 and 1
+    with torch.no_grad():  # what starts too near 0 to be seen; statistics start at 0 and 1
         for key, buffer in net.named_buffers():
             if "running" in key:
                 buffer.add_(torch.rand_like(buffer) * 0.1)
         for key, parameter in net.named_parameters():
             if parameter.ndim == 1 or "token" in key:
                 parameter.add_(torch.randn_like(parameter) * 0.1)
+            elif key == "pos_embed":
+                parameter.add_(torch.randn_like(parameter) * 0.2)
+            elif key == "head.weight":
+                parameter.add_(torch.randn_like(parameter) / parameter.shape[1] ** 0.5)
     return net
 
 
@@ -85,13 +95,28 @@ def check_network(name):
     cfg = save_timm_folder(net, name, "folder")
     check_weights("folder", net.state_dict())
     net.load_state_dict(load_file("out.safetensors"), strict=True)
-    _, height, width = cfg["input_size"]
+    check_answers(net, cfg, cfg["input_size"][1:])
+
+
+def check_other_size(name):
+    net = network(name, num_classes=7)
+    cfg = save_timm_folder(net, name, "folder")
+    size = SIZES[name]
+    if not name.startswith("resnet"):
+        weights = net.state_dict()
+        net = network(name, num_classes=7, img_size=size)
+        net.load_state_dict(checkpoint_filter_fn(weights, net), strict=True)
+    check_answers(net, cfg, size, "--image-size", "{}x{}".format(*size))
+
+
+def check_answers(net, cfg, size, *options):
+    height, width = size
     pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
     Image.fromarray(pixels).save("picture.png")
     x = (torch.from_numpy(pixels).float() / 255 - torch.tensor(cfg["mean"])) / torch.tensor(cfg["std"])
     with torch.no_grad():
         want = net(x.permute(2, 0, 1)[None]).softmax(-1)[0]
-    top = json.loads(vitrine("classify", "--model", "folder", "--top", 7, "--json", "picture.png"))[0]["top"]
+    top = json.loads(vitrine("classify", "--model", "folder", "--top", 7, "--json", *options, "picture.png"))[0]["top"]
     for guess in top:
         error = abs(guess["probability"] - want[guess["index"]].item())
         assert error < PROBABILITY_ERROR, f"class {guess['index']}: {guess['probability']}, off by {error}"
@@ -128,5 +153,7 @@ def check_files():
 
 
 if __name__ == "__main__":
-    CASES = [("files", check_files), *((name, lambda name=name: check_network(name)) for name in NAMES)]
+    CASES = [("files", check_files), *((name, lambda name=name: check_network(name)) for name in NAMES),
+             *((f"{name} at {height} x {width}", lambda name=name: check_other_size(name))
+               for name, (height, width) in SIZES.items())]
     sys.exit(run_cases("timm", CASES))

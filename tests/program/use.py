@@ -74,10 +74,10 @@ def test_fine_tuning():
     result = json.loads(run("eval", "--model", "tuned", "--data", "idx:data", "--json").stdout)
     assert result["top1"] > 0.4, result
     # At another size, and without the weights once they were read.
-    run(*start, "--epochs", 2, "--image-size", 18, "--out", "larger")
+    run(*start, "--epochs", 2, "--image-size", 20, "--out", "larger")
     described = json.loads(run("inspect", "larger", "--json").stdout)
-    assert described["config"]["img_size"] == [18, 18] and described["preprocess"]["input_size"] == [1, 18, 18]
-    run(*start, "--epochs", 2, "--image-size", 18, "--checkpoint-steps", 1, "--out", "again")
+    assert described["config"]["img_size"] == [20, 20] and described["preprocess"]["input_size"] == [1, 20, 20]
+    run(*start, "--epochs", 2, "--image-size", 20, "--checkpoint-steps", 1, "--out", "again")
     os.remove("weights.safetensors")
     assert run("train", "--out", "again", "--resume", "--json").stdout
     for name in ("checkpoint.safetensors", "model.safetensors"):
@@ -85,6 +85,54 @@ def test_fine_tuning():
     refused("train", "--data", "idx:data", "--init", "first", "--model", "vit_d16_l1_h1_patch4_12_gray", "--out", "x",
             status=1, says="wanted")
     refused("train", "--data", "idx:data", "--init", "nowhere", "--out", "x", status=2, says="nowhere")
+
+
+def test_another_image_size():
+    own = run("eval", "--model", "first", "--data", "idx:data", "--json")
+    assert run("eval", "--model", "first", "--image-size", "12x12", "--data", "idx:data", "--json").stdout == own.stdout
+    larger = ["--model", "first", "--image-size", 20]
+    done = run("eval", *larger, "--data", "idx:data", "--json")
+    assert json.loads(done.stdout)["images"] == 60 and done.stdout != own.stdout
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    for words in ("20 x 20 pixels instead of 12 x 12", "from 3 x 3 to 5 x 5 (bicubic-antialias)", "crop_pct 1"):
+        assert words in done.stderr, done.stderr
+    assert run("eval", *larger, "--data", "idx:data", "--json", "--quiet", "--threads", 2).stderr == ""
+    # Every way of resampling gives another answer; weights bring the way of where they come from along.
+    answers = {}
+    for way in ("bicubic-antialias", "bicubic", "bicubic-corners", "bilinear", "bilinear-corners"):
+        answers[way] = run("classify", "--model", "first", "--image-size", "16x8", "--position-resampling", way,
+                           "--json", "grey.png").stdout
+    assert len(set(answers.values())) == 5
+    run("convert", "first", "hf-sized")
+    run("convert", "hf-sized", "sized.safetensors")
+    for model, way in (("first", "bicubic-antialias"), ("hf-sized", "bicubic"), ("sized.safetensors", "bicubic")):
+        got = run("classify", "--model", model, "--image-size", "16x8", "--json", "grey.png").stdout
+        assert got == answers[way], model
+    run("features", *larger, "--data", "idx:data", "--split", "test", "--out", "sized.npy")
+    assert npy("sized.npy")[0] == (60, 32)
+    run("visualize", "attention", *larger, "--out", "sized.png", "grey.png")
+    run("visualize", "rollout", *larger, "--position-resampling", "bilinear", "--out", "sized.png", "grey.png")
+    run("visualize", "samples", *larger, "--data", "idx:data", "--count", "2", "--out", "sized-samples")
+    # Networks of convolutions take any size, hybrids multiples of stride times patch.
+    resnet, hybrid = ["--model", "network-resnet18_12_gray_c10"], ["--model", "network-hybrid.json"]
+    note = run("eval", *resnet, "--image-size", "13x17", "--data", "idx:data").stderr
+    assert "13 x 17 pixels" in note and "embedding" not in note, note
+    run("classify", *hybrid, "--image-size", 20, "grey.png")
+
+    refused("classify", *larger[:3], 18, "grey.png", status=2, says="patches of 4 x 4: take 20 x 20")
+    refused("classify", *hybrid, "--image-size", 18, "grey.png", status=2, says="patches of 4 x 4")
+    refused("classify", *resnet, "--image-size", 20, "--position-resampling", "bicubic", "grey.png", status=2,
+            says="no position embedding")
+    for text in ("", "x", "20x", "x20", "20x20x3", "20X20", "1e2", "20.0", " 20", "9999999999999999999"):
+        refused("classify", "--model", "first", f"--image-size={text}", "grey.png", status=2, says="--image-size")
+    for text in ("0", "-4", "99999", "20x0"):
+        refused("classify", "--model", "first", f"--image-size={text}", "grey.png", status=2, says="height and width")
+    refused("classify", "--model", "first", "--position-resampling", "bicubic", "grey.png", status=2,
+            says="needs an --image-size")
+    refused("classify", *larger, "--position-resampling", "nearest", "grey.png", status=2, says="'nearest'; known are")
+    refused("train", "--data", "idx:data", "--position-resampling", "bicubic", "--out", "x", status=2, says="init")
+    refused("train", "--data", "idx:data", "--init", "first", "--image-size", 18, "--out", "x", status=2,
+            says="patches of 4 x 4")
 
 
 def test_inspect():
