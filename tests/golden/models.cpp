@@ -129,7 +129,7 @@ void check_resized(const Manifest& manifest, const Json& entry, const Json& part
   const std::string prefix = part.at("prefix");
   const auto size = part.at("img_size").get<std::vector<int64_t>>();
   const auto built = network.build();
-  built->resize(size.at(0), size.at(1));
+  built->resize(size.at(0), size.at(1), PositionResampling::kBicubicAntialias);
   const Mode mode{part, network.golden};
   mode.compare(prefix + "/pos_embed", "", as_vit(*built).pos_embed.value, result);
   const Tensor images = to_nhwc(network.golden.tensor(prefix + "/input"));

@@ -110,11 +110,13 @@ Outputs pos_embed_resize(OpCall& call) {
   const Tensor& pos = call.input("pos");
   const Tensor y = with_grid(pos, prefix, {from.at(0), from.at(1)}, {to.at(0), to.at(1)}, options);
   const bool cubic = options.mode == Interpolation::kBicubic;
-  if (cubic ? options.align_corners : options.antialias) return {{"y", y}};
-  const PositionResampling method = options.antialias       ? PositionResampling::kBicubicAntialias
-                                    : cubic                 ? PositionResampling::kBicubic
-                                    : options.align_corners ? PositionResampling::kBilinearCorners
-                                                            : PositionResampling::kBilinear;
+  const bool corners = options.align_corners;
+  if (options.antialias && (!cubic || corners)) return {{"y", y}};
+  const PositionResampling method = options.antialias  ? PositionResampling::kBicubicAntialias
+                                    : cubic && corners ? PositionResampling::kBicubicCorners
+                                    : cubic            ? PositionResampling::kBicubic
+                                    : corners          ? PositionResampling::kBilinearCorners
+                                                       : PositionResampling::kBilinear;
   const Tensor resampled =
       resample_position_embedding(pos, prefix, from.at(0), from.at(1), to.at(0), to.at(1), method);
   Result same;

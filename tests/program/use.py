@@ -108,6 +108,11 @@ def test_another_image_size():
     for model, way in (("first", "bicubic-antialias"), ("hf-sized", "bicubic"), ("sized.safetensors", "bicubic")):
         got = run("classify", "--model", model, "--image-size", "16x8", "--json", "grey.png").stdout
         assert got == answers[way], model
+    run("train", "--data", "idx:data", "--init", "hf-sized", "--image-size", 8, "--epochs", 1, "--out", "sized", "--quiet")
+    for name in ("checkpoint.safetensors", "model.safetensors"):
+        content = read(f"sized/{name}")
+        header = json.loads(content[8:8 + struct.unpack("<Q", content[:8])[0]])
+        assert header["__metadata__"]["vitrine.position_resampling"] == "bicubic", name
     run("features", *larger, "--data", "idx:data", "--split", "test", "--out", "sized.npy")
     assert npy("sized.npy")[0] == (60, 32)
     run("visualize", "attention", *larger, "--out", "sized.png", "grey.png")
@@ -131,6 +136,8 @@ def test_another_image_size():
             says="needs an --image-size")
     refused("classify", *larger, "--position-resampling", "nearest", "grey.png", status=2, says="'nearest'; known are")
     refused("train", "--data", "idx:data", "--position-resampling", "bicubic", "--out", "x", status=2, says="init")
+    refused("train", "--data", "idx:data", "--init", "first", "--position-resampling", "nearest", "--out", "x", status=2,
+            says="'nearest'; known are")
     refused("train", "--data", "idx:data", "--init", "first", "--image-size", 18, "--out", "x", status=2,
             says="patches of 4 x 4")
 
