@@ -3,6 +3,7 @@ import ast
 import glob
 import json
 import os
+import re
 import shutil
 import struct
 
@@ -87,10 +88,41 @@ def test_fine_tuning():
     refused("train", "--data", "idx:data", "--init", "nowhere", "--out", "x", status=2, says="nowhere")
 
 
+def check_layer_table(shown, layers, line_of):
+    """The table has a line for each value of line_of(layer's name): the last shape, the sums of parameters and MACs."""
+    lines = {}
+    for layer in layers:
+        line = lines.setdefault(line_of(layer["name"]), {"parameters": 0, "macs": 0})
+        line["shape"] = " x ".join(map(str, layer["shape"]))
+        line["parameters"] += layer["parameters"]
+        line["macs"] += layer["macs"]
+    table = shown.split("\n\n")[1].splitlines()
+    # What is 0 is left empty.
+    want = [[name, *line["shape"].split(), *(str(line[n]) for n in ("parameters", "macs") if line[n])]
+            for name, line in lines.items()]
+    assert [line.split() for line in table[1:-1]] == want
+    assert max(map(len, table)) <= 100
+
+
 def test_inspect():
+    # A ViT, a hybrid, a ResNet and a BiT: what timm says of them is the sum of their layers.
+    for name, parameters, mega_macs in (("vit_base_patch16_224", 86567656, 17564), ("vit_base_r50_s16_224", 98659112, 21535),
+                                        ("resnet50", 25557032, 4089), ("resnetv2_50x1_bit", 25549352, 4089)):
+        described = json.loads(run("inspect", name, "--json").stdout)
+        assert described["parameters"] == parameters and round(described["macs"] / 1e6) == mega_macs, name
+        layers = described["layers"]
+        for count in ("parameters", "macs"):
+            assert sum(layer[count] for layer in layers) == described[count], name
+        check_layer_table(run("inspect", name, "--layers").stdout, layers, lambda layer: layer)
+        shown = run("inspect", name).stdout
+        check_layer_table(shown, layers, lambda layer: re.sub(r"((blocks|layer\d)\.\d+)\..*", r"\1", layer))
+        assert f"sum {parameters} {described['macs']}" in " ".join(shown.split())
+        assert f"{parameters} parameters" in shown
     described = json.loads(run("inspect", "vit_base_patch16_224", "--json").stdout)
-    assert described["parameters"] == 86567656 and described["macs"] == 17563828224
-    assert "86567656 parameters" in run("inspect", "vit_base_patch16_224").stdout
+    assert described["macs"] == 17563828224
+    assert {"name": "blocks.11.mlp.fc1", "shape": [197, 3072], "parameters": 769 * 3072,
+            "macs": 197 * 768 * 3072} in described["layers"]
+    assert "blocks.0.attn.qkv 197 x 2304" in " ".join(run("inspect", "vit_base_patch16_224", "--layers").stdout.split())
     assert json.loads(run("inspect", "first", "--json").stdout)["config"]["embed_dim"] == 32
 
 
