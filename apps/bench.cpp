@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/bench_conv.hpp"
 #include "apps/bench_gemm.hpp"
 #include "apps/bench_model.hpp"
 #include "apps/command.hpp"
@@ -73,6 +74,7 @@ void add_bench(CLI::App& app) {
   CLI::App* parent = app.add_subcommand("bench", "speed, and its share of the machine's peak");
   parent->require_subcommand(1);
   add_bench_gemm(*parent);
+  add_bench_conv(*parent);
   add_model_bench(*parent, "model", "a forward pass", false);
   add_model_bench(*parent, "train", "a training step", true);
 }

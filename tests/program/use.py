@@ -223,6 +223,48 @@ def test_bench():
         assert 0 < result["gflops"] < result["peak_gflops"] and result["ms_best"] <= result["ms_median"]
 
 
+def test_bench_of_shapes():
+    def measure(*args):
+        return json.loads(run("bench", *args, "--seconds", 0.01, "--json").stdout)["shapes"]
+
+    def check(shape, who):
+        assert [t["who"] for t in shape["timings"]] == who, shape
+        for t in shape["timings"]:
+            assert 0 < t["ms_best"] <= t["ms_quartiles"][0] <= t["ms_median"] <= t["ms_quartiles"][1], t
+            # Other programs may slow down the peak's turns, never so much.
+            assert 0 < t["share_of_peak"] < 1.5, t
+            assert abs(t["gflops"] / shape["peak_gflops"] / t["share_of_peak"] - 1) < 1e-9, t
+
+    product, = measure("gemm", "--m", 20, "--n", 30, "--k", 40)
+    check(product, ["vitrine, packed before", "vitrine"])
+    assert (product["m"], product["n"], product["k"], product["transpose_b"]) == (20, 30, 40, True)
+
+    one = ["--height", 9, "--width", 11, "--in", 8, "--out", 12, "--kernel", 5, "--stride", 2, "--padding", 1, "--groups", 4,
+           "--batch", 3]
+    forward, = measure("conv", *one)
+    check(forward, ["forward"])
+    assert forward["macs"] == 3 * 4 * 5 * 12 * 5 * 5 * 2, forward
+    timing = forward["timings"][0]
+    assert abs(timing["gflops"] * timing["ms_best"] / (2e-6 * forward["macs"]) - 1) < 1e-9, forward
+    backward, = measure("conv", *one, "--backward")
+    check(backward, ["forward", "gradient of input", "gradient of weight"])
+    square, = measure("conv", "--height", 7, "--in", 8, "--out", 4)
+    assert (square["width"], square["kernel"], square["padding"], square["macs"]) == (7, 3, 1, 7 * 7 * 4 * 9 * 8)
+
+    of_networks = measure("conv", "--batch", 1)
+    assert len(of_networks) == 14 and {s["batch"] for s in of_networks} == {1}
+    assert sum(s["macs"] for s in of_networks if s["what"] == "ResNet-50 stem") == 112 * 112 * 64 * 49 * 3
+    shown = run("bench", "conv", *one, "--seconds", 0.01).stdout
+    assert "3 * 9x11x8 -> 12, 5x5 / 2, 4 groups" in shown and "% of peak" in shown, shown
+
+    refused("bench", "conv", "--height", 7, status=2, says="--in")
+    refused("bench", "conv", "--kernel", 3, status=2, says="--height")
+    refused("bench", "conv", "--height", 7, "--in", 8, "--out", 4, "--groups", 3, status=2, says="--groups 3")
+    refused("bench", "conv", "--height", 4, "--in", 8, "--out", 4, "--kernel", 7, "--padding", 1, status=2, says="--kernel")
+    refused("bench", "conv", "--height", 4096, "--in", 65536, "--out", 4, status=2, says="numbers")
+    refused("bench", "conv", "--height", 0, "--in", 8, "--out", 4, status=2, says="--height")
+
+
 def test_lists_and_bad_pictures():
     os.makedirs("listed", exist_ok=True)
     with open("listed/all.csv", "w") as f:
