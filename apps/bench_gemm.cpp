@@ -9,7 +9,6 @@
 #include "apps/command.hpp"
 #include "apps/measure_gemm.hpp"
 #include "apps/report_turns.hpp"
-#include "core/error.hpp"
 
 namespace vitrine {
 namespace {
@@ -25,11 +24,7 @@ struct Options {
 };
 
 std::vector<GemmShape> shapes_of(const Options& o) {
-  if (o.m == 0 && o.n == 0 && o.k == 0) return default_gemm_shapes();
-  if (o.m < 1 || o.n < 1 || o.k < 1) {
-    throw UsageError(
-        "--m, --n and --k belong together: give all three, or none for the default shapes");
-  }
+  if (o.m == 0) return default_gemm_shapes();
   return {{"", o.m, o.n, o.k, o.transpose_a ? Trans::kYes : Trans::kNo,
            o.plain_b ? Trans::kNo : Trans::kYes, o.batch}};
 }
@@ -67,12 +62,17 @@ void add_bench_gemm(CLI::App& parent) {
       add_command(parent, "gemm", "matrix products",
                   [options](const CommonOptions& common) { return run(*options, common); });
   const auto size = CLI::Range(int64_t{1}, int64_t{1} << 20);
-  command->add_option("--m", options->m, "rows of the result")->check(size);
-  command->add_option("--n", options->n, "columns of the result")->check(size);
-  command->add_option("--k", options->k, "length of the sums")->check(size);
-  command->add_option("--batch", options->batch, "products side by side, with --m")->check(size);
-  command->add_flag("--transpose-a", options->transpose_a, "A lies transposed, as for dW");
-  command->add_flag("--plain-b", options->plain_b, "B lies as it is read, not as a weight");
+  CLI::Option* m = command->add_option("--m", options->m, "rows of the result");
+  CLI::Option* n = command->add_option("--n", options->n, "columns of the result");
+  CLI::Option* k = command->add_option("--k", options->k, "length of the sums");
+  m->check(size)->needs(n, k);
+  n->check(size)->needs(m, k);
+  k->check(size)->needs(m, n);
+  command->add_option("--batch", options->batch, "products side by side")->check(size)->needs(m);
+  command->add_flag("--transpose-a", options->transpose_a, "A lies transposed, as for dW")
+      ->needs(m);
+  command->add_flag("--plain-b", options->plain_b, "B lies as it is read, not as a weight")
+      ->needs(m);
   // One list so far; --m, --n and --k replace it.
   command->add_option("--shapes", options->shapes, "default: those of ViT-B/16 and ViT-Ti/16")
       ->check(CLI::IsMember({"default"}))

@@ -1,6 +1,6 @@
 #include "apps/measure_conv.hpp"
 
-#include "core/random.hpp"
+#include "apps/fill_random.hpp"
 #include "ops/conv2d.hpp"
 
 namespace vitrine {
@@ -8,9 +8,7 @@ namespace {
 
 Tensor random_tensor(const Shape& shape, uint64_t stream) {
   Tensor tensor = Tensor::empty(shape);
-  Random random(1, RandomPlace::kTest, stream);
-  float* to = tensor.mutable_data();
-  for (int64_t i = 0; i < tensor.numel(); ++i) to[i] = 2 * random.uniform() - 1;
+  fill_random({tensor.mutable_data(), static_cast<size_t>(tensor.numel())}, 1, stream);
   return tensor;
 }
 

@@ -4,16 +4,15 @@
 #include <cmath>
 #include <memory>
 
+#include "apps/fill_random.hpp"
 #include "core/error.hpp"
-#include "core/random.hpp"
 
 namespace vitrine {
 namespace {
 
 std::vector<float> random_matrix(int64_t floats, uint64_t stream) {
-  Random random(1, RandomPlace::kTest, stream);
   std::vector<float> values(static_cast<size_t>(floats));
-  for (float& v : values) v = 2 * random.uniform() - 1;
+  fill_random(values, 1, stream);
   return values;
 }
 

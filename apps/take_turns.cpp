@@ -15,8 +15,8 @@ constexpr int kFewestRounds = 5;
 
 class Stopwatch {
  public:
-  explicit Stopwatch(const std::function<void()>& call) : call_(call) {
-    call();
+  explicit Stopwatch(const Contestant& contestant) : call_(contestant.call) {
+    call_();
     turn();
     calls_per_turn_ = std::max<int64_t>(static_cast<int64_t>(kTurn / times_.back()), 1);
     times_.clear();
@@ -37,8 +37,7 @@ class Stopwatch {
 }  // namespace
 
 Turns take_turns(const std::vector<Contestant>& contestants, double flops, double seconds) {
-  std::vector<Stopwatch> watches;
-  for (const Contestant& c : contestants) watches.emplace_back(c.call);
+  std::vector<Stopwatch> watches(contestants.begin(), contestants.end());
 
   Turns result;
   const auto start = Clock::now();

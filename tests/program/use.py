@@ -257,6 +257,8 @@ def test_bench_of_shapes():
     shown = run("bench", "conv", *one, "--seconds", 0.01).stdout
     assert "3 * 9x11x8 -> 12, 5x5 / 2, 4 groups" in shown and "% of peak" in shown, shown
 
+    refused("bench", "gemm", "--m", 20, status=2, says="--n")
+    refused("bench", "gemm", "--batch", 2, status=2, says="--m")
     refused("bench", "conv", "--height", 7, status=2, says="--in")
     refused("bench", "conv", "--kernel", 3, status=2, says="--height")
     refused("bench", "conv", "--height", 7, "--in", 8, "--out", 4, "--groups", 3, status=2, says="--groups 3")
