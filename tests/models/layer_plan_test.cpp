@@ -4,8 +4,10 @@
 
 #include "models/layer_plan.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <map>
+#include <vector>
 
 #include "models/network.hpp"
 #include "tests/numbers.hpp"
@@ -17,7 +19,7 @@ using namespace vitrine::test;
 namespace {
 
 /// Every kind of network, and every switch that adds or takes away a layer.
-const std::vector<const char*> kConfigs = {
+constexpr std::array<const char*, 10> kConfigs = {
     R"({"kind": "vit", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8,
         "num_classes": 5, "img_size": [33, 41]})",
     R"({"kind": "vit", "embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 8, "img_size": 33,
