@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/bench_conv.hpp"
 #include "apps/bench_gemm.hpp"
 #include "apps/bench_model.hpp"
 #include "apps/command.hpp"
@@ -65,6 +66,7 @@ void add_model_bench(CLI::App& parent, const char* name, const char* help, bool 
 void add_bench(CLI::App& app) {
   CLI::App& parent = add_group(app, "bench", "speed, and its share of the machine's peak");
   add_bench_gemm(parent);
+  add_bench_conv(parent);
   add_model_bench(parent, "model", "a forward pass", false);
   add_model_bench(parent, "train", "a training step", true);
 }

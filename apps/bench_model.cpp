@@ -10,8 +10,8 @@
 #include <sstream>
 #include <vector>
 
+#include "apps/fill_random.hpp"
 #include "apps/measure_peak.hpp"
-#include "core/random.hpp"
 #include "models/training.hpp"
 
 namespace vitrine {
@@ -41,9 +41,7 @@ double peak_rss_mib() {
 
 Tensor random_images(const NetworkConfig& c, int64_t batch, uint64_t seed) {
   Tensor images = Tensor::empty({batch, c.image_height, c.image_width, c.channels});
-  Random random(seed, RandomPlace::kTest);
-  float* to = images.mutable_data();
-  for (int64_t i = 0; i < images.numel(); ++i) to[i] = 2 * random.uniform() - 1;
+  fill_random({images.mutable_data(), static_cast<size_t>(images.numel())}, seed);
   return images;
 }
 

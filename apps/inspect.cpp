@@ -1,53 +1,49 @@
 // vitrine inspect: what a model is made of.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "apps/command.hpp"
 #include "core/error.hpp"
 #include "core/json_text.hpp"
+#include "core/tensor_archive.hpp"
 #include "models/checkpoint.hpp"
 #include "models/find_model.hpp"
 
 namespace vitrine {
 namespace {
 
-struct Row {
-  std::string name;
-  Shape shape;
+using nlohmann::json;
+
+struct Options {
+  std::string model;
+  bool layers = false;  ///< what blocks are made of too
 };
 
 struct Description {
   std::string source;  ///< where it comes from: a file, or "configuration by name"
   std::unique_ptr<Network> network;
-  std::vector<Row> rows;
   std::vector<std::string> labels;
   std::string preprocess;  ///< JSON, empty for a name
   std::vector<std::string> notes;
 };
 
-/// Rows of the tensors that a network of this configuration has.
-std::vector<Row> rows_of_model(Network& network) {
-  std::vector<Row> rows;
-  network.visit([&](const std::string& name, const Parameter& p, Role) {
-    rows.push_back({name, p.value.shape()});
-  });
-  return rows;
-}
-
 Description describe(const std::string& what) {
   Description d;
+  const bool is_json =
+      what.ends_with(".json") && !is_shard_index(what) && !std::filesystem::is_directory(what);
   const bool is_name = !what.empty() && what != "fashion_vit" && !std::filesystem::exists(what);
-  if (is_name) {
-    d.source = "configuration by name";
+  if (is_name || is_json) {
+    d.source = is_json ? what : "configuration by name";
     d.network = network_config(what)->build();
-    d.rows = rows_of_model(*d.network);
     return d;
   }
   d.source = model_file(find_model(what));
   Model model = load_model(d.source);
-  d.rows = rows_of_model(*model.network);
   d.labels = model.labels;
   d.preprocess = model.preprocess.to_json();
   d.notes = model.notes;
@@ -55,23 +51,69 @@ Description describe(const std::string& what) {
   return d;
 }
 
+json numbers(const Shape& shape) { return std::vector(shape.begin(), shape.end()); }
+
 void print_json(const Description& d) {
-  nlohmann::json layers = nlohmann::json::array();
-  for (const Row& row : d.rows) {
-    const auto dims = row.shape.dims();
-    layers.push_back({{"name", row.name}, {"shape", std::vector(dims.begin(), dims.end())}});
-  }
   const NetworkConfig& c = d.network->network_config();
-  nlohmann::json out = {{"parameters", c.parameters()},
-                        {"macs", c.macs()},
-                        {"config", parse_json(c.to_json())},
-                        {"tensors", layers}};
+  json layers = json::array();
+  c.each_layer([&](const LayerPlan& layer) {
+    layers.push_back({{"name", layer.name()},
+                      {"shape", numbers(layer.shape)},
+                      {"parameters", layer.parameters},
+                      {"macs", layer.macs}});
+  });
+  json tensors = json::array();
+  d.network->visit([&](const std::string& name, const Parameter& p, Role) {
+    tensors.push_back({{"name", name}, {"shape", numbers(p.value.shape())}});
+  });
+  json out = {{"parameters", c.parameters()},
+              {"macs", c.macs()},
+              {"config", parse_json(c.to_json())},
+              {"layers", layers},
+              {"tensors", tensors}};
   if (!d.labels.empty()) out["labels"] = d.labels;
   if (!d.preprocess.empty()) out["preprocess"] = parse_json(d.preprocess);
   fmt::print("{}\n", write_json_lossy(out));
 }
 
-void print_text(const Description& d) {
+/// The lines of the table: layers, or a line for each block with the sums of its layers and the
+/// result of the last.
+std::vector<LayerPlan> table_lines(const NetworkConfig& config, bool all) {
+  std::vector<LayerPlan> lines;
+  config.each_layer([&](const LayerPlan& layer) {
+    if (all || layer.block.empty() || lines.empty() || lines.back().block != layer.block) {
+      lines.push_back(layer);
+      if (!all && !layer.block.empty()) lines.back().part.clear();
+      return;
+    }
+    lines.back().shape = layer.shape;
+    lines.back().parameters += layer.parameters;
+    lines.back().macs += layer.macs;
+  });
+  return lines;
+}
+
+void print_table(const std::vector<LayerPlan>& lines, const NetworkConfig& config) {
+  // What costs nothing stays empty, so that the rest stands out.
+  const auto text = [](int64_t count) { return count == 0 ? "" : fmt::to_string(count); };
+  using Row = std::array<std::string, 4>;
+  std::vector<Row> rows = {{"layer", "output", "parameters", "multiply-adds"}};
+  for (const LayerPlan& line : lines) {
+    rows.push_back({line.name(), fmt::format("{}", fmt::join(line.shape.dims(), " x ")),
+                    text(line.parameters), text(line.macs)});
+  }
+  rows.push_back({"", "sum", text(config.parameters()), text(config.macs())});
+  std::array<size_t, 4> widths{};
+  for (const Row& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& [name, output, parameters, macs] : rows) {
+    fmt::print("  {:<{}}  {:>{}}  {:>{}}  {:>{}}\n", name, widths[0], output, widths[1], parameters,
+               widths[2], macs, widths[3]);
+  }
+}
+
+void print_text(const Description& d, bool all_layers) {
   const NetworkConfig& c = d.network->network_config();
   fmt::print("{}\n", d.source);
   for (const std::string& note : d.notes) fmt::print("  {}\n", note);
@@ -79,12 +121,8 @@ void print_text(const Description& d) {
              c.classes);
   fmt::print("  {}\n", c.summary());
   if (!d.preprocess.empty()) fmt::print("  preprocessing {}\n", d.preprocess);
-  size_t width = 0;
-  for (const Row& row : d.rows) width = std::max(width, row.name.size());
-  fmt::print("\n  {:<{}}  {:>20}  {:>12}\n", "tensor", width, "shape", "numbers");
-  for (const Row& row : d.rows) {
-    fmt::print("  {:<{}}  {:>20}  {:>12}\n", row.name, width, row.shape.str(), row.shape.numel());
-  }
+  fmt::print("\n");
+  print_table(table_lines(c, all_layers), c);
   fmt::print("\n  {} parameters, {:.3f} GMAC per image\n", c.parameters(),
              static_cast<double>(c.macs()) / 1e9);
 }
@@ -92,14 +130,17 @@ void print_text(const Description& d) {
 }  // namespace
 
 void add_inspect(CLI::App& app) {
-  auto what = std::make_shared<std::string>();
-  CLI::App& command =
-      add_command(app, "inspect", "what a model is made of", [what](const CommonOptions& common) {
-        const Description d = describe(*what);
-        common.json ? print_json(d) : print_text(d);
-        return 0;
-      });
-  add_option(command, "model", *what, "file, folder or name; the shipped model if left out");
+  auto options = std::make_shared<Options>();
+  CLI::App& command = add_command(app, "inspect", "what a model is made of",
+                                  [options](const CommonOptions& common) {
+                                    const Description d = describe(options->model);
+                                    common.json ? print_json(d) : print_text(d, options->layers);
+                                    return 0;
+                                  });
+  add_option(command, "model", options->model,
+             "file, folder, name or JSON file; the shipped model if left out");
+  add_flag(command, "--layers", options->layers,
+           "the layers within blocks too, as --json has them");
 }
 
 }  // namespace vitrine

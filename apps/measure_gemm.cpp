@@ -2,52 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <memory>
 
-#include "apps/measure_peak.hpp"
-#include "apps/measure_time.hpp"
+#include "apps/fill_random.hpp"
 #include "core/error.hpp"
-#include "core/random.hpp"
 
 namespace vitrine {
 namespace {
 
-constexpr double kPeakSlice = 0.01;
-// One turn is as many calls as take this long, so that the clock's own cost does not count.
-constexpr double kTurn = 0.001;
-
 std::vector<float> random_matrix(int64_t floats, uint64_t stream) {
-  Random random(1, RandomPlace::kTest, stream);
   std::vector<float> values(static_cast<size_t>(floats));
-  for (float& v : values) v = 2 * random.uniform() - 1;
+  fill_random(values, 1, stream);
   return values;
 }
-
-/// One of those that take turns.
-struct Contestant {
-  std::string who;
-  std::function<void()> call;
-  int64_t calls_per_turn = 1;
-  std::vector<double> times = {};
-
-  void turn() {
-    const auto start = Clock::now();
-    for (int64_t i = 0; i < calls_per_turn; ++i) call();
-    const double seconds = since(start);
-    times.push_back(seconds / static_cast<double>(calls_per_turn));
-  }
-  void warm_up() {
-    call();
-    turn();
-    calls_per_turn = std::max<int64_t>(static_cast<int64_t>(kTurn / times.back()), 1);
-    times.clear();
-  }
-  GemmTiming result(double flops) const {
-    const Times ms(times);
-    return {who, ms, flops / ms.best / 1e6};
-  }
-};
 
 struct Operands {
   const GemmShape& s;
@@ -116,8 +83,7 @@ std::vector<GemmShape> default_gemm_shapes() {
   };
 }
 
-GemmMeasurement measure_gemm(const GemmShape& shape, double seconds,
-                             std::span<const GemmPeer> peers) {
+Turns measure_gemm(const GemmShape& shape, double seconds, std::span<const GemmPeer> peers) {
   Operands operands(shape);
   for (const GemmPeer& peer : peers) check_peer(operands, peer);
 
@@ -132,17 +98,7 @@ GemmMeasurement measure_gemm(const GemmShape& shape, double seconds,
   for (const GemmPeer& peer : peers) {
     contestants.push_back({peer.name(), [&] { operands.theirs(peer); }});
   }
-  for (Contestant& c : contestants) c.warm_up();
-
-  GemmMeasurement result{shape, 0, {}};
-  constexpr int kFewest = 5;
-  const auto start = Clock::now();
-  for (int round = 0; round < kFewest || since(start) < seconds; ++round) {
-    result.peak_gflops = std::max(result.peak_gflops, measure_peak(kPeakSlice));
-    for (Contestant& c : contestants) c.turn();
-  }
-  for (Contestant& c : contestants) result.timings.push_back(c.result(shape.flops()));
-  return result;
+  return take_turns(contestants, shape.flops(), seconds);
 }
 
 }  // namespace vitrine

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "apps/gemm_peer.hpp"
-#include "apps/measure_time.hpp"
+#include "apps/take_turns.hpp"
 
 namespace vitrine {
 
@@ -27,22 +27,8 @@ struct GemmShape {
 /// The products of ViT-B/16 and ViT-Ti/16 at 224 pixels, forward and backward, and two squares.
 std::vector<GemmShape> default_gemm_shapes();
 
-struct GemmTiming {
-  std::string who;  ///< "vitrine, packed before", "vitrine", or a peer's name
-  Times ms;
-  double gflops = 0;  ///< at ms.best
-};
-
-struct GemmMeasurement {
-  GemmShape shape;
-  double peak_gflops = 0;  ///< best of those measured in between
-  std::vector<GemmTiming> timings;
-};
-
-/// Times one shape for about `seconds`, everybody in turn, the peak among them: on a shared machine
-/// only what was measured side by side can be compared. Throws IoError if a peer's product is
-/// wrong.
-GemmMeasurement measure_gemm(const GemmShape& shape, double seconds,
-                             std::span<const GemmPeer> peers);
+/// Times one shape for about `seconds`: "vitrine, packed before" where there is one matrix to pack,
+/// "vitrine", and the peers. Throws IoError if a peer's product is wrong.
+Turns measure_gemm(const GemmShape& shape, double seconds, std::span<const GemmPeer> peers);
 
 }  // namespace vitrine

@@ -31,6 +31,11 @@ Option& Option::required() {
   return *this;
 }
 
+Option& Option::needs(const Option& other) {
+  option_->needs(other.option_);
+  return *this;
+}
+
 Option& Option::show_default() {
   option_->capture_default_str();
   return *this;

@@ -27,6 +27,8 @@ class Option {
   Option& not_negative();
   Option& one_of(const std::vector<std::string>& values);
   Option& required();
+  /// Only beside that one.
+  Option& needs(const Option& other);
   /// Help names the value that the variable has now.
   Option& show_default();
   /// The flag alone stands for this value.

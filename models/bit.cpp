@@ -36,13 +36,11 @@ void each_option(Config& c, F& f) {
 
 }  // namespace
 
-int64_t BitConfig::parameters() const {
-  return backbone.parameters(channels) +
-         (classes > 0 ? (backbone.out_channels() + 1) * classes : 0);
-}
-
-int64_t BitConfig::macs() const {
-  return backbone.macs(channels, {image_height, image_width}) + backbone.out_channels() * classes;
+void BitConfig::each_layer(const LayerVisitor& f) const {
+  backbone.each_layer("", channels, {image_height, image_width}, f);
+  const LayerTeller network{f};
+  network("global_pool", {features()});
+  if (classes > 0) network.product("head.fc", features(), {classes}, true);
 }
 
 void BitConfig::validate() const {

@@ -17,8 +17,7 @@ struct BitConfig : NetworkConfig {
   double head_dropout = 0;  ///< before the head
 
   int64_t features() const override { return backbone.out_channels(); }
-  int64_t parameters() const override;
-  int64_t macs() const override;
+  void each_layer(const LayerVisitor& f) const override;
   void validate() const override;
   std::string summary() const override;
   std::string to_json() const override;

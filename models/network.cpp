@@ -34,6 +34,18 @@ void NetworkConfig::validate_common() const {
   require_in("num_classes", classes, 0, kMaxClasses);
 }
 
+int64_t NetworkConfig::parameters() const {
+  int64_t sum = 0;
+  each_layer([&](const LayerPlan& layer) { sum += layer.parameters; });
+  return sum;
+}
+
+int64_t NetworkConfig::macs() const {
+  int64_t sum = 0;
+  each_layer([&](const LayerPlan& layer) { sum += layer.macs; });
+  return sum;
+}
+
 void Network::check_images(std::string_view kind, const Tensor& images) const {
   const NetworkConfig& c = network_config();
   const int64_t batch = images.rank() == 0 ? 0 : images.dim(0);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "models/layer_plan.hpp"
 #include "models/layers.hpp"
 #include "models/position_resampling.hpp"
 
@@ -23,9 +24,13 @@ struct NetworkConfig {
   virtual ~NetworkConfig() = default;
   /// Numbers in what the head sees.
   virtual int64_t features() const = 0;
-  /// Trained numbers, and multiply-adds of matrix products and convolutions for one image.
-  virtual int64_t parameters() const = 0;
-  virtual int64_t macs() const = 0;
+  /// f(layer) for every layer and every token, in the order of the pass: the one description that
+  /// counts follow from.
+  virtual void each_layer(const LayerVisitor& f) const = 0;
+  /// Trained numbers, and multiply-adds of matrix products and convolutions for one image: the sums
+  /// over all layers.
+  int64_t parameters() const;
+  int64_t macs() const;
   /// Throws UsageError that says which value is impossible and why.
   virtual void validate() const = 0;
   /// Sizes and switches on a line, for people.

@@ -45,6 +45,43 @@ void each_option(Config& c, F& f) {
 
 Size2d halved(Size2d s) { return {(s.h + 1) / 2, (s.w + 1) / 2}; }
 
+/// A convolution, each number of its result a sum of `fan_in` products, and the norm behind it.
+void tell_conv(const LayerTeller& to, std::string conv, std::string norm, int64_t fan_in,
+               const Shape& result) {
+  to.product(std::move(conv), fan_in, result, false);
+  to.norm(std::move(norm), result);
+}
+
+struct BlockSizes {
+  int64_t in;  // channels
+  Size2d before, after;
+  bool first;  // of its stage
+};
+
+/// The layers of a residual block. The sum of the branch and the shortcut counts nothing.
+void tell_block(const ResNetConfig& c, size_t stage, const LayerTeller& block,
+                const BlockSizes& s) {
+  const int64_t middle = c.middle(stage);
+  const Shape y{s.after.h, s.after.w, c.planes[stage] * c.expansion()};
+  if (c.block == ResNetBlock::kBasic) {
+    tell_conv(block, "conv1", "bn1", 3 * 3 * s.in, {s.after.h, s.after.w, middle});
+    tell_conv(block, "conv2", "bn2", 3 * 3 * middle, y);
+  } else {
+    tell_conv(block, "conv1", "bn1", s.in, {s.before.h, s.before.w, middle});
+    tell_conv(block, "conv2", "bn2", 3 * 3 * middle / c.cardinality,
+              {s.after.h, s.after.w, middle});
+    tell_conv(block, "conv3", "bn3", middle, y);
+  }
+  const bool shrinks = stage > 0;  // the first block of all stages but the first
+  if (!s.first || (!shrinks && s.in == y.dim(-1))) return;
+  if (!c.avg_down) {
+    tell_conv(block, "downsample.0", "downsample.1", s.in, y);
+    return;
+  }
+  if (shrinks) block("downsample.0", {s.after.h, s.after.w, s.in});
+  tell_conv(block, "downsample.1", "downsample.2", s.in, y);
+}
+
 struct Known {
   std::string_view name;
   ResNetBlock block;
@@ -64,52 +101,31 @@ int64_t ResNetConfig::middle(size_t stage) const {
                                       : planes[stage] * base_width / 64 * cardinality;
 }
 
-void for_each_convolution(const ResNetConfig& c,
-                          const std::function<void(const ConvolutionPlan&)>& f) {
-  Size2d size = halved({c.image_height, c.image_width});
-  if (c.stem == ResNetStem::kDeep) {
-    f({c.channels, c.stem_width, 3, 1, size});
-    f({c.stem_width, c.stem_width, 3, 1, size});
-    f({c.stem_width, c.stem_channels(), 3, 1, size});
+void ResNetConfig::each_layer(const LayerVisitor& f) const {
+  const LayerTeller network{f};
+  Size2d size = halved({image_height, image_width});
+  const auto image = [&](int64_t c) { return Shape{size.h, size.w, c}; };
+  if (stem == ResNetStem::kDeep) {
+    tell_conv(network, "conv1.0", "conv1.1", 3 * 3 * channels, image(stem_width));
+    tell_conv(network, "conv1.3", "conv1.4", 3 * 3 * stem_width, image(stem_width));
+    tell_conv(network, "conv1.6", "bn1", 3 * 3 * stem_width, image(stem_channels()));
   } else {
-    f({c.channels, c.stem_channels(), kStemKernel, 1, size});
+    tell_conv(network, "conv1", "bn1", kStemKernel * kStemKernel * channels,
+              image(stem_channels()));
   }
   size = halved(size);
-  int64_t in = c.stem_channels();
-  for (size_t s = 0; s < c.layers.size(); ++s) {
-    const int64_t middle = c.middle(s);
-    const int64_t out = c.planes[s] * c.expansion();
-    for (int64_t b = 0; b < c.layers[s]; ++b) {
+  network("maxpool", image(stem_channels()));
+  int64_t in = stem_channels();
+  for (size_t s = 0; s < layers.size(); ++s) {
+    for (int64_t b = 0; b < layers[s]; ++b) {
       const Size2d before = size;
       if (s > 0 && b == 0) size = halved(size);
-      if (c.block == ResNetBlock::kBasic) {
-        f({in, middle, 3, 1, size});
-        f({middle, out, 3, 1, size});
-      } else {
-        f({in, middle, 1, 1, before});
-        f({middle, middle, 3, c.cardinality, size});
-        f({middle, out, 1, 1, size});
-      }
-      if (b == 0 && (s > 0 || in != out)) f({in, out, 1, 1, size});  // shortcut
-      in = out;
+      tell_block(*this, s, {f, fmt::format("layer{}.{}", s + 1, b)}, {in, before, size, b == 0});
+      in = planes[s] * expansion();
     }
   }
-}
-
-int64_t ResNetConfig::parameters() const {
-  int64_t sum = classes > 0 ? (out_channels() + 1) * classes : 0;
-  for_each_convolution(*this, [&](const ConvolutionPlan& p) {
-    sum += p.in / p.groups * p.out * p.kernel * p.kernel + 2 * p.out;
-  });
-  return sum;
-}
-
-int64_t ResNetConfig::macs() const {
-  int64_t sum = out_channels() * classes;
-  for_each_convolution(*this, [&](const ConvolutionPlan& p) {
-    sum += p.in / p.groups * p.out * p.kernel * p.kernel * p.result.h * p.result.w;
-  });
-  return sum;
+  network("global_pool", {features()});
+  if (classes > 0) network.product("fc", features(), {classes}, true);
 }
 
 void ResNetConfig::validate() const {

@@ -1,14 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "models/network.hpp"
-#include "ops/window.hpp"
 
 namespace vitrine {
 
@@ -46,8 +44,7 @@ struct ResNetConfig : NetworkConfig {
   int64_t out_channels() const { return planes.back() * expansion(); }
 
   int64_t features() const override { return out_channels(); }
-  int64_t parameters() const override;
-  int64_t macs() const override;
+  void each_layer(const LayerVisitor& f) const override;
   void validate() const override;
   std::string summary() const override;
   std::string to_json() const override;
@@ -55,16 +52,6 @@ struct ResNetConfig : NetworkConfig {
   /// What is left out keeps its default. Throws UsageError on unknown keys and impossible values.
   static ResNetConfig from_json(std::string_view text);
 };
-
-/// A convolution and the batch norm behind it, where it stands in the network.
-struct ConvolutionPlan {
-  int64_t in = 0, out = 0, kernel = 1;
-  int64_t groups = 1;
-  Size2d result;  ///< pixels
-};
-/// Calls f for every convolution, in the order of the pass.
-void for_each_convolution(const ResNetConfig& config,
-                          const std::function<void(const ConvolutionPlan&)>& f);
 
 /// The configuration of resnet18, 34, 50, 101, 152 and of their -d forms, also resnet26d, with
 /// _gray, _<pixels> and _c<classes> behind them in this order; nothing for other names.

@@ -43,6 +43,30 @@ void each_option(Options& o, F&& f) {
 int64_t halved(int64_t n) { return (n + 1) / 2; }
 Size2d halved(Size2d s) { return {halved(s.h), halved(s.w)}; }
 
+struct BlockSizes {
+  int64_t in, out;  // channels
+  Size2d before, after;
+  bool first;  // of its stage, where the shortcut is a convolution
+};
+
+/// The layers of a bottleneck. The sum of the branch and the shortcut counts nothing.
+void tell_block(const ResNetV2Config& c, const LayerTeller& block, const BlockSizes& s) {
+  const int64_t middle = c.middle(s.out);
+  const Shape x{s.before.h, s.before.w, s.in};
+  const Shape wide{s.before.h, s.before.w, middle};
+  const Shape narrow{s.after.h, s.after.w, middle};
+  const Shape y{s.after.h, s.after.w, s.out};
+  if (c.preact) block.norm("norm1", x);
+  if (s.first) block.product("downsample.conv", s.in, y, false);
+  if (s.first && !c.preact) block.norm("downsample.norm", y);
+  block.product("conv1", s.in, wide, false);
+  block.norm(c.preact ? "norm2" : "norm1", wide);
+  block.product("conv2", 3 * 3 * middle, narrow, false);
+  block.norm(c.preact ? "norm3" : "norm2", narrow);
+  block.product("conv3", middle, y, false);
+  if (!c.preact) block.norm("norm3", y);
+}
+
 }  // namespace
 
 int64_t ResNetV2Config::middle(int64_t block_channels) const {
@@ -72,51 +96,28 @@ Size2d ResNetV2Config::grid(Size2d image) const {
   return size;
 }
 
-void for_each_convolution(
-    const ResNetV2Config& c, int64_t in_channels, Size2d image,
-    const std::function<void(int64_t in, int64_t out, int64_t kernel, Size2d result)>& f) {
+void ResNetV2Config::each_layer(const std::string& name, int64_t in_channels, Size2d image,
+                                const LayerVisitor& f) const {
+  const std::string prefix = name.empty() ? "" : name + ".";
+  const std::string stem_prefix = layers.empty() ? prefix : prefix + "stem.";
+  const LayerTeller network{f};
   Size2d size = halved(image);
-  f(in_channels, c.stem_channels, kStemKernel, size);
+  network.product(stem_prefix + "conv", in_channels * kStemKernel * kStemKernel,
+                  {size.h, size.w, stem_channels}, false);
+  if (!preact) network.norm(stem_prefix + "norm", {size.h, size.w, stem_channels});
   size = halved(size);
-  int64_t in = c.stem_channels;
-  for (size_t s = 0; s < c.layers.size(); ++s) {
-    const int64_t out = c.channels[s];
-    const int64_t middle = c.middle(out);
-    for (int64_t b = 0; b < c.layers[s]; ++b) {
-      const Size2d before = size;
-      if (s > 0 && b == 0) size = halved(size);
-      if (b == 0) f(in, out, 1, size);  // shortcut
-      f(in, middle, 1, before);
-      f(middle, middle, 3, size);
-      f(middle, out, 1, size);
-      in = out;
-    }
-  }
-}
-
-int64_t ResNetV2Config::parameters(int64_t in_channels) const {
-  int64_t sum = preact ? 2 * out_channels() : 2 * stem_channels;
-  for_each_convolution(
-      *this, in_channels, {1, 1},
-      [&](int64_t in, int64_t out, int64_t kernel, Size2d) { sum += in * out * kernel * kernel; });
+  network(stem_prefix + "pool", {size.h, size.w, stem_channels});
   int64_t in = stem_channels;
   for (size_t s = 0; s < layers.size(); ++s) {
-    const int64_t out = channels[s];
-    // The norms of a block: two of the middle, and one of what comes in or goes out.
-    sum += layers[s] * 4 * middle(out) +
-           (preact ? 2 * (in + (layers[s] - 1) * out) : 2 * out * (layers[s] + 1));
-    in = out;
+    for (int64_t b = 0; b < layers[s]; ++b) {
+      const Size2d before = size;
+      if (s > 0 && b == 0) size = halved(size);
+      tell_block(*this, {f, fmt::format("{}stages.{}.blocks.{}", prefix, s, b)},
+                 {in, channels[s], before, size, b == 0});
+      in = channels[s];
+    }
   }
-  return sum;
-}
-
-int64_t ResNetV2Config::macs(int64_t in_channels, Size2d image) const {
-  int64_t sum = 0;
-  for_each_convolution(*this, in_channels, image,
-                       [&](int64_t in, int64_t out, int64_t kernel, Size2d result) {
-                         sum += in * out * kernel * kernel * result.h * result.w;
-                       });
-  return sum;
+  if (preact) network.norm(prefix + "norm", {size.h, size.w, in});
 }
 
 void ResNetV2Config::validate() const {

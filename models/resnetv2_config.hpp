@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "models/layer_plan.hpp"
 #include "ops/standardize_weight.hpp"
 #include "ops/window.hpp"
 
@@ -45,9 +45,9 @@ struct ResNetV2Config {
   int64_t shrink() const { return int64_t{4} << (layers.empty() ? 0 : layers.size() - 1); }
   /// Pixels of the result, for images of so many pixels.
   Size2d grid(Size2d image) const;
-  /// Trained numbers, and multiply-adds for one image.
-  int64_t parameters(int64_t in_channels) const;
-  int64_t macs(int64_t in_channels, Size2d image) const;
+  /// f(layer) for every layer, in the order of the pass; `name` is the module's, empty for none.
+  void each_layer(const std::string& name, int64_t in_channels, Size2d image,
+                  const LayerVisitor& f) const;
 
   /// Throws UsageError that says which value is impossible.
   void validate() const;
@@ -59,11 +59,5 @@ struct ResNetV2Config {
   /// What is left out keeps its default. Throws UsageError on unknown keys and impossible values.
   static ResNetV2Config from_json(std::string_view text);
 };
-
-/// Calls f for every convolution of the network, in the order of the pass: f(input channels, output
-/// channels, kernel, pixels of its result).
-void for_each_convolution(
-    const ResNetV2Config& config, int64_t in_channels, Size2d image,
-    const std::function<void(int64_t in, int64_t out, int64_t kernel, Size2d result)>& f);
 
 }  // namespace vitrine

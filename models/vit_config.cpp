@@ -82,6 +82,25 @@ const std::regex& name_pattern() {
   return pattern;
 }
 
+/// The layers of an encoder block. Sums of a branch and its input count nothing.
+void tell_block(const VitConfig& c, const LayerTeller& block) {
+  const int64_t n = c.tokens();
+  const int64_t d = c.width;
+  block.norm("norm1", {n, d});
+  block.product("attn.qkv", d, {n, 3 * d}, c.qkv_bias);
+  if (c.qk_norm) {
+    block.norm("attn.q_norm", {c.heads, n, d / c.heads});
+    block.norm("attn.k_norm", {c.heads, n, d / c.heads});
+  }
+  block("attn.heads", {n, d}, 0, 2 * n * n * d);  // Q K^T, and its softmax times V
+  block.product("attn.proj", d, {n, d}, true);
+  if (c.layer_scale > 0) block("ls1", {n, d}, d);
+  block.norm("norm2", {n, d});
+  block.product("mlp.fc1", d, {n, c.hidden()}, true);
+  block.product("mlp.fc2", c.hidden(), {n, d}, true);
+  if (c.layer_scale > 0) block("ls2", {n, d}, d);
+}
+
 }  // namespace
 
 double VitConfig::drop_path_of(int64_t block) const {
@@ -89,29 +108,36 @@ double VitConfig::drop_path_of(int64_t block) const {
                    : drop_path * static_cast<double>(block) / static_cast<double>(depth - 1);
 }
 
-int64_t VitConfig::parameters() const {
-  const int64_t d = width;
-  const int64_t m = hidden();
-  const auto norm = [](int64_t n) { return 2 * n; };
-  const auto linear = [](int64_t in, int64_t out) { return (in + 1) * out; };
-  const int64_t block = 2 * norm(d) + 3 * d * d + (qkv_bias ? 3 * d : 0) + linear(d, d) +
-                        (qk_norm ? 2 * norm(d / heads) : 0) + linear(d, m) + linear(m, d) +
-                        (layer_scale > 0 ? 2 * d : 0);
-  const int64_t positions = position == Position::kLearned ? patches() + prefix_positions() : 0;
-  const int64_t patch = patch_height * patch_width * patched_channels() * d + (patch_bias ? d : 0);
-  const int64_t network = backbone ? backbone->parameters(channels) : 0;
-  return network + patch + (prefix_tokens() + positions) * d + (pre_norm ? norm(d) : 0) +
-         depth * block + norm(d) + (pre_logits > 0 ? linear(d, pre_logits) : 0) +
-         (classes > 0 ? linear(features(), classes) : 0) * (distilled ? 2 : 1);
-}
-
-int64_t VitConfig::macs() const {
+void VitConfig::each_layer(const LayerVisitor& f) const {
   const int64_t n = tokens();
-  const int64_t block = n * (4 * width * width + 2 * width * hidden()) + 2 * n * n * width;
-  const int64_t heads_macs = features() * classes * (distilled ? 2 : 1) + width * pre_logits;
-  const int64_t network = backbone ? backbone->macs(channels, {image_height, image_width}) : 0;
-  return network + patches() * patch_height * patch_width * patched_channels() * width +
-         depth * block + heads_macs;
+  const int64_t d = width;
+  const LayerTeller network{f};
+  if (backbone) {
+    backbone->each_layer("patch_embed.backbone", channels, {image_height, image_width}, f);
+  }
+  network.product("patch_embed.proj", patch_height * patch_width * patched_channels(),
+                  {patches(), d}, patch_bias);
+  if (class_token) network("cls_token", {1, d}, d);
+  if (distilled) network("dist_token", {1, d}, d);
+  if (registers > 0) network("reg_token", {registers, d}, registers * d);
+  if (position != Position::kNone) {
+    const Shape positions{no_embed_class ? patches() : n, d};
+    network("pos_embed", positions, position == Position::kLearned ? positions.numel() : 0);
+  }
+  if (pre_norm) network.norm("norm_pre", {n, d});
+  for (int64_t i = 0; i < depth; ++i) tell_block(*this, {f, fmt::format("blocks.{}", i)});
+
+  // What is pooled, or the tokens that have heads of their own.
+  const auto pooled = [&](int64_t size) { return distilled ? Shape{2, size} : Shape{size}; };
+  if (fc_norm) {
+    network.norm("fc_norm", pooled(d));
+  } else {
+    network.norm("norm", {n, d});
+  }
+  if (pre_logits > 0) network.product("pre_logits.fc", d, pooled(pre_logits), true);
+  if (classes == 0) return;
+  network.product("head", features(), {classes}, true);
+  if (distilled) network.product("head_dist", features(), {classes}, true);
 }
 
 void VitConfig::validate() const {
@@ -131,7 +157,8 @@ void VitConfig::validate() const {
   require(layer_scale >= 0, "layer_scale must not be negative");
   require(norm_eps >= 0 && norm_eps < 1, "norm_eps must be in [0, 1)");
   require(pool == Pool::kMean || class_token, "pooling by class token needs a class token");
-  require(!distilled || class_token, "a distilled model needs a class token");
+  require(!distilled || (class_token && pool == Pool::kToken),
+          "a distilled model needs a class token, and pooling by it");
   const bool sincos = position == Position::kSinCosMoco || position == Position::kSinCosMae;
   require(!sincos || width % 4 == 0,
           "a sine-cosine embedding needs a width that is a multiple of 4");

@@ -88,9 +88,8 @@ struct VitConfig : NetworkConfig {
   int64_t hidden() const { return static_cast<int64_t>(static_cast<double>(width) * mlp_ratio); }
   /// Stochastic depth of block i: linear from 0 to drop_path.
   double drop_path_of(int64_t block) const;
-  /// A fixed position embedding is none of them.
-  int64_t parameters() const override;
-  int64_t macs() const override;
+  /// A fixed position embedding has no parameters.
+  void each_layer(const LayerVisitor& f) const override;
   void validate() const override;
   std::string summary() const override;
   std::string to_json() const override;

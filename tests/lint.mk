@@ -53,4 +53,4 @@ tidy-changed: build/packages/lint
 	@base=$$(git rev-parse -q --verify $(BASE)^{commit} || git rev-parse -q --verify HEAD~1^{commit} || git hash-object -t tree /dev/null); \
 	changed=$$(git diff --name-only --diff-filter=d $$base -- '*.cpp'; git ls-files -o --exclude-standard -- '*.cpp'); \
 	set --; for f in $$changed; do case " $(TIDY_SOURCES) " in *" $$f "*) set -- "$$@" build/tidy/$$f.ok;; esac; done; \
-	[ $$# -eq 0 ] || $(MAKE) "$$@"; echo "lint: clang-tidy on $$# changed files"
+	[ $$# -eq 0 ] || $(MAKE) "$$@" || exit 1; echo "lint: clang-tidy on $$# changed files"

@@ -12,21 +12,10 @@
 #include "ops/linear.hpp"
 #include "ops/reduce.hpp"
 #include "tests/numbers.hpp"
+#include "tests/profiling.hpp"
 
 namespace vitrine {
 namespace {
-
-struct Profiling {
-  explicit Profiling(bool on) : before(profiling()) {
-    set_profiling(on);
-    reset_profile();
-  }
-  ~Profiling() {
-    set_profiling(before);
-    reset_profile();
-  }
-  bool before;
-};
 
 ProfileRow row(const std::string& name) {
   for (const ProfileRow& r : profile_rows()) {
@@ -36,7 +25,7 @@ ProfileRow row(const std::string& name) {
 }
 
 TEST_CASE("profile: operations and their gradients", "[core]") {
-  const Profiling on(true);
+  const test::Profiling on(true);
   const Tensor x = test::random_tensor({5, 8}, 1);
   Tensor w = test::random_tensor({6, 8}, 2);
   Tensor b = test::random_tensor({6}, 3);
@@ -59,7 +48,7 @@ TEST_CASE("profile: operations and their gradients", "[core]") {
 }
 
 TEST_CASE("profile: attention counts two products forward, four backward", "[core]") {
-  const Profiling on(true);
+  const test::Profiling on(true);
   Tensor qkv = test::random_tensor({2, 5, 3 * 2 * 4}, 1);
   Tape tape;
   tape.watch(qkv);
@@ -69,7 +58,7 @@ TEST_CASE("profile: attention counts two products forward, four backward", "[cor
 }
 
 TEST_CASE("profile: off, nothing is collected", "[core]") {
-  const Profiling off(false);
+  const test::Profiling off(false);
   sum(test::random_tensor({3}, 1));
   CHECK(profile_rows().empty());
 }

@@ -271,7 +271,7 @@ TEST_CASE("features: extracted in order, saved in both formats", "[models]") {
   const MappedFile labels(dir.file("x.labels.npy"));
   CHECK(parse_npy(labels.bytes(), "").tensors[0].tensor.shape == std::vector<int64_t>{25});
   std::ifstream described(dir.file("x.json"));
-  const auto json = parse_json(described);
+  const auto json = nlohmann::json::parse(described);
   CHECK(json["files"].size() == 25);
   CHECK(json["train"] == 20);
   CHECK_THROWS_AS(save_features(dir.file("x.csv"), f), UsageError);

@@ -316,6 +316,7 @@ TEST_CASE("vit_config: impossible configurations and unknown names are refused",
   CHECK_THROWS_AS(VitConfig::from_json("{\"depht\": 3}"), UsageError);
   CHECK_THROWS_AS(VitConfig::from_json("{\"depth\": \"three\"}"), UsageError);
   CHECK_THROWS_AS(VitConfig::from_json("[]"), UsageError);
+  CHECK_THROWS_AS(VitConfig::from_json(R"({"distilled": true, "global_pool": "avg"})"), UsageError);
   CHECK_THROWS_AS(VitConfig::from_json("{"), UsageError);
   CHECK_THROWS_AS(VitConfig::from_json("{\"class_token\": false}"), UsageError);
   CHECK(vit_config("vit_d32_l2_h4_patch4_28_gray_c7").classes == 7);

@@ -3,6 +3,7 @@ import ast
 import glob
 import json
 import os
+import re
 import shutil
 import struct
 
@@ -56,6 +57,8 @@ def test_networks_of_convolutions():
             "--validation", 0.2, "--out", out, "--quiet")
         result = json.loads(run("eval", "--model", out, "--data", "idx:data", "--json").stdout)
         assert result["images"] == 60 and result["loss"] < 3, result
+        assert json.loads(run("inspect", name, "--json").stdout)["layers"] == json.loads(
+            run("inspect", out, "--json").stdout)["layers"]
         run("convert", out, "again.safetensors")
         assert json.loads(run("eval", "--model", "again.safetensors", "--data", "idx:data", "--json").stdout) == result
         refused = run("visualize", "rollout", "--model", out, "grey.png", "--out", "r.png",
@@ -142,10 +145,41 @@ def test_another_image_size():
             says="patches of 4 x 4")
 
 
+def check_layer_table(shown, layers, line_of):
+    """The table has a line for each value of line_of(layer's name): the last shape, the sums of parameters and MACs."""
+    lines = {}
+    for layer in layers:
+        line = lines.setdefault(line_of(layer["name"]), {"parameters": 0, "macs": 0})
+        line["shape"] = " x ".join(map(str, layer["shape"]))
+        line["parameters"] += layer["parameters"]
+        line["macs"] += layer["macs"]
+    table = shown.split("\n\n")[1].splitlines()
+    # What is 0 is left empty.
+    want = [[name, *line["shape"].split(), *(str(line[n]) for n in ("parameters", "macs") if line[n])]
+            for name, line in lines.items()]
+    assert [line.split() for line in table[1:-1]] == want
+    assert max(map(len, table)) <= 100
+
+
 def test_inspect():
+    # A ViT, a hybrid, a ResNet and a BiT: what timm says of them is the sum of their layers.
+    for name, parameters, mega_macs in (("vit_base_patch16_224", 86567656, 17564), ("vit_base_r50_s16_224", 98659112, 21535),
+                                        ("resnet50", 25557032, 4089), ("resnetv2_50x1_bit", 25549352, 4089)):
+        described = json.loads(run("inspect", name, "--json").stdout)
+        assert described["parameters"] == parameters and round(described["macs"] / 1e6) == mega_macs, name
+        layers = described["layers"]
+        for count in ("parameters", "macs"):
+            assert sum(layer[count] for layer in layers) == described[count], name
+        check_layer_table(run("inspect", name, "--layers").stdout, layers, lambda layer: layer)
+        shown = run("inspect", name).stdout
+        check_layer_table(shown, layers, lambda layer: re.sub(r"((blocks|layer\d)\.\d+)\..*", r"\1", layer))
+        assert f"sum {parameters} {described['macs']}" in " ".join(shown.split())
+        assert f"{parameters} parameters" in shown
     described = json.loads(run("inspect", "vit_base_patch16_224", "--json").stdout)
-    assert described["parameters"] == 86567656 and described["macs"] == 17563828224
-    assert "86567656 parameters" in run("inspect", "vit_base_patch16_224").stdout
+    assert described["macs"] == 17563828224
+    assert {"name": "blocks.11.mlp.fc1", "shape": [197, 3072], "parameters": 769 * 3072,
+            "macs": 197 * 768 * 3072} in described["layers"]
+    assert "blocks.0.attn.qkv 197 x 2304" in " ".join(run("inspect", "vit_base_patch16_224", "--layers").stdout.split())
     assert json.loads(run("inspect", "first", "--json").stdout)["config"]["embed_dim"] == 32
 
 
@@ -247,6 +281,50 @@ def test_bench():
         result = json.loads(run("bench", kind, "--model", MODEL, "--batch", 2, "--seconds", 0.05, "--json").stdout)
         assert {"ms_best", "ms_median", "gflops", "peak_gflops", "peak_rss_mib", "first_answer_s"} <= result.keys()
         assert 0 < result["gflops"] < result["peak_gflops"] and result["ms_best"] <= result["ms_median"]
+
+
+def test_bench_of_shapes():
+    def measure(*args):
+        return json.loads(run("bench", *args, "--seconds", 0.01, "--json").stdout)["shapes"]
+
+    def check(shape, who):
+        assert [t["who"] for t in shape["timings"]] == who, shape
+        for t in shape["timings"]:
+            assert 0 < t["ms_best"] <= t["ms_quartiles"][0] <= t["ms_median"] <= t["ms_quartiles"][1], t
+            # Other programs may slow down the peak's turns, never so much.
+            assert 0 < t["share_of_peak"] < 1.5, t
+            assert abs(t["gflops"] / shape["peak_gflops"] / t["share_of_peak"] - 1) < 1e-9, t
+
+    product, = measure("gemm", "--m", 20, "--n", 30, "--k", 40)
+    check(product, ["vitrine, packed before", "vitrine"])
+    assert (product["m"], product["n"], product["k"], product["transpose_b"]) == (20, 30, 40, True)
+
+    one = ["--height", 9, "--width", 11, "--in", 8, "--out", 12, "--kernel", 5, "--stride", 2, "--padding", 1, "--groups", 4,
+           "--batch", 3]
+    forward, = measure("conv", *one)
+    check(forward, ["forward"])
+    assert forward["macs"] == 3 * 4 * 5 * 12 * 5 * 5 * 2, forward
+    timing = forward["timings"][0]
+    assert abs(timing["gflops"] * timing["ms_best"] / (2e-6 * forward["macs"]) - 1) < 1e-9, forward
+    backward, = measure("conv", *one, "--backward")
+    check(backward, ["forward", "gradient of input", "gradient of weight"])
+    square, = measure("conv", "--height", 7, "--in", 8, "--out", 4)
+    assert (square["width"], square["kernel"], square["padding"], square["macs"]) == (7, 3, 1, 7 * 7 * 4 * 9 * 8)
+
+    of_networks = measure("conv", "--batch", 1)
+    assert len(of_networks) == 14 and {s["batch"] for s in of_networks} == {1}
+    assert sum(s["macs"] for s in of_networks if s["what"] == "ResNet-50 stem") == 112 * 112 * 64 * 49 * 3
+    shown = run("bench", "conv", *one, "--seconds", 0.01).stdout
+    assert "3 * 9x11x8 -> 12, 5x5 / 2, 4 groups" in shown and "% of peak" in shown, shown
+
+    refused("bench", "gemm", "--m", 20, status=2, says="--n")
+    refused("bench", "gemm", "--batch", 2, status=2, says="--m")
+    refused("bench", "conv", "--height", 7, status=2, says="--in")
+    refused("bench", "conv", "--kernel", 3, status=2, says="--height")
+    refused("bench", "conv", "--height", 7, "--in", 8, "--out", 4, "--groups", 3, status=2, says="--groups 3")
+    refused("bench", "conv", "--height", 4, "--in", 8, "--out", 4, "--kernel", 7, "--padding", 1, status=2, says="--kernel")
+    refused("bench", "conv", "--height", 4096, "--in", 65536, "--out", 4, status=2, says="numbers")
+    refused("bench", "conv", "--height", 0, "--in", 8, "--out", 4, status=2, says="--height")
 
 
 def test_lists_and_bad_pictures():
