@@ -71,7 +71,10 @@ json read_recipe(const std::string& name) {
     }
   }
   if (!recipe.contains("options")) throw malformed("a recipe has options");
-  return recipe["options"];
+  json options = recipe["options"];
+  const auto model = options.find("model");
+  if (model != options.end() && model->is_object()) *model = write_json(*model);
+  return options;
 }
 
 void set_option(json& options, const std::string& assignment) {

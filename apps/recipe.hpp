@@ -9,7 +9,8 @@ namespace vitrine {
 /// The options of a recipe of training, under the names of config.json.
 ///   name   a file, or the name of one of apps/recipes (share/vitrine/recipes where installed):
 ///          {"description": text, "source": text, "options": {...}}; "init": null says that it is
-///          for weights that were trained before, which the user names
+///          for weights that were trained before, which the user names. A "model" may be an object,
+///          a network's configuration; what is returned has its text
 /// Throws UsageError for an unknown name, IoError and FormatError for a file that cannot be used.
 nlohmann::json read_recipe(const std::string& name);
 

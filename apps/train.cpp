@@ -93,7 +93,8 @@ std::unique_ptr<Run> open_run(const TrainOptions& o, const CommonOptions& common
 void print_heading(Run& run) {
   const NetworkConfig& c = run.model().network->network_config();
   const RunOptions& o = run.options();
-  fmt::print("{}{}{} on {}: {} parameters, {} training and {} validation images\n", o.model,
+  const std::string model = o.model.starts_with('{') ? c.summary() : o.model;
+  fmt::print("{}{}{} on {}: {} parameters, {} training and {} validation images\n", model,
              o.model.empty() || o.init.empty() ? "" : " from ", o.init, o.data, c.parameters(),
              run.train_images(), run.validation_images());
   fmt::print("{}, {} threads, {}\n", isa_name(active_isa()), threads(), cpu_name());

@@ -40,7 +40,7 @@ std::string take_suffixes(std::string_view name, NetworkConfig& config) {
 }
 
 bool names_classes(std::string_view name) {
-  return name.ends_with(".json") || take_number(name, "c").has_value();
+  return name.starts_with('{') || name.ends_with(".json") || take_number(name, "c").has_value();
 }
 
 }  // namespace vitrine

@@ -70,6 +70,7 @@ std::unique_ptr<NetworkConfig> network_config_from_json(std::string_view text) {
 }
 
 std::unique_ptr<NetworkConfig> network_config(const std::string& name) {
+  if (name.starts_with('{')) return network_config_from_json(name);
   if (name.ends_with(".json")) return read_config_file(name);
   if (const auto c = resnet_config(name)) return std::make_unique<ResNetConfig>(*c);
   if (const auto c = bit_config(name)) return std::make_unique<BitConfig>(*c);

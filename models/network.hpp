@@ -53,11 +53,12 @@ struct NetworkConfig {
 /// impossible values.
 std::unique_ptr<NetworkConfig> network_config_from_json(std::string_view text);
 
-/// The configuration of a name (vit_config, resnet_config, bit_config), or of a file that ends in
-/// .json. Throws UsageError, with what is known, if it is none of these; IoError for the file.
+/// The configuration of a name (vit_config, resnet_config, bit_config), of a file that ends in
+/// .json, or of a JSON object's text. Throws UsageError, with what is known, if it is none of
+/// these; IoError for the file.
 std::unique_ptr<NetworkConfig> network_config(const std::string& name);
 
-/// Whether the name says how many classes there are: a file does, and vit_..._c7.
+/// Whether the name says how many classes there are: JSON does, and vit_..._c7.
 bool names_classes(std::string_view name);
 
 /// Initial values of linear layers and of the patch projection; the names are timm's.

@@ -8,9 +8,9 @@
 #include "core/error.hpp"
 #include "core/json_text.hpp"
 #include "core/nearest_name.hpp"
+#include "models/network.hpp"
 #include "models/run.hpp"
 #include "models/shared_file.hpp"
-#include "models/vit_config.hpp"
 #include "tests/temp_dir.hpp"
 
 namespace vitrine {
@@ -38,7 +38,7 @@ TEST_CASE("recipe: every one that comes along is understood, to the last key", "
       options["init"] = "weights.safetensors";
     }
     const RunOptions read = RunOptions::from_json(write_json(options));
-    CHECK(vit_config(read.model).depth > 0);
+    CHECK(network_config(read.model)->parameters() > 0);
     // What it says is what the run has: no key is read and forgotten.
     json stored = parse_json(read.to_json());
     const json before = stored;

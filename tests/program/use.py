@@ -51,12 +51,18 @@ def test_networks_of_convolutions():
               "num_classes": 10, "backbone": {"layers": [], "channels": [], "stem_chs": 16, "groups": 4}}
     with open("hybrid.json", "w") as f:
         json.dump(hybrid, f)
+    with open("recipe.json", "w") as f:
+        json.dump({"options": {"model": hybrid, "data": "idx:data", "epochs": 1, "batch": 50, "ema": 0.5, "seed": 1,
+                               "validation": 0.2}}, f)
+    run("train", "--recipe", "recipe.json", "--out", "by-recipe", "--quiet")
     for name in ("hybrid.json", "resnet18_12_gray_c10"):
         out = f"network-{name}"
         run("train", "--data", "idx:data", "--model", name, "--epochs", 1, "--batch", 50, "--ema", 0.5, "--seed", 1,
             "--validation", 0.2, "--out", out, "--quiet")
         result = json.loads(run("eval", "--model", out, "--data", "idx:data", "--json").stdout)
         assert result["images"] == 60 and result["loss"] < 3, result
+        if name == "hybrid.json":
+            assert read(f"{out}/model.safetensors") == read("by-recipe/model.safetensors")
         assert json.loads(run("inspect", name, "--json").stdout)["layers"] == json.loads(
             run("inspect", out, "--json").stdout)["layers"]
         run("convert", out, "again.safetensors")
