@@ -1,5 +1,5 @@
-// Any text as each kind of JSON that describes a network, a run or a picture: read, or refused with an
-// Error. What is read can be written again and means the same.
+// Any text as each kind of JSON that describes a network, a run or a picture: read, or refused with
+// an Error. What is read can be written again and means the same.
 
 #include <cstdlib>
 #include <string_view>
