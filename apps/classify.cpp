@@ -52,7 +52,7 @@ void print_guesses(const std::string& file, const std::vector<Guess>& guesses, s
 }
 
 int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
-  const Model model = open_model(o.model, common);
+  const Model model = open_model(o.model, common, o.files.size() == 1 ? Use::kOnce : Use::kOften);
   if (model.network->network_config().classes == 0) throw UsageError("this model has no classes");
   size_t width = 0;
   for (const std::string& file : o.files) width = std::max(width, file.size());

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kSuffix = ".safetensors";
 
 int convert(const ModelOption& in, const std::string& out, const CommonOptions& common) {
-  const Model model = open_model(in, common, /*frozen=*/false);  // written as it was
+  const Model model = open_model(in, common, /*use=*/std::nullopt);  // written as it was
   std::vector<std::string> dropped;
   if (out.ends_with(kSuffix)) {
     save_model(out, model);

@@ -64,12 +64,12 @@ std::vector<std::string> read_labels(const std::string& path) {
   return labels;
 }
 
-Model open_model(const ModelOption& option, const CommonOptions& common, bool frozen) {
+Model open_model(const ModelOption& option, const CommonOptions& common, std::optional<Use> use) {
   if (!option.position_resampling.empty() && !option.image_size) {
     throw UsageError("--position-resampling needs an --image-size");
   }
   const std::string path = find_model(option.model);
-  Model model = frozen ? load_frozen_model(path) : load_model(path);
+  Model model = use ? load_frozen_model(path, *use) : load_model(path);
   if (option.image_size) {
     const auto [height, width] = *option.image_size;
     resize_model(model, height, width, option.position_resampling);

@@ -26,10 +26,11 @@ void add_image_size_options(CLI::App& command, ModelOption& option);
 /// The names of classes, one per line, in their order. Throws IoError and FormatError.
 std::vector<std::string> read_labels(const std::string& path);
 
-/// Loads the model, frozen unless it is to be written again, gives it the image size asked for, and
-/// prints on standard error what was decided about that and about a file of another program, unless
-/// the user wants quiet. Throws what load_model and resize_model throw, and UsageError if the
-/// labels are not as many as the classes.
-Model open_model(const ModelOption& option, const CommonOptions& common, bool frozen = true);
+/// Loads the model, frozen for `use` unless it is to be written again (nothing), gives it the image
+/// size asked for, and prints on standard error what was decided about that and about a file of
+/// another program, unless the user wants quiet. Throws what load_model and resize_model throw, and
+/// UsageError if the labels are not as many as the classes.
+Model open_model(const ModelOption& option, const CommonOptions& common,
+                 std::optional<Use> use = Use::kOften);
 
 }  // namespace vitrine

@@ -74,20 +74,9 @@ MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   const auto size = static_cast<size_t>(status.st_size);
   void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (mapped == MAP_FAILED) throw_errno(path_, "cannot map into memory", errno);
+  mapping_ =
+      std::shared_ptr<const void>(mapped, [mapped, size](const void*) { ::munmap(mapped, size); });
   bytes_ = {static_cast<const std::byte*>(mapped), size};
-}
-
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)), bytes_(std::exchange(other.bytes_, {})) {}
-
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(bytes_, other.bytes_);
-  return *this;
-}
-
-MappedFile::~MappedFile() {
-  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
 void MappedFile::release(std::span<const std::byte> part) const {

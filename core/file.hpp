@@ -2,27 +2,29 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace vitrine {
 
-/// A regular file mapped read-only; its pages are read when touched. Move-only.
+/// A regular file mapped read-only; its pages are read when touched. Copies share the mapping.
 /// Throws IoError if it cannot be opened or is not a regular file. An empty file is an empty span.
 /// The file must not be shortened while it is mapped: the operating system answers that with a
 /// signal. Files written by AtomicFile are replaced, never shortened.
 class MappedFile {
  public:
   explicit MappedFile(std::string path);
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&& other) noexcept;
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-  ~MappedFile();
+  // No moves of their own: what they leave behind would show bytes that may be gone.
+  MappedFile(const MappedFile&) = default;
+  MappedFile& operator=(const MappedFile&) = default;
+  ~MappedFile() = default;
 
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return bytes_; }
+  /// Keeps bytes() readable when the MappedFile is gone; null if the file is empty.
+  std::shared_ptr<const void> mapping() const { return mapping_; }
 
   /// Gives the memory of pages that lie wholly inside `part` (of bytes()) back to the system; they
   /// are read again if touched again.
@@ -30,6 +32,7 @@ class MappedFile {
 
  private:
   std::string path_;
+  std::shared_ptr<const void> mapping_;
   std::span<const std::byte> bytes_;
 };
 

@@ -30,6 +30,8 @@ void Storage::move_out(std::function<void(float*)> unpack) {
   if (!frozen_) throw ShapeError("[tensor] only the content of a frozen storage can be moved out");
   unpack_ = std::move(unpack);
   buffer_ = Buffer();
+  borrowed_ = nullptr;
+  owner_ = nullptr;
   moved_out_.store(true, std::memory_order_release);
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 
 #include "core/memory.hpp"
 
@@ -17,14 +18,25 @@ namespace vitrine {
 ///   2. While captures() > 0 a live tape needs the content for its backward: writing throws.
 ///   3. A frozen storage is never written again.
 ///   4. The content of a frozen storage may live in its packed form alone; data() brings it back.
+///   5. A borrowed storage shows memory that is not the pool's, such as a mapped file's. It is
+///   frozen
+///      from the start and at any alignment of float, and it keeps its owner. What it shows must
+///      not change: a file that is cut short meanwhile kills the process (SIGBUS), so borrow for a
+///      short time only.
 class Storage {
  public:
   explicit Storage(int64_t floats) : numel_(floats), buffer_(scratch_floats(floats)) {}
+  /// Borrows `values`, which are there as long as `owner` lives.
+  Storage(std::span<const float> values, std::shared_ptr<const void> owner)
+      : numel_(static_cast<int64_t>(values.size())),
+        borrowed_(values.data()),
+        owner_(std::move(owner)),
+        frozen_(true) {}
 
   int64_t numel() const { return numel_; }
   const float* data() const {
     if (moved_out_.load(std::memory_order_acquire)) bring_back();
-    return buffer_.floats();
+    return borrowed_ != nullptr ? borrowed_ : buffer_.floats();
   }
   /// For writing. Throws ShapeError if 2 or 3 forbids it.
   float* mutable_data();
@@ -36,6 +48,7 @@ class Storage {
 
   void freeze() { frozen_ = true; }
   bool frozen() const { return frozen_; }
+  bool borrowed() const { return borrowed_ != nullptr; }
 
   /// What ops/gemm keeps with this content (its packed panels), opaque to everybody else; null if
   /// there is nothing for the present version. Any thread may ask.
@@ -43,8 +56,9 @@ class Storage {
   /// Keeps `content` for the present version.
   void set_packed(std::shared_ptr<const void> content);
 
-  /// Gives the memory of a frozen storage back: what is packed holds the same numbers, and `unpack`
-  /// writes them to their places. Nobody may hold a pointer from data() or be asking for one.
+  /// Gives the memory of a frozen storage (or the owner of what it borrowed) back: what is packed
+  /// holds the same numbers, and `unpack` writes them to their places. Nobody may hold a pointer
+  /// from data() or be asking for one.
   void move_out(std::function<void(float*)> unpack);
   bool moved_out() const { return moved_out_.load(std::memory_order_relaxed); }
 
@@ -53,6 +67,8 @@ class Storage {
 
   int64_t numel_;
   mutable Buffer buffer_;
+  const float* borrowed_ = nullptr;  // instead of buffer_
+  std::shared_ptr<const void> owner_;
   std::atomic<uint64_t> version_{0};
   std::atomic<int> captures_{0};
   bool frozen_ = false;

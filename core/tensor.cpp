@@ -12,6 +12,12 @@
 namespace vitrine {
 namespace {
 
+void check_count(size_t values, const Shape& shape) {
+  if (static_cast<int64_t>(values) == shape.numel()) return;
+  throw ShapeError(
+      fmt::format("[tensor] {} holds {} elements, got {}", shape.str(), shape.numel(), values));
+}
+
 /// `dims` with its -1, if any, replaced by what makes the number of elements `numel`.
 Shape infer(std::span<const int64_t> dims, int64_t numel) {
   std::array<int64_t, Shape::kMaxRank> sizes{};
@@ -49,13 +55,16 @@ Tensor Tensor::full(const Shape& shape, float value) {
 }
 
 Tensor Tensor::from(std::span<const float> values, const Shape& shape) {
-  if (static_cast<int64_t>(values.size()) != shape.numel()) {
-    throw ShapeError(fmt::format("[tensor] {} holds {} elements, got {}", shape.str(),
-                                 shape.numel(), values.size()));
-  }
+  check_count(values.size(), shape);
   Tensor t = empty(shape);
   std::ranges::copy(values, t.mutable_data());
   return t;
+}
+
+Tensor Tensor::borrow(std::span<const float> values, const Shape& shape,
+                      std::shared_ptr<const void> owner) {
+  check_count(values.size(), shape);
+  return {std::make_shared<Storage>(values, std::move(owner)), 0, shape};
 }
 
 float Tensor::item() const {

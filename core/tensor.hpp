@@ -26,6 +26,11 @@ class Tensor {
   /// Copies `values` in. Throws ShapeError if their number is not shape.numel().
   static Tensor from(std::span<const float> values, const Shape& shape);
   static Tensor scalar(float value) { return full({}, value); }
+  /// Shows `values` where they are, frozen; `owner` keeps them there as long as this storage lives.
+  /// For short use of what others cannot change (Storage, 5). Throws ShapeError if their number is
+  /// not shape.numel().
+  static Tensor borrow(std::span<const float> values, const Shape& shape,
+                       std::shared_ptr<const void> owner);
 
   bool defined() const { return storage_ != nullptr; }
   const Shape& shape() const { return shape_; }

@@ -151,13 +151,22 @@ const RawTensor* TensorArchive::find(std::string_view name) const {
   return found == tensors_.end() ? nullptr : &found->tensor;
 }
 
-void TensorArchive::release(const RawTensor& tensor) const {
-  for (const MappedFile& file : files_) {
+const MappedFile* TensorArchive::file_of(const RawTensor& tensor) const {
+  const auto found = std::ranges::find_if(files_, [&](const MappedFile& file) {
     const auto all = file.bytes();
-    const bool inside = !tensor.bytes.empty() && tensor.bytes.data() >= all.data() &&
-                        tensor.bytes.data() < all.data() + all.size();
-    if (inside) file.release(tensor.bytes);
-  }
+    return !tensor.bytes.empty() && tensor.bytes.data() >= all.data() &&
+           tensor.bytes.data() < all.data() + all.size();
+  });
+  return found == files_.end() ? nullptr : &*found;
+}
+
+void TensorArchive::release(const RawTensor& tensor) const {
+  if (const MappedFile* file = file_of(tensor)) file->release(tensor.bytes);
+}
+
+std::shared_ptr<const void> TensorArchive::mapping(const RawTensor& tensor) const {
+  const MappedFile* file = file_of(tensor);
+  return file == nullptr ? nullptr : file->mapping();
 }
 
 }  // namespace vitrine

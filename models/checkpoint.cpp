@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <filesystem>
 #include <set>
@@ -70,6 +71,16 @@ void check_size(const SafetensorsFile& file, const NetworkConfig& config) {
 }
 
 Shape shape_of(const RawTensor& tensor) { return Shape(std::span<const int64_t>(tensor.shape)); }
+
+/// The source's values where they lie; undefined if they cannot be used there.
+Tensor borrowed_values(const ParameterSource& source, const Shape& shape) {
+  if (source.whole == nullptr || source.mapping == nullptr) return {};
+  const std::span<const std::byte> bytes = source.whole->bytes;
+  const bool aligned = std::bit_cast<uintptr_t>(bytes.data()) % alignof(float) == 0;
+  if (source.whole->dtype != Dtype::kF32 || !aligned) return {};
+  const auto* values = reinterpret_cast<const float*>(bytes.data());
+  return Tensor::borrow({values, bytes.size() / sizeof(float)}, shape, source.mapping);
+}
 
 }  // namespace
 
@@ -138,20 +149,26 @@ Model read_model_description(const SafetensorsFile& file) {
   return model;
 }
 
-void load_parameter(Parameter& parameter, Role role, bool frozen,
-                    const std::function<void(std::span<float>)>& write) {
+void load_parameter(Parameter& parameter, Role role, std::optional<Use> frozen,
+                    const ParameterSource& source) {
   Tensor& value = parameter.value;
   const bool pack = frozen && role == Role::kWeight && value.rank() == 2;
+  if (pack && frozen == Use::kOnce) {
+    if (Tensor borrowed = borrowed_values(source, value.shape()); borrowed.defined()) {
+      value = std::move(borrowed);
+      return;
+    }
+  }
   // The memory of the matrix before, which is packed by now, is used again.
   if (pack) value = Tensor::empty(value.shape());
-  write({value.mutable_data(), static_cast<size_t>(value.numel())});
+  source.write({value.mutable_data(), static_cast<size_t>(value.numel())});
   if (!pack) return;
   value.freeze();
   pack_weight(value);
 }
 
 void load_weights(Network& network, const SafetensorsFile& file,
-                  const std::vector<std::string>& ignored, bool frozen) {
+                  const std::vector<std::string>& ignored, std::optional<Use> frozen) {
   WeightFit fit;
   std::set<std::string> known;
   network.visit([&](const std::string& name, Parameter& p, Role) {
@@ -174,14 +191,16 @@ void load_weights(Network& network, const SafetensorsFile& file,
   network.visit([&](const std::string& name, Parameter& p, Role role) {
     const RawTensor& tensor = *file.find(name);
     load_parameter(p, role, frozen,
-                   [&](std::span<float> values) { to_float32(tensor, name, values); });
-    file.release(tensor);
+                   {.write = [&](std::span<float> values) { to_float32(tensor, name, values); },
+                    .whole = &tensor,
+                    .mapping = file.mapping()});
+    if (!p.value.storage().borrowed()) file.release(tensor);
   });
 }
 
 namespace {
 
-Model read_model(const std::string& path, bool frozen) {
+Model read_model(const std::string& path, std::optional<Use> frozen) {
   const std::string weights = model_file(path);
   {
     const TensorArchive archive(weights);
@@ -197,10 +216,10 @@ Model read_model(const std::string& path, bool frozen) {
 
 }  // namespace
 
-Model load_model(const std::string& path) { return read_model(path, false); }
+Model load_model(const std::string& path) { return read_model(path, std::nullopt); }
 
-Model load_frozen_model(const std::string& path) {
-  Model model = read_model(path, true);
+Model load_frozen_model(const std::string& path, Use use) {
+  Model model = read_model(path, use);
   model.network->freeze();
   trim_memory();
   return model;

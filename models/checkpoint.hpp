@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,9 +49,21 @@ void save_model(const std::string& path, const Model& model);
 /// the file is no model, is newer than this program, or its tensors do not fit its configuration.
 Model load_model(const std::string& path);
 
-/// load_model, and the network frozen. Matrices are packed as they are read, so that there is never
-/// more than one of them in memory twice.
-Model load_frozen_model(const std::string& path);
+/// What a frozen model is for.
+enum class Use {
+  /// Matrices are packed as they are read, so that there is never more than one of them in memory
+  /// twice.
+  kOften,
+  /// One forward pass: matrices that are float32 and whole in the file stay there (borrowed), since
+  /// packing costs more than it gains in one pass. The answers are the same bits; a second pass
+  /// packs. If the file is cut short while the model lives, the process is killed
+  /// (core/storage.hpp):
+  /// no use for a process that stays.
+  kOnce,
+};
+
+/// load_model, and the network frozen.
+Model load_frozen_model(const std::string& path, Use use = Use::kOften);
 
 /// The model's file behind `path`: itself, or the one in the folder. Throws IoError if there is
 /// none.
@@ -63,11 +76,19 @@ Model read_model_description(const SafetensorsFile& file);
 /// lists what is missing, extra, or of another shape; names that start with one of `ignored` are
 /// not extra, nor are PyTorch's counts of batches, which nothing reads. `frozen` as load_parameter.
 void load_weights(Network& network, const SafetensorsFile& file,
-                  const std::vector<std::string>& ignored = {}, bool frozen = false);
+                  const std::vector<std::string>& ignored = {}, std::optional<Use> frozen = {});
 
-/// Gives a parameter its values by write(values), which fills them in. With `frozen` a matrix is
-/// packed at once.
-void load_parameter(Parameter& parameter, Role role, bool frozen,
-                    const std::function<void(std::span<float>)>& write);
+/// Where the values of a parameter come from.
+struct ParameterSource {
+  std::function<void(std::span<float>)> write;  ///< fills them in
+  /// The one tensor in a file that holds them all, in the parameter's order; null if there is none.
+  const RawTensor* whole = nullptr;
+  std::shared_ptr<const void> mapping = nullptr;  ///< keeps its bytes; null if they are not mapped
+};
+
+/// Gives a parameter its values. If its network will be frozen (`frozen` says for what), a matrix
+/// is packed or borrowed at once.
+void load_parameter(Parameter& parameter, Role role, std::optional<Use> frozen,
+                    const ParameterSource& source);
 
 }  // namespace vitrine

@@ -88,7 +88,7 @@ Preprocess fit_preprocess(Preprocess rule, const NetworkConfig& config, std::str
 }  // namespace
 
 void load_mapped_weights(Network& network, const MappedWeights& weights,
-                         const TensorArchive& archive, bool frozen) {
+                         const TensorArchive& archive, std::optional<Use> frozen) {
   WeightFit fit;
   std::set<std::string> known;
   network.visit([&](const std::string& name, Parameter& p, Role) {
@@ -107,12 +107,19 @@ void load_mapped_weights(Network& network, const MappedWeights& weights,
   fit.require(archive.path());
   network.visit([&](const std::string& name, Parameter& p, Role role) {
     const MappedTensor& tensor = *weights.find(name);
-    load_parameter(p, role, frozen, [&](std::span<float> values) { write_values(tensor, values); });
+    ParameterSource source{[&](std::span<float> values) { write_values(tensor, values); }};
+    if (tensor.parts.size() == 1 && tensor.parts[0].layout == Layout::kSame) {
+      source.whole = &tensor.parts[0].tensor;
+      source.mapping = archive.mapping(*source.whole);
+    }
+    load_parameter(p, role, frozen, source);
+    if (p.value.storage().borrowed()) return;
     for (const MappedPart& part : tensor.parts) archive.release(part.tensor);
   });
 }
 
-Model import_model(const TensorArchive& archive, const NetworkConfig* config, bool frozen) {
+Model import_model(const TensorArchive& archive, const NetworkConfig* config,
+                   std::optional<Use> frozen) {
   MappedWeights weights = map_names(archive);
   const SourceFacts facts = find_facts(archive.path(), weights.origin);
   std::unique_ptr<NetworkConfig> found;

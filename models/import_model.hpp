@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "models/checkpoint.hpp"
@@ -18,14 +19,14 @@ std::unique_ptr<NetworkConfig> config_of_weights(MappedWeights& weights, const S
 /// Copies mapped tensors into the network. Throws FormatError(kMismatch) that lists what is
 /// missing, extra, or of another shape.
 void load_mapped_weights(Network& network, const MappedWeights& weights,
-                         const TensorArchive& archive, bool frozen = false);
+                         const TensorArchive& archive, std::optional<Use> frozen = {});
 
 /// A network from a file that this program did not write. What the file does not say comes from
 /// config.json and preprocessor_config.json beside it (timm's or Hugging Face's), else from the
 /// habits of the ecosystem; Model::notes says what was decided.
 ///   config   what is known of the network: nothing is then decided about it
-///   frozen   matrices are packed at once (load_parameter)
+///   frozen   matrices are packed or borrowed at once (load_parameter)
 Model import_model(const TensorArchive& archive, const NetworkConfig* config = nullptr,
-                   bool frozen = false);
+                   std::optional<Use> frozen = {});
 
 }  // namespace vitrine

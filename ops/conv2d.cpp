@@ -353,7 +353,7 @@ void pack_conv2d_weight(const Tensor& weight, int64_t groups) {
   check(
       weight.rank() == 4 && weight.storage().frozen() && groups > 0 && weight.dim(0) % groups == 0,
       "pack_conv2d_weight", "weight must be a frozen (O, C, kh, kw), O a multiple of the groups");
-  if (weight.numel() == 0) return;
+  if (weight.numel() == 0 || weight.storage().borrowed()) return;
   const int64_t outputs = weight.dim(0) / groups;
   std::vector<std::shared_ptr<const PackedMatrix>> packed;
   for (int64_t first = 0; first < weight.dim(0); first += outputs) {

@@ -36,8 +36,8 @@ Tensor conv2d_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
 
 /// Packs a frozen weight for the active ISA now, for convolutions with so many groups. If it is all
 /// that its storage holds, the packed form is the only one from then on, until somebody asks for
-/// data(). To be called before other threads know the weight. Throws ShapeError unless it is frozen
-/// and has four axes.
+/// data(). To be called before other threads know the weight. A borrowed one is left for
+/// packed_weight. Throws ShapeError unless it is frozen and has four axes.
 void pack_conv2d_weight(const Tensor& weight, int64_t groups = 1);
 
 struct Conv2dGradients {

@@ -17,24 +17,53 @@ int64_t panels_of(int64_t n, int64_t nr) { return (n + nr - 1) / nr; }
 /// weight).
 struct PackedContent {
   struct Entry {
-    int64_t offset;      // of the tensor's first float
-    MatrixOf matrix_of;  // what was packed of it
-    std::shared_ptr<const PackedMatrix> matrix;
+    int64_t offset;                              // of the tensor's first float
+    int64_t n, numel;                            // its first size, and all of it
+    MatrixOf matrix_of;                          // what is packed of it
+    std::shared_ptr<const PackedMatrix> matrix;  // null: was read where it lies, borrowed
+
+    bool is_of(const Tensor& weight, MatrixOf of) const {
+      return offset == weight.offset() && n == weight.dim(0) && numel == weight.numel() &&
+             of == matrix_of;
+    }
   };
   std::vector<Entry> entries;
 };
 
+std::shared_ptr<const PackedContent> content_of(const Tensor& weight) {
+  return std::static_pointer_cast<const PackedContent>(weight.storage().packed());
+}
+
 /// What was packed of `weight` for the active ISA, or null.
 std::shared_ptr<const PackedMatrix> kept(const Tensor& weight, MatrixOf matrix_of) {
-  const auto content = std::static_pointer_cast<const PackedContent>(weight.storage().packed());
+  const auto content = content_of(weight);
   if (content == nullptr) return nullptr;
-  for (const auto& [offset, of, matrix] : content->entries) {
-    if (offset == weight.offset() && of == matrix_of && matrix->n() == weight.dim(0) &&
-        matrix->n() * matrix->k() == weight.numel() && matrix->isa() == active_isa()) {
-      return matrix;
+  for (const PackedContent::Entry& entry : content->entries) {
+    if (entry.matrix != nullptr && entry.is_of(weight, matrix_of) &&
+        entry.matrix->isa() == active_isa()) {
+      return entry.matrix;
     }
   }
   return nullptr;
+}
+
+bool used_before(const Tensor& weight, MatrixOf matrix_of) {
+  const auto content = content_of(weight);
+  return content != nullptr &&
+         std::ranges::any_of(content->entries, [&](const PackedContent::Entry& entry) {
+           return entry.is_of(weight, matrix_of);
+         });
+}
+
+/// Two threads may both come here; the later one wins. Matrices that both have packed are right,
+/// and a use that is forgotten is only one more before packing.
+void keep(const Tensor& weight, MatrixOf matrix_of, std::shared_ptr<const PackedMatrix> matrix) {
+  const auto before = content_of(weight);
+  auto content = before == nullptr ? std::make_shared<PackedContent>()
+                                   : std::make_shared<PackedContent>(*before);
+  content->entries.push_back(
+      {weight.offset(), weight.dim(0), weight.numel(), matrix_of, std::move(matrix)});
+  weight.storage().set_packed(std::move(content));
 }
 
 std::shared_ptr<const PackedMatrix> pack_and_keep(const Tensor& weight, MatrixOf matrix_of) {
@@ -43,13 +72,7 @@ std::shared_ptr<const PackedMatrix> pack_and_keep(const Tensor& weight, MatrixOf
   const int64_t k = weight.numel() / n;
   auto matrix =
       std::make_shared<const PackedMatrix>(k, n, StridedMatrix::of(Trans::kYes, plain.data(), k));
-  // Two threads may both come here; the later one wins, and both matrices are right.
-  Storage& storage = weight.storage();
-  const auto before = std::static_pointer_cast<const PackedContent>(storage.packed());
-  auto content = before == nullptr ? std::make_shared<PackedContent>()
-                                   : std::make_shared<PackedContent>(*before);
-  content->entries.push_back({weight.offset(), matrix_of, matrix});
-  storage.set_packed(std::move(content));
+  keep(weight, matrix_of, matrix);
   return matrix;
 }
 
@@ -95,6 +118,10 @@ void PackedMatrix::unpack_transposed(float* to) const {
 std::shared_ptr<const PackedMatrix> packed_weight(const Tensor& weight, MatrixOf matrix_of) {
   if (!weight.storage().frozen() || weight.numel() == 0) return nullptr;
   if (auto matrix = kept(weight, matrix_of)) return matrix;
+  if (weight.storage().borrowed() && !used_before(weight, matrix_of)) {
+    keep(weight, matrix_of, nullptr);
+    return nullptr;
+  }
   // The panels stay. The pool gets a block for the one they may take from the activations, so that
   // the second forward pass finds as many as the first.
   const Buffer spare = scratch_floats(weight.numel());
@@ -105,7 +132,7 @@ void pack_weight(const Tensor& weight) {
   check_rank("pack_weight", "weight", weight, 2);
   check(weight.rank() == 2 && weight.storage().frozen(), "pack_weight",
         "weight must be a frozen matrix");
-  if (weight.numel() == 0) return;
+  if (weight.numel() == 0 || weight.storage().borrowed()) return;
   auto matrix = kept(weight, nullptr);
   if (matrix == nullptr) matrix = pack_and_keep(weight, nullptr);
   if (weight.numel() != weight.storage().numel()) return;

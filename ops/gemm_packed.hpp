@@ -70,13 +70,15 @@ using MatrixOf = Tensor (*)(const Tensor& weight);
 
 /// The matrix (n, k) that `weight` is, or that matrix_of makes of it, transposed and packed as the
 /// right operand of x weight^T; null unless the weight is frozen. It is kept with the weight's
-/// storage, so that only the first call packs.
+/// storage, so that only the first call packs. A borrowed weight is not packed, and null, at its
+/// first use: for one product packing costs more than it gains. Any thread may ask.
 std::shared_ptr<const PackedMatrix> packed_weight(const Tensor& weight,
                                                   MatrixOf matrix_of = nullptr);
 
 /// Packs a frozen weight (n, k) for the active ISA now. If it is all that its storage holds, the
 /// packed form is the only one from then on, until somebody asks for data(). To be called before
-/// other threads know the weight. Throws ShapeError unless it is a matrix and frozen.
+/// other threads know the weight. A borrowed one is left for packed_weight. Throws ShapeError
+/// unless it is a matrix and frozen.
 void pack_weight(const Tensor& weight);
 
 }  // namespace vitrine
