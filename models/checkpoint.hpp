@@ -83,7 +83,7 @@ struct ParameterSource {
   std::function<void(std::span<float>)> write;  ///< fills them in
   /// The one tensor in a file that holds them all, in the parameter's order; null if there is none.
   const RawTensor* whole = nullptr;
-  std::shared_ptr<const void> mapping = nullptr;  ///< keeps its bytes; null if they are not mapped
+  const MappedFile* file = nullptr;  ///< that its bytes lie in, if they do
 };
 
 /// Gives a parameter its values. If its network will be frozen (`frozen` says for what), a matrix
