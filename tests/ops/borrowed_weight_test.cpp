@@ -73,6 +73,7 @@ TEST_CASE("borrowed weight: threads that meet get the same bits", "[ops]") {
   const Tensor weight = borrowed_copy(plain);
   std::array<Tensor, 4> got;
   std::vector<std::thread> threads;
+  threads.reserve(got.size());
   for (Tensor& y : got) {
     threads.emplace_back([&] {
       for (int i = 0; i < 5; ++i) y = linear(x, weight, Tensor());
