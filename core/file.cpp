@@ -49,6 +49,8 @@ std::string resolve_links(const std::string& path) {
   return result;
 }
 
+size_t page_bytes() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
+
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -81,15 +83,27 @@ MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
 
 void MappedFile::release(std::span<const std::byte> part) const {
   if (part.empty()) return;
+  const size_t offset = offset_of(part);  // the mapping is aligned
+  const size_t begin = (offset + page_bytes() - 1) / page_bytes() * page_bytes();
+  const size_t end = (offset + part.size()) / page_bytes() * page_bytes();
+  if (begin < end) advise(begin, end, MADV_DONTNEED);
+}
+
+void MappedFile::populate(std::span<const std::byte> part) const {
+  if (part.empty()) return;
+  const size_t offset = offset_of(part);
+  advise(offset / page_bytes() * page_bytes(), offset + part.size(), MADV_POPULATE_READ);
+}
+
+size_t MappedFile::offset_of(std::span<const std::byte> part) const {
   VT_CHECK(part.data() >= bytes_.data() &&
            part.data() + part.size() <= bytes_.data() + bytes_.size());
-  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  const auto offset = static_cast<size_t>(part.data() - bytes_.data());  // the mapping is aligned
-  const size_t begin = (offset + page - 1) / page * page;
-  const size_t end = (offset + part.size()) / page * page;
-  if (begin >= end) return;
-  // Advice only: if it is not taken, the memory stays and nothing is wrong.
-  ::madvise(const_cast<std::byte*>(bytes_.data()) + begin, end - begin, MADV_DONTNEED);
+  return static_cast<size_t>(part.data() - bytes_.data());
+}
+
+void MappedFile::advise(size_t begin, size_t end, int advice) const {
+  // Advice only: if it is not taken, the pages stay as they were and nothing is wrong.
+  ::madvise(const_cast<std::byte*>(bytes_.data()) + begin, end - begin, advice);
 }
 
 std::vector<std::byte> read_file(const std::string& path, int64_t limit) {

@@ -44,8 +44,7 @@ class SafetensorsFile {
 
   /// Gives back the memory of a tensor's file pages once its values have been taken.
   void release(const RawTensor& tensor) const { file_.release(tensor.bytes); }
-  /// Keeps the tensors' bytes readable when this is gone.
-  std::shared_ptr<const void> mapping() const { return file_.mapping(); }
+  const MappedFile& file() const { return file_; }
 
  private:
   MappedFile file_;

@@ -19,8 +19,7 @@ namespace vitrine {
 ///   3. A frozen storage is never written again.
 ///   4. The content of a frozen storage may live in its packed form alone; data() brings it back.
 ///   5. A borrowed storage shows memory that is not the pool's, such as a mapped file's. It is
-///   frozen
-///      from the start and at any alignment of float, and it keeps its owner. What it shows must
+///      frozen from the start, at any alignment of float, and keeps its owner. What it shows must
 ///      not change: a file that is cut short meanwhile kills the process (SIGBUS), so borrow for a
 ///      short time only.
 class Storage {

@@ -164,9 +164,4 @@ void TensorArchive::release(const RawTensor& tensor) const {
   if (const MappedFile* file = file_of(tensor)) file->release(tensor.bytes);
 }
 
-std::shared_ptr<const void> TensorArchive::mapping(const RawTensor& tensor) const {
-  const MappedFile* file = file_of(tensor);
-  return file == nullptr ? nullptr : file->mapping();
-}
-
 }  // namespace vitrine

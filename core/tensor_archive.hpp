@@ -38,12 +38,10 @@ class TensorArchive {
 
   /// Gives back the memory of a tensor's file pages once its values have been taken.
   void release(const RawTensor& tensor) const;
-  /// Keeps the tensor's bytes readable when this is gone; null if they do not lie in a file as they
-  /// are.
-  std::shared_ptr<const void> mapping(const RawTensor& tensor) const;
+  /// The file that a tensor's bytes lie in; null if they had to be unpacked.
+  const MappedFile* file_of(const RawTensor& tensor) const;
 
  private:
-  const MappedFile* file_of(const RawTensor& tensor) const;
   void add_file(const std::string& path);
   void add_shards();
 

@@ -74,12 +74,13 @@ Shape shape_of(const RawTensor& tensor) { return Shape(std::span<const int64_t>(
 
 /// The source's values where they lie; undefined if they cannot be used there.
 Tensor borrowed_values(const ParameterSource& source, const Shape& shape) {
-  if (source.whole == nullptr || source.mapping == nullptr) return {};
+  if (source.whole == nullptr || source.file == nullptr) return {};
   const std::span<const std::byte> bytes = source.whole->bytes;
   const bool aligned = std::bit_cast<uintptr_t>(bytes.data()) % alignof(float) == 0;
   if (source.whole->dtype != Dtype::kF32 || !aligned) return {};
   const auto* values = reinterpret_cast<const float*>(bytes.data());
-  return Tensor::borrow({values, bytes.size() / sizeof(float)}, shape, source.mapping);
+  source.file->populate(bytes);
+  return Tensor::borrow({values, bytes.size() / sizeof(float)}, shape, source.file->mapping());
 }
 
 }  // namespace
@@ -193,7 +194,7 @@ void load_weights(Network& network, const SafetensorsFile& file,
     load_parameter(p, role, frozen,
                    {.write = [&](std::span<float> values) { to_float32(tensor, name, values); },
                     .whole = &tensor,
-                    .mapping = file.mapping()});
+                    .file = &file.file()});
     if (!p.value.storage().borrowed()) file.release(tensor);
   });
 }

@@ -56,9 +56,8 @@ enum class Use {
   kOften,
   /// One forward pass: matrices that are float32 and whole in the file stay there (borrowed), since
   /// packing costs more than it gains in one pass. The answers are the same bits; a second pass
-  /// packs. If the file is cut short while the model lives, the process is killed
-  /// (core/storage.hpp):
-  /// no use for a process that stays.
+  /// packs. A file that is cut short while the model lives kills the process (core/storage.hpp), so
+  /// this is not for one that stays.
   kOnce,
 };
 
@@ -83,7 +82,7 @@ struct ParameterSource {
   std::function<void(std::span<float>)> write;  ///< fills them in
   /// The one tensor in a file that holds them all, in the parameter's order; null if there is none.
   const RawTensor* whole = nullptr;
-  std::shared_ptr<const void> mapping = nullptr;  ///< keeps its bytes; null if they are not mapped
+  const MappedFile* file = nullptr;  ///< that its bytes lie in, if they do
 };
 
 /// Gives a parameter its values. If its network will be frozen (`frozen` says for what), a matrix

@@ -110,7 +110,7 @@ void load_mapped_weights(Network& network, const MappedWeights& weights,
     ParameterSource source{[&](std::span<float> values) { write_values(tensor, values); }};
     if (tensor.parts.size() == 1 && tensor.parts[0].layout == Layout::kSame) {
       source.whole = &tensor.parts[0].tensor;
-      source.mapping = archive.mapping(*source.whole);
+      source.file = archive.file_of(*source.whole);
     }
     load_parameter(p, role, frozen, source);
     if (p.value.storage().borrowed()) return;

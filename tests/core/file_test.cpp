@@ -11,6 +11,7 @@
 
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <memory>
 #include <thread>
 
 #include "core/error.hpp"
@@ -53,16 +54,16 @@ class FileSizeLimit {
 
 }  // namespace
 
-TEST_CASE("a mapped file shows its bytes and survives being moved", "[file]") {
+TEST_CASE("a mapped file shows its bytes and survives being copied", "[file]") {
   const TempDir dir;
   const std::string path = dir.add("a", "hello");
   MappedFile file(path);
   CHECK(file.path() == path);
   CHECK(text_of(file.bytes()) == "hello");
-  MappedFile moved(std::move(file));
-  CHECK(text_of(moved.bytes()) == "hello");
-  moved = MappedFile(dir.add("b", "other"));
-  CHECK(text_of(moved.bytes()) == "other");
+  const MappedFile copy(file);
+  file = MappedFile(dir.add("b", "other"));
+  CHECK(text_of(copy.bytes()) == "hello");
+  CHECK(text_of(file.bytes()) == "other");
   CHECK(MappedFile(dir.add("empty", "")).bytes().empty());
 }
 
@@ -77,6 +78,26 @@ TEST_CASE("released pages of a mapped file read the same again", "[file]") {
   file.release(file.bytes().subspan(7, 3));
   file.release({});
   CHECK(text_of(file.bytes()) == text);
+}
+
+TEST_CASE("a mapping is there as long as somebody keeps it", "[file]") {
+  const TempDir dir;
+  const std::string text(10'000, 'x');
+  std::shared_ptr<const void> mapping;
+  std::span<const std::byte> bytes;
+  {
+    const MappedFile file(dir.add("a", text));
+    bytes = file.bytes();
+    file.populate(bytes);
+    file.populate(bytes.subspan(5000, 3));
+    file.populate({});
+    mapping = file.mapping();
+  }
+  CHECK(text_of(bytes) == text);
+  const std::weak_ptr<const void> alive = mapping;
+  mapping = nullptr;
+  CHECK(alive.expired());
+  CHECK(MappedFile(dir.add("empty", "")).mapping() == nullptr);
 }
 
 TEST_CASE("what is not a readable regular file cannot be mapped", "[file][errors]") {

@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "core/error.hpp"
@@ -88,6 +90,48 @@ TEST_CASE("memory: blocks are aligned, disjoint, and used again", "[core]") {
   for (int64_t bytes = 1; bytes < 100'000; bytes = bytes * 5 / 4 + 1) buffers.emplace_back(bytes);
   CHECK(memory_stats().new_blocks == blocks);
   CHECK(Buffer(0).data() == nullptr);
+}
+
+TEST_CASE("tensor: borrowed memory is read, never written, and kept as long as it is shown",
+          "[core]") {
+  auto owner = std::make_shared<std::vector<float>>(std::vector<float>{9, 1, 2, 3, 4, 5, 6});
+  const float* data = owner->data() + 1;
+  const std::weak_ptr<std::vector<float>> alive = owner;
+  const int64_t live = memory_stats().live_bytes;
+  Tensor t = Tensor::borrow(std::span(*owner).subspan(1), {2, 3}, owner);
+  owner = nullptr;
+  CHECK(memory_stats().live_bytes == live);
+  CHECK(t.storage().borrowed());
+  CHECK(t.storage().frozen());
+  CHECK(t.data() == data);
+  CHECK_THROWS_AS(t.mutable_data(), ShapeError);
+  CHECK_THROWS_AS(Tensor::borrow(t.values(), {5}, nullptr), ShapeError);
+
+  Tensor copy = t.clone();
+  CHECK_FALSE(copy.storage().borrowed());
+  copy.mutable_data()[0] = 7;
+  CHECK(t.values()[0] == 1);
+
+  // A view of it is enough.
+  Tensor row = t.rows(1, 2);
+  t = Tensor();
+  CHECK_FALSE(alive.expired());
+  CHECK(row.values()[2] == 6);
+  // What has moved out comes back into memory of the storage's own.
+  row.storage().move_out([](float* to) { std::fill_n(to, 6, 8.0F); });
+  CHECK(alive.expired());
+  CHECK_FALSE(row.storage().borrowed());
+  CHECK(row.values()[2] == 8);
+  row = Tensor();
+
+  auto other = std::make_shared<std::vector<float>>(3);
+  const std::weak_ptr<std::vector<float>> other_alive = other;
+  {
+    const Tensor last = Tensor::borrow(*other, {3}, other);
+    other = nullptr;
+    CHECK_FALSE(other_alive.expired());
+  }
+  CHECK(other_alive.expired());
 }
 
 TEST_CASE("memory: a size class wastes at most a quarter", "[core]") {

@@ -32,6 +32,9 @@ def test_train_eval_classify():
     assert guesses[0]["file"] == "grey.png" and len(guesses[0]["top"]) == 3
     assert abs(sum(g["probability"] for g in json.loads(
         run("classify", "--model", "first", "--top", "10", "--json", "grey.png").stdout)[0]["top"]) - 1) < 1e-5
+    # One picture leaves the weights in the file, several pack them: the answers are the same.
+    several = json.loads(run("classify", "--model", "first", "--json", "grey.png", "grey.png").stdout)
+    assert several == guesses * 2, several
     for line in open("first/metrics.jsonl"):
         assert {"epoch", "step"} <= json.loads(line).keys()
 
