@@ -105,7 +105,7 @@ include third_party/packages.mk
 $(OUT)/vitrine: $(OBJ)/apps/main.o $(APP_OBJECTS) $(LIB)
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
 
-# The program only steers the library: half of what its files take to compile would be optimisation.
+# The program only steers the library: more optimisation would only take longer to compile.
 $(call objects,$(APP_SOURCES)): BASELINE += $(if $(filter release,$(MODE)),-O1)
 
 $(LIB): $(LIB_OBJECTS)

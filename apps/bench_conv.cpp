@@ -126,24 +126,15 @@ void add_bench_conv(CLI::App& parent) {
   height.range(int64_t{1}, kMaxPixels).needs(in).needs(out);
   in.range(int64_t{1}, kMaxChannels).needs(height).needs(out);
   out.range(int64_t{1}, kMaxChannels).needs(height).needs(in);
-  add_option(command, "--width", o.width, "pixels, the height if not said")
-      .range(int64_t{1}, kMaxPixels)
-      .needs(height);
-  add_option(command, "--kernel", o.kernel, "pixels along a side")
-      .range(int64_t{1}, kMaxKernel)
-      .show_default()
-      .needs(height);
-  add_option(command, "--stride", o.stride, "pixels from one place to the next")
-      .range(int64_t{1}, kMaxPixels)
-      .show_default()
-      .needs(height);
-  add_option(command, "--padding", o.padding, "zeros on all sides, (kernel - 1) / 2 if not said")
-      .range(int64_t{0}, kMaxKernel)
-      .needs(height);
-  add_option(command, "--groups", o.groups, "convolutions side by side")
-      .range(int64_t{1}, kMaxChannels)
-      .show_default()
-      .needs(height);
+  const auto of_one = [&](const char* name, int64_t& value, int64_t lowest, int64_t highest,
+                          const char* help) {
+    return add_option(command, name, value, help).range(lowest, highest).needs(height);
+  };
+  of_one("--width", o.width, 1, kMaxPixels, "pixels, the height if not said");
+  of_one("--kernel", o.kernel, 1, kMaxKernel, "pixels along a side").show_default();
+  of_one("--stride", o.stride, 1, kMaxPixels, "pixels from one place to the next").show_default();
+  of_one("--padding", o.padding, 0, kMaxKernel, "zeros on all sides, (kernel - 1) / 2 if not said");
+  of_one("--groups", o.groups, 1, kMaxChannels, "convolutions side by side").show_default();
   add_option(command, "--batch", o.batch, "images at once; 1 and 8 for the shapes of networks")
       .range(int64_t{1}, kMaxBatch);
   add_flag(command, "--backward", o.backward, "gradients of the input and the weight too");

@@ -143,11 +143,7 @@ void Bit::initialize(uint64_t seed, WeightInit scheme) {
 }
 
 void Bit::resize(int64_t image_height, int64_t image_width, PositionResampling) {
-  BitConfig resized = config;
-  resized.image_height = image_height;
-  resized.image_width = image_width;
-  resized.validate();
-  config = resized;
+  config = for_image_size(config, image_height, image_width);
 }
 
 void Bit::freeze() {

@@ -58,6 +58,15 @@ std::unique_ptr<NetworkConfig> network_config_from_json(std::string_view text);
 /// these; IoError for the file.
 std::unique_ptr<NetworkConfig> network_config(const std::string& name);
 
+/// The configuration for images of another size, in pixels. Throws what validate() throws.
+template <class Config>
+Config for_image_size(Config config, int64_t height, int64_t width) {
+  config.image_height = height;
+  config.image_width = width;
+  config.validate();
+  return config;
+}
+
 /// Whether the name says how many classes there are: JSON does, and vit_..._c7.
 bool names_classes(std::string_view name);
 

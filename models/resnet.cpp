@@ -148,11 +148,7 @@ void ResNet::initialize(uint64_t seed, WeightInit scheme) {
 }
 
 void ResNet::resize(int64_t image_height, int64_t image_width, PositionResampling) {
-  ResNetConfig resized = config;
-  resized.image_height = image_height;
-  resized.image_width = image_width;
-  resized.validate();
-  config = resized;
+  config = for_image_size(config, image_height, image_width);
 }
 
 void ResNet::freeze() {

@@ -218,9 +218,6 @@ Tensor Vit::operator()(const Tensor& images, const Pass& pass) const {
 
 void Vit::resize(int64_t image_height, int64_t image_width, PositionResampling method) {
   if (image_height == config.image_height && image_width == config.image_width) return;
-  VitConfig resized = config;
-  resized.image_height = image_height;
-  resized.image_width = image_width;
   const Size2d patch = config.patch_pixels();
   if (image_height % patch.h != 0 || image_width % patch.w != 0) {
     throw UsageError(fmt::format(
@@ -228,7 +225,7 @@ void Vit::resize(int64_t image_height, int64_t image_width, PositionResampling m
         image_height, image_width, patch.h, patch.w, nearest_multiple(image_height, patch.h),
         nearest_multiple(image_width, patch.w)));
   }
-  resized.validate();
+  const VitConfig resized = for_image_size(config, image_height, image_width);
   if (pos_embed.defined()) {
     Tensor embedding = resample_position_embedding(
         pos_embed.value, config.prefix_positions(), config.grid_height(), config.grid_width(),

@@ -10,6 +10,7 @@
 #include "models/export_model.hpp"
 #include "models/vit.hpp"
 #include "tests/isas.hpp"
+#include "tests/models/small_vit.hpp"
 #include "tests/numbers.hpp"
 #include "tests/temp_dir.hpp"
 
@@ -17,23 +18,6 @@ using namespace vitrine;
 using namespace vitrine::test;
 
 namespace {
-
-Model small_model() {
-  VitConfig c;
-  c.image_height = c.image_width = 12;
-  c.patch_height = c.patch_width = 4;
-  c.width = 128;
-  c.depth = 2;
-  c.heads = 2;
-  c.mlp_ratio = 1.5;
-  c.classes = 5;
-  Model model;
-  model.network = std::make_unique<Vit>(c);
-  model.network->initialize(7);
-  model.preprocess.height = c.image_height;
-  model.preprocess.width = c.image_width;
-  return model;
-}
 
 struct Weights {
   int borrowed = 0, matrices = 0;
@@ -75,7 +59,7 @@ Weights check_answers(const std::string& path) {
 TEST_CASE("a model for one use leaves the matrices in a file of this program", "[models]") {
   const ScopedIsa isa(each_isa());
   const TempDir dir;
-  save_model(dir.file("model.safetensors"), small_model());
+  save_model(dir.file("model.safetensors"), test::initialized_model());
   const Weights weights = check_answers(dir.file("model.safetensors"));
   CHECK(weights.matrices == 9);  // four of each block, and the head
   CHECK(weights.borrowed == weights.matrices);
@@ -84,7 +68,7 @@ TEST_CASE("a model for one use leaves the matrices in a file of this program", "
 TEST_CASE("a model for one use leaves the matrices in a file of timm's names", "[models]") {
   const ScopedIsa isa(each_isa());
   const TempDir dir;
-  write_safetensors(dir.file("model.safetensors"), model_tensors(small_model()), {});
+  write_safetensors(dir.file("model.safetensors"), model_tensors(test::initialized_model()), {});
   const Weights weights = check_answers(dir.file("model.safetensors"));
   CHECK(weights.borrowed == weights.matrices);
 }
@@ -92,7 +76,7 @@ TEST_CASE("a model for one use leaves the matrices in a file of timm's names", "
 TEST_CASE("a model for one use copies what a file does not hold as a matrix of floats",
           "[models]") {
   const TempDir dir;
-  const Model model = small_model();
+  const Model model = test::initialized_model();
   std::vector<NamedTensor> tensors = model_tensors(model);
   // Queries, keys and values are three tensors there.
   save_hugging_face(dir.file("hf"), model);
@@ -123,10 +107,10 @@ TEST_CASE("a model for one use copies what a file does not hold as a matrix of f
 TEST_CASE("a model for one use lives on when its file is replaced or removed", "[models]") {
   const TempDir dir;
   const std::string path = dir.file("model.safetensors");
-  Model model = small_model();
+  Model model = test::initialized_model();
   save_model(path, model);
   const Model once = load_frozen_model(path, Use::kOnce);
-  Model other = small_model();
+  Model other = test::initialized_model();
   other.network->initialize(8);
   save_model(path, other);
   std::filesystem::remove(path);

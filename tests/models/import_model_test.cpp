@@ -11,33 +11,13 @@
 #include "core/error.hpp"
 #include "models/export_model.hpp"
 #include "models/vit.hpp"
+#include "tests/models/small_vit.hpp"
 #include "tests/temp_dir.hpp"
 
 using namespace vitrine;
 using namespace vitrine::test;
 
 namespace {
-
-VitConfig small() {
-  VitConfig c;
-  c.image_height = c.image_width = 12;
-  c.patch_height = c.patch_width = 4;
-  c.width = 128;  // two heads, as a file that does not say has them
-  c.depth = 2;
-  c.heads = 2;
-  c.mlp_ratio = 1.5;
-  c.classes = 5;
-  return c;
-}
-
-Model made(const VitConfig& config) {
-  Model model;
-  model.network = std::make_unique<Vit>(config);
-  model.network->initialize(7);
-  model.preprocess.height = config.image_height;
-  model.preprocess.width = config.image_width;
-  return model;
-}
 
 /// Tensors to be written, with their values.
 struct File {
@@ -223,7 +203,7 @@ TEST_CASE("names: placeholders in both directions", "[models][import]") {
 
 TEST_CASE("timm weights behind every kind of wrapper", "[models][import]") {
   const TempDir dir;
-  Model model = made(small());
+  Model model = test::initialized_model(test::small_vit_config());
   for (const char* prefix : {"", "module.", "_orig_mod.", "state_dict/", "model/module.",
                              "teacher/backbone.", "state_dict/model."}) {
     CAPTURE(prefix);
@@ -238,8 +218,8 @@ TEST_CASE("timm weights behind every kind of wrapper", "[models][import]") {
 
 TEST_CASE("averaged weights come first, as timm has it", "[models][import]") {
   const TempDir dir;
-  Model model = made(small());
-  Model average = made(small());
+  Model model = test::initialized_model(test::small_vit_config());
+  Model average = test::initialized_model(test::small_vit_config());
   average.network->initialize(8);
   File file = timm_file(model, "state_dict/");
   const File more = timm_file(average, "state_dict_ema/");
@@ -252,7 +232,7 @@ TEST_CASE("averaged weights come first, as timm has it", "[models][import]") {
 
 TEST_CASE("Google's names: both numberings, prefixes, stacked blocks", "[models][import]") {
   const TempDir dir;
-  Model model = made(small());
+  Model model = test::initialized_model(test::small_vit_config());
   for (const char* prefix : {"", "opt/target/", "params/", "params/img/"}) {
     for (const bool linen : {false, true}) {
       CAPTURE(prefix, linen);
@@ -268,7 +248,7 @@ TEST_CASE("Google's names: both numberings, prefixes, stacked blocks", "[models]
 
 TEST_CASE("Hugging Face folders there and back, bit for bit", "[models][import]") {
   const TempDir dir;
-  std::vector<VitConfig> configs(5, small());
+  std::vector<VitConfig> configs(5, test::small_vit_config());
   configs[0].activation = Activation::kGeluTanh;
   configs[0].norm_eps = 1e-12;
   configs[1].distilled = true;
@@ -281,7 +261,7 @@ TEST_CASE("Hugging Face folders there and back, bit for bit", "[models][import]"
   configs[4].heads = 4;
   configs[4].qkv_bias = false;
   for (const VitConfig& config : configs) {
-    Model model = made(config);
+    Model model = test::initialized_model(config);
     model.preprocess.crop_pct = 0.75;
     if (config.classes > 0) model.labels = {"a", "b", "c", "d", "\u00e9"};
     save_hugging_face(dir.file("hf"), model);
@@ -294,20 +274,20 @@ TEST_CASE("Hugging Face folders there and back, bit for bit", "[models][import]"
     Model again = load_model(dir.file("timm.safetensors"));
     check_same_weights(again, model);
   }
-  VitConfig other = small();
+  VitConfig other = test::small_vit_config();
   other.qk_norm = true;
-  CHECK_THROWS_AS(save_hugging_face(dir.file("none"), made(other)), UsageError);
+  CHECK_THROWS_AS(save_hugging_face(dir.file("none"), test::initialized_model(other)), UsageError);
   CHECK(!std::filesystem::exists(dir.file("none")));
 }
 
 TEST_CASE("DINOv2 with registers: the class token's position is folded", "[models][import]") {
   const TempDir dir;
-  VitConfig config = small();
+  VitConfig config = test::small_vit_config();
   config.classes = 0;
   config.layer_scale = 1e-5;
   config.registers = 3;
   config.no_embed_class = true;
-  Model model = made(config);
+  Model model = test::initialized_model(config);
   File file = timm_file(model, "");
   std::vector<float> position(128, 0.25F);
   for (size_t i = 0; i < file.names.size(); ++i) {
@@ -328,7 +308,7 @@ TEST_CASE("DINOv2 with registers: the class token's position is folded", "[model
 
 TEST_CASE("weights that do not fit say which tensors and why", "[models][import][errors]") {
   const TempDir dir;
-  Model model = made(small());
+  Model model = test::initialized_model(test::small_vit_config());
   const auto changed = [&](auto change) {
     File file = timm_file(model, "");
     change(file);
@@ -365,11 +345,11 @@ TEST_CASE("weights that do not fit say which tensors and why", "[models][import]
 
 TEST_CASE("configurations beside the weights", "[models][import]") {
   const TempDir dir;
-  VitConfig config = small();
+  VitConfig config = test::small_vit_config();
   config.heads = 4;
   config.norm_eps = 1e-5;
   config.pool = Pool::kMean;
-  Model model = made(config);
+  Model model = test::initialized_model(config);
   timm_file(model, "").write(dir, "model.safetensors");
   dir.add("config.json",
           R"({"architecture": "something_new", "num_classes": 5, "global_pool": "avg",
