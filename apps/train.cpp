@@ -176,6 +176,8 @@ int train(const TrainOptions& options, const CommonOptions& common) {
     return kInterrupted;
   }
   const Evaluation result = run->test();
+  // Again: the run may have been killed after its last epoch, before they were whole.
+  write_png(o.out + "/curves.png", draw_curves(o.out + "/metrics.jsonl"));
   write_png(o.out + "/confusion.png", draw_confusion_matrix(result.confusion, run->model().labels));
   report(result, run->bad_pictures().size(), o, common);
   return 0;

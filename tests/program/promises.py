@@ -38,6 +38,15 @@ def test_start_over_what_never_reached_a_checkpoint():
     assert all("step" in json.loads(line) for line in open("early/metrics.jsonl"))
 
 
+def test_pictures_of_a_run_that_was_killed_at_its_very_end():
+    curves = read("one/curves.png")
+    os.rename("one/curves.png", "one/curves.png.vitrine-tmp")  # as SIGKILL after the last epoch leaves them
+    os.remove("one/confusion.png")
+    train("one", "--resume")
+    assert read("one/curves.png") == curves and os.path.exists("one/confusion.png")
+    assert not os.path.exists("one/curves.png.vitrine-tmp")
+
+
 def test_interrupt_writes_a_checkpoint():
     command = [VITRINE, "train", "--data", "idx:data", *TRAIN, "--epochs", "2000", "--out", "interrupted"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
