@@ -1,5 +1,6 @@
 #!/bin/sh
-# run.sh SECONDS FUZZER...: runs every fuzzer for so long, with the malformed-file data as its corpus.
+# run.sh SECONDS FUZZER...: runs every fuzzer for so long. It starts from the malformed files of the
+# golden data, configurations of every kind, the recipes, and what it found interesting before.
 set -eu
 seconds=$1
 shift
@@ -7,7 +8,9 @@ for fuzzer in "$@"; do
   name=$(basename "$fuzzer")
   corpus=build/fuzz/corpus/$name
   mkdir -p "$corpus"
-  "$fuzzer" -max_total_time="$seconds" -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ "$corpus" \
-    tests/golden/data/bad/* >"build/fuzz/$name.log" 2>&1 || { tail -n 30 "build/fuzz/$name.log"; exit 1; }
-  echo "$name: $(grep -c '' "build/fuzz/$name.log") lines of log, no finding"
+  "$fuzzer" -max_total_time="$seconds" -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=build/fuzz/ \
+    "$corpus" tests/golden/data/bad/*/ tests/fuzz/seeds apps/recipes >"build/fuzz/$name.log" 2>&1 ||
+    { tail -n 30 "build/fuzz/$name.log"; exit 1; }
+  runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz/$name.log")
+  echo "$name: $runs inputs in $seconds s, no finding"
 done
