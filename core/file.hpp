@@ -35,7 +35,6 @@ class MappedFile {
 
  private:
   size_t offset_of(std::span<const std::byte> part) const;
-  void advise(size_t begin, size_t end, int advice) const;
 
   std::string path_;
   std::shared_ptr<const void> mapping_;

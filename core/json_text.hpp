@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 // JSON from text and back. Compiled once: in every file that called them, nlohmann's templates
 // would take longer to compile than all the rest of it.
@@ -21,5 +23,38 @@ std::string write_json(const nlohmann::json& value, int indent = -1);
 
 /// On one line; what is not UTF-8 becomes U+FFFD: for file names, which can be anything.
 std::string write_json_lossy(const nlohmann::json& value);
+
+/// Throws nlohmann::json::exception if `value`, or an element of the list that it is, is a number
+/// other than an integer of 64 bits: nlohmann turns 1.5 into 1 and 1e67 into anything.
+void require_integers(const nlohmann::json& value, bool is_signed);
+
+/// Reads a number, text, list or truth value as what it is. Throws nlohmann::json::exception for a
+/// value of another type, and for a number that is no integer where one is wanted.
+template <class T>
+void read_json(const nlohmann::json& value, T& into) {
+  if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+    require_integers(value, std::is_signed_v<T>);
+  } else if constexpr (requires { typename T::value_type; }) {
+    if constexpr (sizeof(typename T::value_type) == sizeof(int64_t) &&
+                  std::is_integral_v<typename T::value_type>) {
+      require_integers(value, std::is_signed_v<typename T::value_type>);
+    }
+  }
+  value.get_to(into);
+}
+
+template <class T>
+T read_json(const nlohmann::json& value) {
+  T into{};
+  read_json(value, into);
+  return into;
+}
+
+/// What an object has under a key, or else the fallback.
+template <class T>
+T read_json_or(const nlohmann::json& object, const char* key, T fallback) {
+  if (object.contains(key)) read_json(object.at(key), fallback);
+  return fallback;
+}
 
 }  // namespace vitrine

@@ -39,10 +39,10 @@ auto reading(std::string_view path, Read read) {
 /// A number, or [height, width].
 inline void read_size(const nlohmann::json& value, int64_t& height, int64_t& width) {
   if (value.is_array()) {
-    height = value.at(0).get<int64_t>();
-    width = value.at(1).get<int64_t>();
+    height = read_json<int64_t>(value.at(0));
+    width = read_json<int64_t>(value.at(1));
   } else {
-    height = width = value.get<int64_t>();
+    height = width = read_json<int64_t>(value);
   }
 }
 

@@ -85,7 +85,8 @@ void check_convolutions(const json& config, std::string_view path) {
   for (const char* key : {"downsample_in_first_stage", "downsample_in_bottleneck"}) {
     if (config.value(key, false)) refuse(key);
   }
-  if (config.value("output_stride", 32) != 32) refuse("output_stride other than 32");
+  if (read_json_or(config, "output_stride", int64_t{32}) != 32)
+    refuse("output_stride other than 32");
 }
 
 bool has_same_padding(const json& config) {
@@ -140,7 +141,7 @@ SourceFacts facts_of_hugging_face(std::string_view config, std::string_view prep
       facts.resampling = PositionResampling::kBicubicAntialias;
     }
     facts.source = fmt::format("config.json (Hugging Face {})", type.name);
-    facts.heads = object.value("num_attention_heads", int64_t{12});
+    facts.heads = read_json_or(object, "num_attention_heads", int64_t{12});
     facts.norm_eps = object.value("layer_norm_eps", type.norm_eps);
     const std::string act = object.value("hidden_act", std::string(type.activation));
     const auto found =
@@ -152,7 +153,8 @@ SourceFacts facts_of_hugging_face(std::string_view config, std::string_view prep
     if (object.contains("image_size")) {
       read_size(object["image_size"], facts.image_height, facts.image_width);
     }
-    facts.groups = object.value("backbone_config", object).value("num_groups", facts.groups);
+    facts.groups =
+        read_json_or(object.value("backbone_config", object), "num_groups", facts.groups);
     facts.labels = hf_labels(object);
     if (!preprocessor.empty()) {
       read_hugging_face_preprocess(parse_object(preprocessor, path), facts.preprocess);

@@ -35,10 +35,10 @@ void read_hugging_face_preprocess(const json& config, Preprocess& rule) {
   if (const auto size = config.find("size"); size != config.end()) {
     if (size->is_object() && size->contains("shortest_edge")) {
       squash = false;
-      height = width = size->at("shortest_edge").get<int64_t>();
+      height = width = read_json<int64_t>(size->at("shortest_edge"));
     } else if (size->is_object()) {
-      height = size->at("height").get<int64_t>();
-      width = size->at("width").get<int64_t>();
+      height = read_json<int64_t>(size->at("height"));
+      width = read_json<int64_t>(size->at("width"));
     } else {
       read_size(*size, height, width);
     }
@@ -48,8 +48,8 @@ void read_hugging_face_preprocess(const json& config, Preprocess& rule) {
   if (config.value("do_center_crop", false) && config.contains("crop_size")) {
     const json& crop = config.at("crop_size");
     if (crop.is_object()) {
-      rule.height = crop.at("height").get<int64_t>();
-      rule.width = crop.at("width").get<int64_t>();
+      rule.height = read_json<int64_t>(crop.at("height"));
+      rule.width = read_json<int64_t>(crop.at("width"));
     } else {
       read_size(crop, rule.height, rule.width);
     }
@@ -71,7 +71,7 @@ void read_hugging_face_preprocess(const json& config, Preprocess& rule) {
   }
   rule.crop_pct = crop_pct(rule.height, height);
   rule.crop_mode = squash ? CropMode::kSquash : CropMode::kCenter;
-  const auto resample = config.value("resample", int64_t{2});
+  const auto resample = read_json_or(config, "resample", int64_t{2});
   if (resample < 0 || resample >= static_cast<int64_t>(kResample.size())) {
     throw UsageError(fmt::format("resample {} is none of Pillow's filters", resample));
   }

@@ -52,7 +52,7 @@ class OptionReader {
 
   template <class T>
   void operator()(const char* key, T& value) {
-    take(key, [&](const nlohmann::json& v) { v.get_to(value); });
+    take(key, [&](const nlohmann::json& v) { read_json(v, value); });
   }
   template <class Enum, size_t N>
   void operator()(const char* key, Enum& value, const EnumNames<Enum, N>& names) {
@@ -61,8 +61,8 @@ class OptionReader {
   /// [height, width], or one number for both.
   void size(const char* key, int64_t& height, int64_t& width) {
     take(key, [&](const nlohmann::json& v) {
-      v.is_array() ? v.at(0).get_to(height) : v.get_to(height);
-      v.is_array() ? v.at(1).get_to(width) : v.get_to(width);
+      read_json(v.is_array() ? v.at(0) : v, height);
+      read_json(v.is_array() ? v.at(1) : v, width);
     });
   }
   template <class Config>

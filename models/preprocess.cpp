@@ -69,7 +69,7 @@ Crop center_crop(int64_t side, int64_t size) {
 
 template <class T>
 void take(const json& object, const char* key, T& value) {
-  if (const auto found = object.find(key); found != object.end()) value = found->get<T>();
+  if (const auto found = object.find(key); found != object.end()) read_json(*found, value);
 }
 
 Preprocess read(const json& object) {

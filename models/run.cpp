@@ -147,16 +147,16 @@ void Run::restore() {
   training_ = std::make_unique<Training>(*model_.network, options_.update);
   try {
     const json state = parse_json(file.metadata().at("vitrine.training"));
-    epoch_ = state.at("epoch");
-    step_ = state.at("step");
+    read_json(state.at("epoch"), epoch_);
+    read_json(state.at("step"), step_);
     const auto sums = [](const json& from) { return Sums{from.at(0), from.at(1), from.at(2)}; };
     epoch_sums_ = sums(state.at("epoch_sums"));
     line_sums_ = sums(state.at("line_sums"));
     best_accuracy_ = state.at("best_accuracy");
-    lines_ = state.at("lines");
+    read_json(state.at("lines"), lines_);
     checkpoint_isa_ = state.at("isa");
-    training_->restore(file, state.at("updates"));
-    const int64_t pictures = state.value("pictures", data_->size());
+    training_->restore(file, read_json<int64_t>(state.at("updates")));
+    const int64_t pictures = read_json_or(state, "pictures", data_->size());
     if (pictures != data_->size()) {
       throw FormatError(FormatKind::kMismatch, file.path(), -1,
                         fmt::format("the run began with {} pictures, now there are {}; bring them "

@@ -80,10 +80,10 @@ SourceFacts facts_of_timm(std::string_view config, std::string_view origin, std:
                                         architecture, facts.norm_eps));
     }
     const json& arguments = object.value("model_args", json::object());
-    facts.heads = arguments.value("num_heads", facts.heads);
+    facts.heads = read_json_or(arguments, "num_heads", facts.heads);
     // Older files have the preprocessing at the top.
     const json pretrained = object.value("pretrained_cfg", object);
-    std::vector<int64_t> input = pretrained.value("input_size", std::vector<int64_t>{});
+    const auto input = read_json_or(pretrained, "input_size", std::vector<int64_t>{});
     if (input.size() == 3) {
       facts.image_height = input[1];
       facts.image_width = input[2];
