@@ -62,7 +62,9 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
   std::unique_ptr<Training> training;
   std::function<void()> call = [&] { (*network)(images); };
   if (bench.training) {
-    training = std::make_unique<Training>(*network, UpdateOptions{});
+    UpdateOptions options;
+    options.checkpoint_blocks = bench.checkpoint_blocks;
+    training = std::make_unique<Training>(*network, options);
     call = [&] {
       training->add_gradients(images, labels);
       training->update(1e-4);

@@ -12,7 +12,8 @@ struct ModelBench {
   std::string precision = "f32";
   int64_t batch = 1;
   double seconds = 2;
-  bool training = false;  ///< a step (forward, backward, AdamW) instead of a forward pass
+  bool training = false;           ///< a step (forward, backward, AdamW) instead of a forward pass
+  bool checkpoint_blocks = false;  ///< of a step: see checkpointed()
 };
 
 struct ModelBenchResult {

@@ -109,7 +109,10 @@ BatchResult Training::add_gradients_of(const Tensor& images, const Target& targe
 
   // Micro batches of one update draw different masks.
   const auto micro = static_cast<uint64_t>(steps_ * options_.accumulate + micro_);
-  const Pass pass{.training = true, .seed = options_.seed, .step = micro};
+  const Pass pass{.training = true,
+                  .seed = options_.seed,
+                  .step = micro,
+                  .checkpoint_blocks = options_.checkpoint_blocks};
   const Tensor logits = model_(images, pass);
   const Tensor loss = loss_of(options_, logits, target);
 

@@ -36,8 +36,9 @@ struct UpdateOptions {
   bool ema_warmup = false;  ///< a smaller decay at first: see ema_decay_at
   LossKind loss = LossKind::kSoftmax;
   double label_smoothing = 0;
-  int64_t accumulate = 1;  ///< micro batches per update
-  uint64_t seed = 0;       ///< of dropout and drop path
+  int64_t accumulate = 1;          ///< micro batches per update
+  bool checkpoint_blocks = false;  ///< less memory, more time, the same bits: see checkpointed()
+  uint64_t seed = 0;               ///< of dropout and drop path
 };
 
 /// What one batch gave.
