@@ -11,6 +11,8 @@
 #include "core/file.hpp"
 #include "core/isa.hpp"
 #include "core/json_text.hpp"
+#include "core/memory.hpp"
+#include "core/process_memory.hpp"
 #include "models/starting_model.hpp"
 
 namespace vitrine {
@@ -101,6 +103,15 @@ int64_t Run::train_images() const {
 
 int64_t Run::images_done() const {
   return epoch_ * train_images() + step_ * options_.update.accumulate * options_.batch;
+}
+
+int64_t Run::memory_estimate() {
+  const Preprocess& p = model_.preprocess;
+  const int64_t steps = training_->rehearse({options_.batch, p.height, p.width, p.channels},
+                                            options_.mix.mixup > 0 || options_.mix.cutmix > 0);
+  const ProcessMemory now = process_memory();
+  return std::max(now.peak_bytes, now.resident_bytes + steps + train_->buffer_bytes() +
+                                      validation_->buffer_bytes());
 }
 
 void Run::build_loaders() {
@@ -312,6 +323,7 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
 }
 
 Evaluation Run::test(const std::function<void(const Evaluation&)>& seen) const {
+  trim_memory();  // training is over
   std::shared_ptr<const Dataset> data = open_dataset(options_.data, Split::kTest);
   const Model best = load_model(path(kModel));
   if (options_.bad_pictures == BadPictures::kSkip) {

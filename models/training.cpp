@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/dry_run.hpp"
 #include "core/error.hpp"
+#include "core/memory.hpp"
 #include "core/tape.hpp"
 #include "models/checkpoint.hpp"
 #include "models/evaluate.hpp"
@@ -166,6 +168,36 @@ double Training::update(double lr) {
     if (!slot.trained) ema_(slot.average, slot.parameter->value, extras.ema_decay);
   }
   return norm;
+}
+
+int64_t Training::rehearse(const Shape& images, bool mixed) {
+  trim_memory();
+  const DryRun dry;
+  const Tensor batch = Tensor::empty(images);
+  const int64_t given = mixed ? 0 : dry.resident_bytes();
+  const std::vector<int32_t> labels(static_cast<size_t>(images[0]));
+  const Tensor targets =
+      mixed ? Tensor::empty({images[0], model_.network_config().classes}) : Tensor();
+
+  // Passes move running statistics, updates the counters.
+  std::vector<std::pair<Parameter*, Tensor>> buffers;
+  model_.visit([&](const std::string&, Parameter& p, Role role) {
+    if (role != Role::kBuffer) return;
+    buffers.emplace_back(&p, p.value);
+    p.value = p.value.clone();
+  });
+  const int64_t steps = steps_;
+  // The second update may need what the first has left behind, the third micro batch nothing new.
+  for (int update_number = 0; update_number < 2; ++update_number) {
+    for (int64_t i = 0; i < std::min<int64_t>(options_.accumulate, 2); ++i) {
+      mixed ? add_gradients(batch, targets) : add_gradients(batch, labels);
+    }
+    update(0);
+    model_(batch);
+  }
+  steps_ = steps;
+  for (auto& [parameter, value] : buffers) parameter->value = value;
+  return dry.resident_bytes() - given;
 }
 
 void Training::swap_average() {
