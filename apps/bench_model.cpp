@@ -71,7 +71,7 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
 
   ModelBenchResult result;
   if (bench.training) {
-    const int64_t steps = training->rehearse(images.shape(), false);
+    const int64_t steps = training->rehearse(images.shape(), false, 0);
     result.estimated_mib = mib(process_memory().resident_bytes + steps);
   }
   call();

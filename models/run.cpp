@@ -108,7 +108,8 @@ int64_t Run::images_done() const {
 int64_t Run::memory_estimate() {
   const Preprocess& p = model_.preprocess;
   const int64_t steps = training_->rehearse({options_.batch, p.height, p.width, p.channels},
-                                            options_.mix.mixup > 0 || options_.mix.cutmix > 0);
+                                            options_.mix.mixup > 0 || options_.mix.cutmix > 0,
+                                            validation_->samples());
   const ProcessMemory now = process_memory();
   return std::max(now.peak_bytes, now.resident_bytes + steps + train_->buffer_bytes() +
                                       validation_->buffer_bytes());

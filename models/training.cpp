@@ -170,7 +170,7 @@ double Training::update(double lr) {
   return norm;
 }
 
-int64_t Training::rehearse(const Shape& images, bool mixed) {
+int64_t Training::rehearse(const Shape& images, bool mixed, int64_t evaluated) {
   trim_memory();
   const DryRun dry;
   const Tensor batch = Tensor::empty(images);
@@ -193,7 +193,8 @@ int64_t Training::rehearse(const Shape& images, bool mixed) {
       mixed ? add_gradients(batch, targets) : add_gradients(batch, labels);
     }
     update(0);
-    model_(batch);
+    if (evaluated >= images[0]) model_(batch);
+    if (evaluated % images[0] > 0) model_(batch.rows(0, evaluated % images[0]));
   }
   steps_ = steps;
   for (auto& [parameter, value] : buffers) parameter->value = value;

@@ -81,11 +81,12 @@ class Training {
   /// clipping. Parameters that no gradient reached stay as they are.
   double update(double lr);
 
-  /// Bytes that updates with batches of `images` (B, H, W, C) will take beyond what is there now,
-  /// and forward passes in between: found in a rehearsal (DryRun), which computes and changes
+  /// Bytes that updates with batches of `images` (B, H, W, C), and evaluations in between, will
+  /// take beyond what is there now: found in a rehearsal (DryRun), which computes and changes
   /// nothing. `mixed`: batches are mixed first, images and targets, which takes tensors of its own.
-  /// What waits in the pool is given back first.
-  int64_t rehearse(const Shape& images, bool mixed);
+  /// `evaluated`: images of an evaluation, whose last batch may be a small one; 0 for none. What
+  /// waits in the pool is given back first.
+  int64_t rehearse(const Shape& images, bool mixed, int64_t evaluated);
 
   /// Updates done so far.
   int64_t steps() const { return steps_; }
