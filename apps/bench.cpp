@@ -16,20 +16,21 @@ namespace {
 int run_model(const ModelBench& bench, const CommonOptions& common) {
   const ModelBenchResult r = bench_model(bench, common.seed);
   if (common.json) {
-    const nlohmann::json out = {{"model", bench.model},
-                                {"batch", bench.batch},
-                                {"threads", threads()},
-                                {"isa", isa_name(active_isa())},
-                                {"precision", bench.precision},
-                                {"ms_best", r.ms.best},
-                                {"ms_median", r.ms.median},
-                                {"ms_quartiles", {r.ms.lower, r.ms.upper}},
-                                {"gflops", r.gflops},
-                                {"peak_gflops", r.peak_gflops},
-                                {"memory_gbs", r.memory_gbs},
-                                {"peak_rss_mib", r.peak_rss_mib},
-                                {"first_answer_s", r.first_answer_s},
-                                {"calls", r.calls}};
+    nlohmann::json out = {{"model", bench.model},
+                          {"batch", bench.batch},
+                          {"threads", threads()},
+                          {"isa", isa_name(active_isa())},
+                          {"precision", bench.precision},
+                          {"ms_best", r.ms.best},
+                          {"ms_median", r.ms.median},
+                          {"ms_quartiles", {r.ms.lower, r.ms.upper}},
+                          {"gflops", r.gflops},
+                          {"peak_gflops", r.peak_gflops},
+                          {"memory_gbs", r.memory_gbs},
+                          {"peak_rss_mib", r.peak_rss_mib},
+                          {"first_answer_s", r.first_answer_s},
+                          {"calls", r.calls}};
+    if (bench.training) out["memory_estimate_mib"] = r.estimated_mib;
     fmt::print("{}\n", write_json(out));
     return 0;
   }
@@ -43,7 +44,8 @@ int run_model(const ModelBench& bench, const CommonOptions& common) {
   fmt::print(
       "  {:.1f} GFLOP/s, {:.1f} % of the peak of {:.1f} measured in between; memory {:.1f} GB/s\n",
       r.gflops, 100 * r.gflops / r.peak_gflops, r.peak_gflops, r.memory_gbs);
-  fmt::print("  {:.0f} MiB at most, first answer after {:.2f} s\n", r.peak_rss_mib,
+  fmt::print("  {:.0f} MiB at most{}, first answer after {:.2f} s\n", r.peak_rss_mib,
+             bench.training ? fmt::format(" (a rehearsal said {:.0f})", r.estimated_mib) : "",
              r.first_answer_s);
   return 0;
 }
@@ -59,6 +61,9 @@ void add_model_bench(CLI::App& parent, const char* name, const char* help, bool 
   add_option(command, "--seconds", bench->seconds, "how long to measure").positive().show_default();
   // One choice so far; scripts that compare programs name it.
   add_option(command, "--precision", bench->precision, "f32").one_of({"f32"}).show_default();
+  if (!training) return;
+  add_flag(command, "--checkpoint-blocks", bench->checkpoint_blocks,
+           "run each block again for its gradients instead of keeping its activations");
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "apps/bench_model.hpp"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 
 #include "apps/fill_random.hpp"
 #include "apps/measure_peak.hpp"
+#include "core/process_memory.hpp"
 #include "models/training.hpp"
 
 namespace vitrine {
@@ -33,11 +33,7 @@ double process_age() {
   return uptime - std::stod(field) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-double peak_rss_mib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
+double mib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 Tensor random_images(const NetworkConfig& c, int64_t batch, uint64_t seed) {
   Tensor images = Tensor::empty({batch, c.image_height, c.image_width, c.channels});
@@ -62,7 +58,9 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
   std::unique_ptr<Training> training;
   std::function<void()> call = [&] { (*network)(images); };
   if (bench.training) {
-    training = std::make_unique<Training>(*network, UpdateOptions{});
+    UpdateOptions options;
+    options.checkpoint_blocks = bench.checkpoint_blocks;
+    training = std::make_unique<Training>(*network, options);
     call = [&] {
       training->add_gradients(images, labels);
       training->update(1e-4);
@@ -72,10 +70,14 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
   }
 
   ModelBenchResult result;
+  if (bench.training) {
+    const int64_t steps = training->rehearse(images.shape(), false, 0);
+    result.estimated_mib = mib(process_memory().resident_bytes + steps);
+  }
   call();
   result.first_answer_s = process_age();
   call();  // the second call finds its memory in the pool
-  result.peak_rss_mib = peak_rss_mib();
+  result.peak_rss_mib = mib(process_memory().peak_bytes);
 
   std::vector<double> times;
   double since_peak = kPeakEvery;

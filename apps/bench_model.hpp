@@ -12,7 +12,8 @@ struct ModelBench {
   std::string precision = "f32";
   int64_t batch = 1;
   double seconds = 2;
-  bool training = false;  ///< a step (forward, backward, AdamW) instead of a forward pass
+  bool training = false;           ///< a step (forward, backward, AdamW) instead of a forward pass
+  bool checkpoint_blocks = false;  ///< of a step: see checkpointed()
 };
 
 struct ModelBenchResult {
@@ -21,6 +22,7 @@ struct ModelBenchResult {
   double peak_gflops = 0;     ///< measured in between, same ISA and threads
   double memory_gbs = 0;      ///< GB/s that the same threads read from memory
   double peak_rss_mib = 0;    ///< most memory the process held
+  double estimated_mib = 0;   ///< the same of training, as a rehearsal foretold it
   double first_answer_s = 0;  ///< from the start of the process
   int64_t calls = 0;
 };

@@ -15,6 +15,7 @@
 #include "core/isa.hpp"
 #include "core/json_text.hpp"
 #include "core/parallel.hpp"
+#include "core/process_memory.hpp"
 #include "models/run.hpp"
 
 namespace vitrine {
@@ -90,15 +91,34 @@ std::unique_ptr<Run> open_run(const TrainOptions& o, const CommonOptions& common
   return std::make_unique<Run>(o.out, RunOptions::from_json(write_json(o.given)), o.workers);
 }
 
-void print_heading(Run& run) {
+/// "3.1 GiB", or below one "310 MiB".
+std::string format_memory(int64_t bytes) {
+  const double mib = static_cast<double>(bytes) / (1 << 20);
+  return mib < 1024 ? fmt::format("{:.0f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
+}
+
+void print_heading(Run& run, int64_t memory) {
   const NetworkConfig& c = run.model().network->network_config();
   const RunOptions& o = run.options();
   const std::string model = o.model.starts_with('{') ? c.summary() : o.model;
   fmt::print("{}{}{} on {}: {} parameters, {} training and {} validation images\n", model,
              o.model.empty() || o.init.empty() ? "" : " from ", o.init, o.data, c.parameters(),
              run.train_images(), run.validation_images());
-  fmt::print("{}, {} threads, {}\n", isa_name(active_isa()), threads(), cpu_name());
+  fmt::print("{}, {} threads, {}; about {} of memory\n", isa_name(active_isa()), threads(),
+             cpu_name(), format_memory(memory));
   std::fflush(stdout);
+}
+
+/// Says on standard error what to do if the run needs more memory than there is.
+void print_memory_warning(const Run& run, int64_t memory) {
+  const int64_t limit = memory_limit();
+  if (limit == 0 || memory <= limit) return;
+  const UpdateOptions& update = run.options().update;
+  fmt::print(stderr,
+             "vitrine: the run needs about {} of memory, there are {}: take a smaller --batch with "
+             "a larger --accumulate{}\n",
+             format_memory(memory), format_memory(limit),
+             update.checkpoint_blocks ? "" : ", or --checkpoint-blocks");
 }
 
 /// Says on standard error how many pictures were left out, and names the first few.
@@ -144,13 +164,15 @@ bool train_with_progress(Run& run, const TrainOptions& o, bool quiet) {
   return finished;
 }
 
-void report(const Evaluation& result, size_t bad_pictures, const TrainOptions& o,
+void report(const Evaluation& result, size_t bad_pictures, int64_t memory, const TrainOptions& o,
             const CommonOptions& common) {
   if (common.json) {
     const nlohmann::json out = {{"top1", result.accuracy()},
                                 {"top5", result.accuracy5()},
                                 {"loss", result.loss()},
-                                {"images", result.images}};
+                                {"images", result.images},
+                                {"memory_estimate_mib", memory >> 20},
+                                {"peak_rss_mib", process_memory().peak_bytes >> 20}};
     fmt::print("{}\n", write_json(out));
   } else if (!common.quiet) {
     if (bad_pictures > 0) fmt::print("{} training pictures were left out\n", bad_pictures);
@@ -165,7 +187,9 @@ int train(const TrainOptions& options, const CommonOptions& common) {
   o.given = with_recipe(o);
   const bool quiet = common.quiet || common.json;
   const std::unique_ptr<Run> run = open_run(o, common);
-  if (!quiet) print_heading(*run);
+  const int64_t memory = run->memory_estimate();
+  if (!quiet) print_heading(*run, memory);
+  if (!common.quiet) print_memory_warning(*run, memory);
   if (!common.quiet) print_bad_pictures(*run);
   watch_interrupt();
   if (!train_with_progress(*run, o, quiet)) {
@@ -179,7 +203,7 @@ int train(const TrainOptions& options, const CommonOptions& common) {
   // Again: the run may have been killed after its last epoch, before they were whole.
   write_png(o.out + "/curves.png", draw_curves(o.out + "/metrics.jsonl"));
   write_png(o.out + "/confusion.png", draw_confusion_matrix(result.confusion, run->model().labels));
-  report(result, run->bad_pictures().size(), o, common);
+  report(result, run->bad_pictures().size(), memory, o, common);
   return 0;
 }
 
@@ -214,6 +238,10 @@ void add_run_options(CLI::App& command, const std::shared_ptr<TrainOptions>& o) 
   whole("--epochs", "/epochs", fmt::format("times through the data [{}]", d.epochs).c_str());
   whole("--batch", "/batch", fmt::format("images per step [{}]", d.batch).c_str());
   whole("--accumulate", "/accumulate", "batches per update [1]");
+  run_option<bool>(command, o, "--checkpoint-blocks", "/checkpoint_blocks",
+                   "run each block again for its gradients instead of keeping its activations: "
+                   "much less memory, a third more time, the same result [false]")
+      .value_if_alone("true");
   real("--lr", "/lr", fmt::format("highest learning rate [{}]", d.lr).c_str());
   real("--min-lr", "/min_lr", fmt::format("learning rate at the end [{}]", d.min_lr).c_str());
   real("--warmup-epochs", "/warmup_epochs", "epochs of linear warm-up [1]");

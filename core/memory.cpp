@@ -10,6 +10,8 @@
 #include <new>
 #include <vector>
 
+#include "core/dry_run.hpp"
+
 namespace vitrine {
 namespace {
 
@@ -65,6 +67,10 @@ std::byte* take_from_system(int64_t bytes, int64_t used) {
 Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
   if (bytes == 0) return;
   const SizeClass size = size_class(bytes);
+  if (DryRun* dry = DryRun::current(); dry != nullptr) {
+    data_ = dry->take(size.bytes, bytes);
+    return;
+  }
   Pool& p = pool();
   {
     const std::lock_guard lock(p.mutex);
@@ -90,6 +96,7 @@ Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
 
 Buffer::~Buffer() {
   if (data_ == nullptr) return;
+  if (DryRun* dry = DryRun::current(); dry != nullptr && dry->give_back(data_)) return;
   const SizeClass size = size_class(bytes_);
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);

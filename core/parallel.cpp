@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/dry_run.hpp"
+
 namespace vitrine {
 namespace {
 
@@ -148,6 +150,7 @@ SerialScope::~SerialScope() { t_worker = before_; }
 namespace detail {
 
 void run_tasks(int64_t count, Task task, const void* context) {
+  if (DryRun::current() != nullptr) return;
   const int n = static_cast<int>(std::min<int64_t>(threads(), count));
   if (n <= 1 || t_worker >= 0) {  // one thread, or already inside parallel work
     if (t_worker < 0) bind_worker(0);

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <utility>
 
+#include "core/dry_run.hpp"
+
 namespace vitrine {
 namespace {
 
@@ -50,7 +52,8 @@ bool profiling() { return flag().load(std::memory_order_relaxed); }
 void set_profiling(bool on) { flag() = on; }
 
 ProfileScope::ProfileScope(std::string_view name, bool backward)
-    : counts_(profiling() && t_current.name.empty() && !name.empty()) {
+    : counts_(profiling() && t_current.name.empty() && !name.empty() &&
+              DryRun::current() == nullptr) {
   if (!counts_) return;
   t_current = {name, backward, 0};
   start_ = std::chrono::steady_clock::now();

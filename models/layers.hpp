@@ -25,6 +25,7 @@ struct Pass {
   uint64_t seed = 0;      ///< with `step`, what their masks are a function of
   uint64_t step = 0;
   Probe* probe = nullptr;
+  bool checkpoint_blocks = false;  ///< see checkpointed()
 
   void report(const std::string& module, const Tensor& output) const {
     if (probe != nullptr && probe->output) probe->output(module, output);

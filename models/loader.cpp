@@ -271,6 +271,12 @@ int64_t Loader::batches() const { return state_->batches; }
 
 int64_t Loader::samples() const { return state_->samples; }
 
+int64_t Loader::buffer_bytes() const {
+  const int64_t slots = std::min(static_cast<int64_t>(state_->slots.size()), state_->batches);
+  return slots * state_->options.batch * state_->options.preprocess.numel() *
+         static_cast<int64_t>(sizeof(float));
+}
+
 void Loader::start(int64_t epoch, int64_t first_batch) { state_->begin(epoch, first_batch); }
 
 const Batch* Loader::next() { return state_->take(); }

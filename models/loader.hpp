@@ -59,6 +59,9 @@ class Loader {
   /// Pictures of an epoch: all, or what drop_last leaves.
   int64_t samples() const;
 
+  /// Memory of the batches that an epoch fills.
+  int64_t buffer_bytes() const;
+
   /// Goes to batch `first_batch` <= batches() of `epoch`, whatever was going on.
   void start(int64_t epoch, int64_t first_batch = 0);
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "models/checkpointed.hpp"
 #include "models/config_check.hpp"
 #include "models/init.hpp"
 #include "ops/avg_pool2d.hpp"
@@ -40,6 +41,7 @@ ResidualBlock make_block(const ResNetConfig& c, size_t stage, int64_t in, int64_
   const int64_t middle = c.middle(stage);
   const int64_t out = c.planes[stage] * c.expansion();
   ResidualBlock block;
+  block.avg_down = c.avg_down;
   if (c.block == ResNetBlock::kBasic) {
     block.conv1 = make_conv(c, in, middle, 3, stride);
     block.conv2 = make_conv(c, middle, out, 3);
@@ -112,7 +114,7 @@ Tensor ResNet::features(const Tensor& images, const Pass& pass) const {
   pass.report("maxpool", x);
   for (size_t s = 0; s < stages.size(); ++s) {
     for (size_t b = 0; b < stages[s].size(); ++b) {
-      x = stages[s][b](x, pass);
+      x = checkpointed(stages[s][b], x, pass);
       if (pass.probe != nullptr) pass.report(fmt::format("layer{}.{}", s + 1, b), x);
     }
   }
@@ -189,7 +191,7 @@ void ResNet::visit(const ParameterVisitor& f) {
   }
   for (size_t s = 0; s < stages.size(); ++s) {
     for (size_t b = 0; b < stages[s].size(); ++b) {
-      stages[s][b].visit(fmt::format("layer{}.{}", s + 1, b), config.avg_down, f);
+      stages[s][b].visit(fmt::format("layer{}.{}", s + 1, b), f);
     }
   }
   fc.visit("fc", f);

@@ -15,7 +15,8 @@ namespace vitrine {
 struct ResidualBlock {
   ConvNorm conv1, conv2, conv3;  // without conv3 in a basic block
   ConvNorm downsample;           // of the shortcut; absent where x fits as it is
-  int64_t pool = 1;              // pixels that average pooling joins before it, along a side
+  bool avg_down = false;         // average pooling before it
+  int64_t pool = 1;              // pixels that this joins, along a side
   float drop_path = 0;
   uint32_t index = 0;  // among all blocks: the place of its random mask
 
@@ -29,7 +30,7 @@ struct ResidualBlock {
     }
   }
   template <class F>
-  void visit(const std::string& name, bool avg_down, F&& f) {
+  void visit(const std::string& name, F&& f) {
     conv1.visit(name + ".conv1", name + ".bn1", f);
     conv2.visit(name + ".conv2", name + ".bn2", f);
     conv3.visit(name + ".conv3", name + ".bn3", f);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "models/checkpointed.hpp"
 #include "ops/binary.hpp"
 #include "ops/max_pool2d.hpp"
 #include "ops/pad.hpp"
@@ -49,7 +50,7 @@ Bottleneck make_block(const ResNetV2Config& c, int64_t in, int64_t out, int64_t 
 
 }  // namespace
 
-Tensor Bottleneck::operator()(const Tensor& x) const {
+Tensor Bottleneck::operator()(const Tensor& x, const Pass&) const {
   if (preact) {
     const Tensor p = norm1(x, true);
     const Tensor shortcut = downsample.weight.defined() ? downsample(p) : x;
@@ -92,7 +93,7 @@ Tensor ResNetV2::operator()(const Tensor& images, const Pass& pass, const std::s
   if (!stages.empty()) pass.report(prefix + "stem", x);
   for (size_t s = 0; s < stages.size(); ++s) {
     for (size_t b = 0; b < stages[s].size(); ++b) {
-      x = stages[s][b](x);
+      x = checkpointed(stages[s][b], x, pass);
       if (pass.probe != nullptr) {
         pass.report(fmt::format("{}stages.{}.blocks.{}", prefix, s, b), x);
       }

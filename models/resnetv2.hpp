@@ -23,7 +23,7 @@ struct Bottleneck {
   bool preact = false;
 
   /// (B, H, W, C) -> (B, H / stride, W / stride, O)
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, const Pass& = {}) const;
 
   template <class F>
   void visit(const std::string& name, F&& f) {

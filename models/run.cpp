@@ -11,6 +11,8 @@
 #include "core/file.hpp"
 #include "core/isa.hpp"
 #include "core/json_text.hpp"
+#include "core/memory.hpp"
+#include "core/process_memory.hpp"
 #include "models/starting_model.hpp"
 
 namespace vitrine {
@@ -22,6 +24,10 @@ namespace fs = std::filesystem;
 // A line of metrics.jsonl covers this many steps: enough to smooth the loss of a batch, few enough
 // to draw a curve of one epoch.
 constexpr int64_t kStepsPerLine = 50;
+
+// What the program touches later whatever it trains: code, stacks, files and pictures. Measured
+// with networks of 16 and of 100 MiB.
+constexpr int64_t kLaterBytes = int64_t{7} << 20;
 
 constexpr const char* kCheckpoint = "checkpoint.safetensors";
 constexpr const char* kModel = "model.safetensors";
@@ -101,6 +107,16 @@ int64_t Run::train_images() const {
 
 int64_t Run::images_done() const {
   return epoch_ * train_images() + step_ * options_.update.accumulate * options_.batch;
+}
+
+int64_t Run::memory_estimate() {
+  const Preprocess& p = model_.preprocess;
+  const int64_t steps = training_->rehearse({options_.batch, p.height, p.width, p.channels},
+                                            options_.mix.mixup > 0 || options_.mix.cutmix > 0,
+                                            validation_->samples());
+  const ProcessMemory now = process_memory();
+  const int64_t batches = train_->buffer_bytes() + validation_->buffer_bytes();
+  return std::max(now.peak_bytes, now.resident_bytes + kLaterBytes + steps + batches);
 }
 
 void Run::build_loaders() {
@@ -312,6 +328,7 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
 }
 
 Evaluation Run::test(const std::function<void(const Evaluation&)>& seen) const {
+  trim_memory();  // training is over
   std::shared_ptr<const Dataset> data = open_dataset(options_.data, Split::kTest);
   const Model best = load_model(path(kModel));
   if (options_.bad_pictures == BadPictures::kSkip) {

@@ -100,6 +100,9 @@ class Run {
   /// Per epoch: what fills whole steps.
   int64_t train_images() const;
   int64_t validation_images() const { return validation_->samples(); }
+  /// The most memory that the process will hold, in bytes, within some per cent; what decoders of
+  /// pictures take is not counted. To be asked before train(); takes some hundredths of a second.
+  int64_t memory_estimate();
   /// What was left out of the training data, a message each.
   const std::vector<std::string>& bad_pictures() const { return bad_pictures_; }
 

@@ -62,6 +62,7 @@ void each_option(Options& o, F&& f) {
   f("loss", o.update.loss, kLosses);
   f("label_smoothing", o.update.label_smoothing);
   f("accumulate", o.update.accumulate);
+  f("checkpoint_blocks", o.update.checkpoint_blocks);
   f("mixup", o.mix.mixup);
   f("cutmix", o.mix.cutmix);
   f("mix_probability", o.mix.probability);

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/dry_run.hpp"
 #include "core/error.hpp"
+#include "core/memory.hpp"
 #include "core/tape.hpp"
 #include "models/checkpoint.hpp"
 #include "models/evaluate.hpp"
@@ -109,7 +111,10 @@ BatchResult Training::add_gradients_of(const Tensor& images, const Target& targe
 
   // Micro batches of one update draw different masks.
   const auto micro = static_cast<uint64_t>(steps_ * options_.accumulate + micro_);
-  const Pass pass{.training = true, .seed = options_.seed, .step = micro};
+  const Pass pass{.training = true,
+                  .seed = options_.seed,
+                  .step = micro,
+                  .checkpoint_blocks = options_.checkpoint_blocks};
   const Tensor logits = model_(images, pass);
   const Tensor loss = loss_of(options_, logits, target);
 
@@ -163,6 +168,37 @@ double Training::update(double lr) {
     if (!slot.trained) ema_(slot.average, slot.parameter->value, extras.ema_decay);
   }
   return norm;
+}
+
+int64_t Training::rehearse(const Shape& images, bool mixed, int64_t evaluated) {
+  trim_memory();
+  const DryRun dry;
+  const Tensor batch = Tensor::empty(images);
+  const int64_t given = mixed ? 0 : dry.resident_bytes();
+  const std::vector<int32_t> labels(static_cast<size_t>(images[0]));
+  const Tensor targets =
+      mixed ? Tensor::empty({images[0], model_.network_config().classes}) : Tensor();
+
+  // Passes move running statistics, updates the counters.
+  std::vector<std::pair<Parameter*, Tensor>> buffers;
+  model_.visit([&](const std::string&, Parameter& p, Role role) {
+    if (role != Role::kBuffer) return;
+    buffers.emplace_back(&p, p.value);
+    p.value = p.value.clone();
+  });
+  const int64_t steps = steps_;
+  // The second update may need what the first has left behind, the third micro batch nothing new.
+  for (int update_number = 0; update_number < 2; ++update_number) {
+    for (int64_t i = 0; i < std::min<int64_t>(options_.accumulate, 2); ++i) {
+      mixed ? add_gradients(batch, targets) : add_gradients(batch, labels);
+    }
+    update(0);
+    if (evaluated >= images[0]) model_(batch);
+    if (evaluated % images[0] > 0) model_(batch.rows(0, evaluated % images[0]));
+  }
+  steps_ = steps;
+  for (auto& [parameter, value] : buffers) parameter->value = value;
+  return dry.resident_bytes() - given;
 }
 
 void Training::swap_average() {

@@ -36,8 +36,9 @@ struct UpdateOptions {
   bool ema_warmup = false;  ///< a smaller decay at first: see ema_decay_at
   LossKind loss = LossKind::kSoftmax;
   double label_smoothing = 0;
-  int64_t accumulate = 1;  ///< micro batches per update
-  uint64_t seed = 0;       ///< of dropout and drop path
+  int64_t accumulate = 1;          ///< micro batches per update
+  bool checkpoint_blocks = false;  ///< less memory, more time, the same bits: see checkpointed()
+  uint64_t seed = 0;               ///< of dropout and drop path
 };
 
 /// What one batch gave.
@@ -79,6 +80,13 @@ class Training {
   /// Clips, updates every parameter, then the average. Returns the norm of the gradient before
   /// clipping. Parameters that no gradient reached stay as they are.
   double update(double lr);
+
+  /// Bytes that updates with batches of `images` (B, H, W, C), and evaluations in between, will
+  /// take beyond what is there now: found in a rehearsal (DryRun), which computes and changes
+  /// nothing. `mixed`: batches are mixed first, images and targets, which takes tensors of its own.
+  /// `evaluated`: images of an evaluation, whose last batch may be a small one; 0 for none. What
+  /// waits in the pool is given back first.
+  int64_t rehearse(const Shape& images, bool mixed, int64_t evaluated);
 
   /// Updates done so far.
   int64_t steps() const { return steps_; }

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/memory.hpp"
+#include "models/checkpointed.hpp"
 #include "models/position_embedding.hpp"
 #include "ops/activation.hpp"
 #include "ops/attention.hpp"
@@ -179,7 +180,7 @@ Tensor Vit::pooled(const Tensor& x, const Pass& pass) const {
 /// images -> (B, D); (B, 2 D) if distilled: class and distillation token
 Tensor Vit::encoded(const Tensor& images, const Pass& pass) const {
   Tensor x = tokens_of(images, pass);
-  for (const Block& block : blocks) x = block(x, pass);
+  for (const Block& block : blocks) x = checkpointed(block, x, pass);
   return pooled(x, pass);
 }
 

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -15,6 +16,26 @@ def test_same_bits_for_any_number_of_threads_and_workers():
     train("three", "--threads", 3, "--workers", 2)
     for name in ("checkpoint.safetensors", "model.safetensors"):
         assert read(f"one/{name}") == read(f"three/{name}"), name
+
+
+def test_memory_is_foretold_and_checkpointed_blocks_need_less():
+    def peak(*args):
+        result = json.loads(run("bench", "train", "--model", "vit_d128_l12_h2_patch4_32_c10", "--batch", 16, "--threads", 2,
+                                "--seconds", 0.01, "--json", *args).stdout)
+        assert 0.9 < result["memory_estimate_mib"] / result["peak_rss_mib"] < 1.1, result
+        return result["peak_rss_mib"]
+    assert peak("--checkpoint-blocks") < 0.7 * peak()
+    refused("bench", "model", "--model", MODEL, "--checkpoint-blocks", status=2, says="--checkpoint-blocks")
+
+    weights = []
+    for out, flags in (("kept", []), ("checkpointed", ["--checkpoint-blocks"])):
+        done = run("train", "--data", "idx:data", *TRAIN, "--epochs", 1, "--out", out, *flags)
+        assert re.search(r"; about [0-9.]+ [MG]iB of memory", done.stdout), done.stdout
+        assert json.load(open(f"{out}/config.json"))["checkpoint_blocks"] == bool(flags)
+        weights.append(read(f"{out}/model.safetensors"))
+    assert weights[0] == weights[1]
+    run("train", "--out", "checkpointed", "--resume", "--checkpoint-blocks", "--quiet")
+    refused("train", "--out", "kept", "--resume", "--checkpoint-blocks", status=2, says="checkpoint_blocks")
 
 
 def test_killed_and_resumed_run_equals_the_uninterrupted_one():
