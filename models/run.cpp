@@ -60,8 +60,13 @@ void Run::leave_out_bad_pictures() {
   bad_pictures_ = std::move(readable.bad);
 }
 
+void Run::open_teacher() {
+  if (!options_.teacher.empty()) teacher_ = std::make_unique<Teacher>(options_.teacher, model_);
+}
+
 void Run::begin() {
   model_ = starting_model(options_, *data_);
+  open_teacher();
   leave_out_bad_pictures();
   build_loaders();
   std::error_code error;
@@ -141,6 +146,12 @@ void Run::restore() {
                       fmt::format("the run began with {} classes, {} now has {}", classes,
                                   options_.data, data_->classes()));
   }
+  try {
+    open_teacher();
+  } catch (const UsageError& e) {
+    throw FormatError(FormatKind::kMismatch, file.path(), -1,
+                      fmt::format("the run has a teacher; {}", e.what()));
+  }
   leave_out_bad_pictures();
   build_loaders();
   load_weights(*model_.network, file, {"optimizer/", "ema/"});
@@ -156,6 +167,12 @@ void Run::restore() {
     lines_ = state.at("lines");
     checkpoint_isa_ = state.at("isa");
     training_->restore(file, state.at("updates"));
+    if (teacher_ != nullptr && state.at("teacher") != teacher_->fingerprint()) {
+      throw FormatError(FormatKind::kMismatch, file.path(), -1,
+                        fmt::format("teacher {} is not the one that the run began with; bring that "
+                                    "back or start another run",
+                                    options_.teacher));
+    }
     const int64_t pictures = state.value("pictures", data_->size());
     if (pictures != data_->size()) {
       throw FormatError(FormatKind::kMismatch, file.path(), -1,
@@ -181,16 +198,17 @@ void Run::save_checkpoint() const {
   std::vector<NamedTensor> tensors = model_tensors(model_);
   for (NamedTensor& tensor : training_->state()) tensors.push_back(std::move(tensor));
   const auto sums = [](const Sums& s) { return json{s.loss, s.correct, s.images}; };
-  const json state = {{"options", parse_json(options_.to_json())},
-                      {"isa", isa_name(active_isa())},
-                      {"epoch", epoch_},
-                      {"step", step_},
-                      {"updates", training_->steps()},
-                      {"epoch_sums", sums(epoch_sums_)},
-                      {"line_sums", sums(line_sums_)},
-                      {"best_accuracy", best_accuracy_},
-                      {"lines", lines_},
-                      {"pictures", data_->size()}};
+  json state = {{"options", parse_json(options_.to_json())},
+                {"isa", isa_name(active_isa())},
+                {"epoch", epoch_},
+                {"step", step_},
+                {"updates", training_->steps()},
+                {"epoch_sums", sums(epoch_sums_)},
+                {"line_sums", sums(line_sums_)},
+                {"best_accuracy", best_accuracy_},
+                {"lines", lines_},
+                {"pictures", data_->size()}};
+  if (teacher_ != nullptr) state["teacher"] = teacher_->fingerprint();
   Metadata metadata = model_metadata(model_);
   metadata["vitrine.training"] = write_json(state);
   write_safetensors(path(kCheckpoint), tensors, metadata);
@@ -205,6 +223,9 @@ void Run::write_metrics(const std::string& line) {
 }
 
 BatchResult Run::train_step(double lr, double& grad_norm) {
+  const auto teacher_of = [&](const Tensor& images) {
+    return teacher_ == nullptr ? Tensor() : teacher_->logits(images);
+  };
   Sums sums;
   for (int64_t i = 0; i < options_.update.accumulate; ++i) {
     const Batch* batch = train_->next();
@@ -214,9 +235,9 @@ BatchResult Run::train_step(double lr, double& grad_norm) {
       Random random(options_.seed, RandomPlace::kMix, static_cast<uint64_t>(micro));
       const MixedBatch mixed =
           mix_batch(batch->images, batch->labels, data_->classes(), options_.mix, random);
-      sums.add(training_->add_gradients(mixed.images, mixed.targets));
+      sums.add(training_->add_gradients(mixed.images, mixed.targets, teacher_of(mixed.images)));
     } else {
-      sums.add(training_->add_gradients(batch->images, batch->labels));
+      sums.add(training_->add_gradients(batch->images, batch->labels, teacher_of(batch->images)));
     }
   }
   const BatchResult result{sums.loss / static_cast<double>(sums.images), sums.correct, sums.images};

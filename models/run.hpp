@@ -11,6 +11,7 @@
 #include "models/loader.hpp"
 #include "models/mix.hpp"
 #include "models/schedule.hpp"
+#include "models/teacher.hpp"
 #include "models/training.hpp"
 
 namespace vitrine {
@@ -33,6 +34,7 @@ struct RunOptions {
   double decay_epochs = 30;  ///< of the step schedule
   double decay_rate = 0.1;
   UpdateOptions update;
+  std::string teacher;  ///< of update.distillation: whatever --model takes; "" for none
   Augment augment;
   Mix mix;
   int64_t repeats = 1;  ///< views of a picture in one epoch (LoaderOptions)
@@ -92,6 +94,8 @@ class Run {
 
   const RunOptions& options() const { return options_; }
   Model& model() { return model_; }
+  /// The network that this one learns from; null if there is none.
+  const Teacher* teacher() const { return teacher_.get(); }
   /// Name of the ISA that the checkpoint was written with; empty for a fresh run.
   const std::string& checkpoint_isa() const { return checkpoint_isa_; }
   int64_t epochs_done() const { return epoch_; }
@@ -123,6 +127,7 @@ class Run {
   void begin();
   void leave_out_bad_pictures();
   void build_loaders();
+  void open_teacher();
   void restore();
   BatchResult train_step(double lr, double& grad_norm);
   void finish_epoch(const RunObserver& observer, double seconds);
@@ -139,6 +144,7 @@ class Run {
   std::vector<std::string> bad_pictures_;
   Model model_;
   std::unique_ptr<Loader> train_, validation_;
+  std::unique_ptr<Teacher> teacher_;
   std::unique_ptr<Training> training_;
   Schedule schedule_;
   std::string checkpoint_isa_;
