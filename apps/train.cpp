@@ -8,6 +8,7 @@
 #include "apps/command.hpp"
 #include "apps/curves.hpp"
 #include "apps/draw_confusion_matrix.hpp"
+#include "apps/draw_mistakes.hpp"
 #include "apps/format_duration.hpp"
 #include "apps/progress.hpp"
 #include "apps/recipe.hpp"
@@ -182,10 +183,14 @@ int train(const TrainOptions& options, const CommonOptions& common) {
     }
     return kInterrupted;
   }
-  const Evaluation result = run->test();
+  const std::shared_ptr<const Dataset> tested = run->test_data();
+  const Evaluation result = run->test(tested);
   // Again: the run may have been killed after its last epoch, before they were whole.
   write_png(o.out + "/curves.png", draw_curves(o.out + "/metrics.jsonl"));
   write_png(o.out + "/confusion.png", draw_confusion_matrix(result.confusion, run->model().labels));
+  const Model& model = run->model();
+  write_png(o.out + "/mistakes.png",
+            draw_mistakes(result, *tested, model.labels, model.preprocess.channels));
   report(result, run->bad_pictures().size(), o, common);
   return 0;
 }

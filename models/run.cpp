@@ -332,12 +332,15 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
   if (observer.epoch) observer.epoch(report);
 }
 
-Evaluation Run::test(const std::function<void(const Evaluation&)>& seen) const {
+std::shared_ptr<const Dataset> Run::test_data() const {
   std::shared_ptr<const Dataset> data = open_dataset(options_.data, Split::kTest);
+  if (options_.bad_pictures == BadPictures::kFail) return data;
+  return readable_pictures(data, model_.preprocess.channels).dataset;
+}
+
+Evaluation Run::test(const std::shared_ptr<const Dataset>& data,
+                     const std::function<void(const Evaluation&)>& seen) const {
   const Model best = load_model(path(kModel));
-  if (options_.bad_pictures == BadPictures::kSkip) {
-    data = readable_pictures(data, best.preprocess.channels).dataset;
-  }
   LoaderOptions o;
   o.batch = options_.batch;
   o.shuffle = false;

@@ -112,8 +112,11 @@ class Run {
   /// the end was reached. Throws Error naming the step if the loss is not finite.
   bool train(const RunObserver& observer, int64_t checkpoint_steps = 0);
 
-  /// The best weights so far on the test data.
-  Evaluation test(const std::function<void(const Evaluation&)>& seen = {}) const;
+  /// The test data, without what cannot be read if that is to be left out.
+  std::shared_ptr<const Dataset> test_data() const;
+  /// The best weights so far on `data`.
+  Evaluation test(const std::shared_ptr<const Dataset>& data,
+                  const std::function<void(const Evaluation&)>& seen = {}) const;
 
  private:
   /// Sums over steps, for reports.
