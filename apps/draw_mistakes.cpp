@@ -25,10 +25,12 @@ Image draw_mistakes(const Evaluation& result, const Dataset& data,
                      names[static_cast<size_t>(m.label)]});
   }
   const int64_t wrong = result.images - result.top1;
-  return contact_sheet(
-      sheet, sheet.empty()
-                 ? fmt::format("none of {} pictures is mistaken", result.images)
-                 : fmt::format("the worst of {} mistakes in {} pictures", wrong, result.images));
+  const bool all = wrong == static_cast<int64_t>(sheet.size());
+  const std::string title =
+      sheet.empty() ? fmt::format("none of {} pictures is mistaken", result.images)
+      : all         ? fmt::format("{} of {} mistaken", wrong, result.images)
+                    : fmt::format("the worst of {} mistakes in {} pictures", wrong, result.images);
+  return contact_sheet(sheet, title);
 }
 
 }  // namespace vitrine
