@@ -19,6 +19,7 @@ Image draw_mistakes(const Evaluation& result, const Dataset& data,
                     std::span<const std::string> names, int channels) {
   if (names.empty()) names = data.class_names();
   std::vector<ClassifiedPicture> sheet;
+  sheet.reserve(result.mistakes.size());
   for (const Mistake& m : result.mistakes) {
     sheet.push_back({dataset_image(data, m.index, channels),
                      names[static_cast<size_t>(m.predicted)], m.probability,
