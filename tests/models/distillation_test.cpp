@@ -38,8 +38,9 @@ constexpr int64_t kRows = 3;
 constexpr int64_t kClasses = 4;
 using Logits = std::vector<double>;  // (kRows, kClasses)
 
-const Logits kStudent = {1.5, 0.25, -0.5, 2.25, -1.0, 0.75, 1.25, 0.5, 0.375, 2.5, -1.75, -0.25};
-const Logits kTeacher = {2.0, -0.5, 1.0, 0.75, -1.5, 3.25, 0.25, 1.0, 0.0, 1.75, -2.5, 2.0};
+const Logits student_logits = {1.5,  0.25, -0.5,  2.25, -1.0,  0.75,
+                               1.25, 0.5,  0.375, 2.5,  -1.75, -0.25};
+const Logits teacher_logits = {2.0, -0.5, 1.0, 0.75, -1.5, 3.25, 0.25, 1.0, 0.0, 1.75, -2.5, 2.0};
 
 Tensor tensor(const Logits& values) {
   const std::vector<float> floats(values.begin(), values.end());
@@ -68,7 +69,7 @@ double loss_of(const Distillation& d, const Logits& logits, Logits* gradient = n
   const double t = hard ? 1 : d.tau;
   double loss = 0;
   for (int64_t row = 0; row < kRows; ++row) {
-    const auto log_p = log_probabilities(kTeacher, row, t);
+    const auto log_p = log_probabilities(teacher_logits, row, t);
     const auto log_q = log_probabilities(logits, row, t);
     if (hard) loss -= log_q[best_of(log_p)] / kRows;
     for (size_t c = 0; c < log_p.size(); ++c) {
@@ -82,10 +83,10 @@ double loss_of(const Distillation& d, const Logits& logits, Logits* gradient = n
 }
 
 std::vector<Tensor> loss_and_gradient(const Distillation& d) {
-  Tensor logits = tensor(kStudent);
+  Tensor logits = tensor(student_logits);
   Tape tape;
   tape.watch(logits);
-  const Tensor loss = distillation_loss(d, logits, tensor(kTeacher));
+  const Tensor loss = distillation_loss(d, logits, tensor(teacher_logits));
   const Tensor one = Tensor::scalar(1);
   return {loss, tape.backward(std::span(&loss, 1), std::span(&one, 1)).of(logits)};
 }
@@ -97,8 +98,9 @@ TEST_CASE("distillation: the gradient is that of the formula", "[models][gradien
                                 Distillation{DistillationKind::kHard, 0.5, 1}}) {
     CAPTURE(d.tau);
     Logits gradient;
-    const double loss = loss_of(d, kStudent, &gradient);
-    const auto wanted = test::differences([&](const Logits& x) { return loss_of(d, x); }, kStudent);
+    const double loss = loss_of(d, student_logits, &gradient);
+    const auto wanted =
+        test::differences([&](const Logits& x) { return loss_of(d, x); }, student_logits);
     CHECK(test::max_error(gradient, wanted) < 1e-8);
     const std::vector<Tensor> got = test::same_on_any_threads([&] { return loss_and_gradient(d); });
     CHECK(got[0].item() == Approx(loss).epsilon(1e-6));
