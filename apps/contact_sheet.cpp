@@ -51,7 +51,8 @@ void draw_tile(Canvas& canvas, const ClassifiedPicture& p, int64_t left, int64_t
 }  // namespace
 
 Image contact_sheet(std::span<const ClassifiedPicture> pictures, const std::string& title) {
-  check(!pictures.empty(), "contact_sheet", "there must be at least one picture");
+  check(!pictures.empty() || !title.empty(), "contact_sheet",
+        "there must be at least one picture, or a title");
   const auto count = static_cast<int64_t>(pictures.size());
   const int64_t columns = tile_columns(count, kAspect);
   const int64_t rows = (count + columns - 1) / columns;
@@ -61,9 +62,10 @@ Image contact_sheet(std::span<const ClassifiedPicture> pictures, const std::stri
   const int64_t pitch_x = kSide + kGap;
   const int64_t pitch_y = kSide + static_cast<int64_t>((any_wrong ? 2 : 1) * kLine) + kGap;
   const int64_t top = kMargin + (title.empty() ? 0 : 44);
-  Canvas canvas(2 * kMargin + columns * pitch_x - kGap, top + rows * pitch_y);
-
   const TextStyle heading = {.size = kTitle, .bold = true};
+  const auto alone = static_cast<int64_t>(pictures.empty() ? text_width(title, heading) + 1 : 0);
+  Canvas canvas(2 * kMargin + std::max(columns * pitch_x - kGap, alone), top + rows * pitch_y);
+
   draw_text(canvas, {kMargin, kMargin + 0.8 * kTitle},
             fit_text(title, static_cast<double>(canvas.width() - 2 * kMargin), heading), heading);
   for (int64_t i = 0; i < count; ++i) {

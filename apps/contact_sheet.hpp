@@ -17,7 +17,8 @@ struct ClassifiedPicture {
 /// Pictures with what the network says below each: green if that is the truth, red with the truth
 /// below if it is not, black if the truth is not known.
 ///   title  one line; may be empty
-/// Throws ShapeError if there is no picture or one has no pixels.
+/// Without pictures, the title alone. Throws ShapeError if there is neither, or a picture has no
+/// pixels.
 Image contact_sheet(std::span<const ClassifiedPicture> pictures, const std::string& title);
 
 }  // namespace vitrine

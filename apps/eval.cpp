@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/command.hpp"
+#include "apps/draw_mistakes.hpp"
 #include "apps/model_option.hpp"
 #include "apps/progress.hpp"
 #include "core/error.hpp"
@@ -15,6 +16,7 @@ namespace {
 struct EvalOptions {
   ModelOption model;
   std::string data = "fashion-mnist", split = "test";
+  std::string mistakes;
   int64_t batch = 64;
   int workers = 1;
 };
@@ -39,6 +41,9 @@ int eval(const EvalOptions& o, const CommonOptions& common) {
     progress.update(so_far.images, fmt::format("accuracy {:.2f} %", 100 * so_far.accuracy()));
   });
   progress.finish();
+  if (!o.mistakes.empty()) {
+    write_png(o.mistakes, draw_mistakes(result, *data, model.labels, model.preprocess.channels));
+  }
 
   if (common.json) {
     const nlohmann::json out = {{"top1", result.accuracy()},
@@ -65,6 +70,7 @@ void add_eval(CLI::App& app) {
   add_option(command, "--split", o->split, "test or train")
       .one_of({"test", "train"})
       .show_default();
+  add_option(command, "--mistakes", o->mistakes, "FILE.png: a picture of the worst mistakes");
   add_batch_options(command, o->batch, o->workers);
 }
 

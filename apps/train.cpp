@@ -8,6 +8,7 @@
 #include "apps/command.hpp"
 #include "apps/curves.hpp"
 #include "apps/draw_confusion_matrix.hpp"
+#include "apps/draw_mistakes.hpp"
 #include "apps/format_duration.hpp"
 #include "apps/progress.hpp"
 #include "apps/recipe.hpp"
@@ -57,12 +58,13 @@ nlohmann::json with_recipe(const TrainOptions& o) {
   all.merge_patch(o.given);
   const bool continues = o.resume && Run::has_checkpoint(o.out);
   // null in a recipe: the user names it.
-  if (all.contains("init") && all["init"].is_null()) {
+  for (const auto& [key, what] :
+       {std::pair("init", "weights to start from"), std::pair("teacher", "model to learn from")}) {
+    if (!all.contains(key) || !all[key].is_null()) continue;
     if (!continues) {
-      throw UsageError(
-          fmt::format("--recipe {}: name the weights to start from with --init", o.recipe));
+      throw UsageError(fmt::format("--recipe {}: name the {} with --{}", o.recipe, what, key));
     }
-    all.erase("init");
+    all.erase(key);
   }
   if (!o.recipe.empty() && !all.contains("data") && !continues) {
     throw UsageError(fmt::format("--recipe {}: name the pictures with --data", o.recipe));
@@ -106,6 +108,12 @@ void print_heading(Run& run, int64_t memory) {
              run.train_images(), run.validation_images());
   fmt::print("{}, {} threads, {}; about {} of memory\n", isa_name(active_isa()), threads(),
              cpu_name(), format_memory(memory));
+  if (const Teacher* teacher = run.teacher()) {
+    const Distillation& d = o.update.distillation;
+    fmt::print("{} distillation, share {}, from {}\n",
+               d.kind == DistillationKind::kSoft ? "soft" : "hard", d.alpha, o.teacher);
+    for (const std::string& note : teacher->notes()) fmt::print("{}\n", note);
+  }
   std::fflush(stdout);
 }
 
@@ -199,10 +207,14 @@ int train(const TrainOptions& options, const CommonOptions& common) {
     }
     return kInterrupted;
   }
-  const Evaluation result = run->test();
+  const std::shared_ptr<const Dataset> tested = run->test_data();
+  const Evaluation result = run->test(tested);
   // Again: the run may have been killed after its last epoch, before they were whole.
   write_png(o.out + "/curves.png", draw_curves(o.out + "/metrics.jsonl"));
   write_png(o.out + "/confusion.png", draw_confusion_matrix(result.confusion, run->model().labels));
+  const Model& model = run->model();
+  write_png(o.out + "/mistakes.png",
+            draw_mistakes(result, *tested, model.labels, model.preprocess.channels));
   report(result, run->bad_pictures().size(), memory, o, common);
   return 0;
 }
@@ -262,6 +274,14 @@ void add_run_options(CLI::App& command, const std::shared_ptr<TrainOptions>& o) 
   text("--loss", "/loss", "softmax (default) or, per class, bce (mean over classes) or bce-sum")
       .one_of({"softmax", "bce", "bce-sum"});
   real("--label-smoothing", "/label_smoothing", "[0]");
+  text("--teacher", "/teacher",
+       "learn from this model too: whatever eval --model takes, with the same classes");
+  text("--distillation", "/distillation",
+       "of --teacher: soft (its probabilities) or hard (its answers); by the head of the "
+       "distillation token, where the model has one")
+      .one_of({"none", "soft", "hard"});
+  real("--distillation-alpha", "/distillation_alpha", "the teacher's share of the loss [0.5]");
+  real("--distillation-tau", "/distillation_tau", "temperature of soft distillation [1]");
   real("--dropout", "/dropout", "after position embedding, attention and both MLP layers [0]");
   real("--drop-path", "/drop_path", "stochastic depth of the last block [0]");
   text("--position", "/position", "none, learned, sincos_moco or sincos_mae");

@@ -9,6 +9,7 @@
 #include "apps/curves.hpp"
 #include "apps/draw_attention_maps.hpp"
 #include "apps/draw_attention_rollout.hpp"
+#include "apps/draw_mistakes.hpp"
 #include "apps/draw_position_similarity.hpp"
 #include "apps/model_option.hpp"
 #include "core/error.hpp"
@@ -148,12 +149,7 @@ int samples(const VisualizeOptions& o, const CommonOptions& common) {
   const int64_t count = std::min(o.count, data->size());
   for (int64_t i = 0; i < count; ++i) {
     const int64_t index = i * data->size() / count;
-    Image storage;
-    const ImageView view = data->picture(index, model.preprocess.channels, storage);
-    Image picture{view.width,
-                  view.height,
-                  view.channels,
-                  {view.pixels, view.pixels + view.pitch * view.height}};
+    const Image picture = dataset_image(*data, index, model.preprocess.channels);
     const auto label = static_cast<size_t>(data->labels()[static_cast<size_t>(index)]);
     std::string name = data->class_names()[label];
     const Look l = look(model, picture);

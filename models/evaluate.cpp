@@ -1,5 +1,7 @@
 #include "models/evaluate.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "models/label_rank.hpp"
@@ -22,7 +24,17 @@ std::vector<int32_t> predictions(const Tensor& logits) {
   return best;
 }
 
-void Evaluation::add(const Tensor& logits, std::span<const int32_t> labels) {
+void Evaluation::note(const Mistake& mistake) {
+  const auto worse = [](const Mistake& a, const Mistake& b) {
+    return a.loss != b.loss ? a.loss > b.loss : a.index < b.index;
+  };
+  if (mistakes.size() == kWorstMistakes && !worse(mistake, mistakes.back())) return;
+  mistakes.insert(std::ranges::upper_bound(mistakes, mistake, worse), mistake);
+  if (mistakes.size() > kWorstMistakes) mistakes.pop_back();
+}
+
+void Evaluation::add(const Tensor& logits, std::span<const int32_t> labels,
+                     std::span<const int64_t> indices) {
   const int64_t classes = logits.dim(-1);
   confusion.resize(static_cast<size_t>(classes * classes));
   CrossEntropyOptions options;
@@ -31,8 +43,18 @@ void Evaluation::add(const Tensor& logits, std::span<const int32_t> labels) {
   const std::vector<int32_t> predicted = predictions(logits);
   for (size_t i = 0; i < labels.size(); ++i) {
     const auto row = static_cast<int64_t>(i);
-    const int64_t rank = label_rank(logits.data() + row * classes, classes, labels[i]);
-    loss_sum += double{losses.data()[row]};
+    const float* x = logits.data() + row * classes;
+    const int64_t rank = label_rank(x, classes, labels[i]);
+    const double loss = double{losses.data()[row]};
+    loss_sum += loss;
+    if (predicted[i] != labels[i]) {
+      // loss = log sum e^x - x[label]
+      const double probability = std::exp(double{x[predicted[i]]} - double{x[labels[i]]} - loss);
+      // No number is worse than any: infinity, so that there is an order.
+      const bool finite = std::isfinite(loss);
+      note({indices[i], labels[i], predicted[i], finite ? probability : 0,
+            finite ? loss : std::numeric_limits<double>::infinity()});
+    }
     top1 += rank == 0 ? 1 : 0;
     top5 += rank < 5 ? 1 : 0;
     ++confusion[static_cast<size_t>(labels[i] * classes + predicted[i])];
@@ -45,7 +67,7 @@ Evaluation evaluate(const Network& model, Loader& loader,
   Evaluation result;
   loader.start(0);
   while (const Batch* batch = loader.next()) {
-    result.add(model(batch->images), batch->labels);
+    result.add(model(batch->images), batch->labels, batch->indices);
     if (seen) seen(result);
   }
   return result;

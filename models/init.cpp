@@ -1,7 +1,9 @@
 #include "models/init.hpp"
 
 #include <cmath>
+#include <span>
 
+#include "core/hash.hpp"
 #include "core/parallel.hpp"
 #include "core/random.hpp"
 
@@ -11,18 +13,11 @@ namespace {
 // Each chunk has a stream of its own, so that a large matrix is filled on all threads.
 constexpr int64_t kChunk = 1 << 14;
 
-/// A stream for each name (FNV-1a, 64 bit).
-uint64_t hash(const std::string& name) {
-  uint64_t h = 0xcbf29ce484222325;
-  for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return h;
-}
-
 /// tensor[i] = draw(random) with a generator that depends on seed, name and i's chunk.
 template <class Draw>
 void fill(Tensor& tensor, uint64_t seed, const std::string& name, const Draw& draw) {
   float* to = tensor.mutable_data();
-  const uint64_t stream = hash(name);
+  const uint64_t stream = fnv1a(std::as_bytes(std::span(name)));  // one for each name
   parallel_chunks(tensor.numel(), kChunk, [&](int64_t chunk, int64_t begin, int64_t end, int) {
     Random random(seed, RandomPlace::kInit, stream + static_cast<uint64_t>(chunk));
     for (int64_t i = begin; i < end; ++i) to[i] = static_cast<float>(draw(random));

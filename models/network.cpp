@@ -9,6 +9,7 @@
 #include "models/config_check.hpp"
 #include "models/resnet.hpp"
 #include "models/vit.hpp"
+#include "ops/binary.hpp"
 #include "ops/check.hpp"
 
 namespace vitrine {
@@ -44,6 +45,10 @@ int64_t NetworkConfig::macs() const {
   int64_t sum = 0;
   each_layer([&](const LayerPlan& layer) { sum += layer.macs; });
   return sum;
+}
+
+Tensor HeadLogits::answer() const {
+  return by_teacher.defined() ? mul(add(by_class, by_teacher), 0.5F) : by_class;
 }
 
 void Network::check_images(std::string_view kind, const Tensor& images) const {

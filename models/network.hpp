@@ -85,6 +85,17 @@ enum class WeightInit {
 /// f(name, parameter, role)
 using ParameterVisitor = std::function<void(const std::string&, Parameter&, Role)>;
 
+/// What each head of a network says.
+struct HeadLogits {
+  Tensor by_class;    ///< (B, classes)
+  Tensor by_teacher;  ///< (B, classes) of a distilled network's second head, else undefined
+
+  /// What the network answers: the mean of its heads.
+  Tensor answer() const;
+  /// What learns from a teacher: the second head, or where there is none the only one.
+  const Tensor& for_teacher() const { return by_teacher.defined() ? by_teacher : by_class; }
+};
+
 /// What training, evaluation and files need of a network. Parameters keep their places.
 class Network {
  public:
@@ -95,6 +106,11 @@ class Network {
   /// images (B, H, W, C), normalised -> logits (B, classes); the features if the configuration has
   /// no classes. Throws ShapeError if the images are of another size.
   virtual Tensor operator()(const Tensor& images, const Pass& pass = {}) const = 0;
+
+  /// The same before the heads are averaged; only for a network with classes.
+  virtual HeadLogits heads(const Tensor& images, const Pass& pass = {}) const {
+    return {(*this)(images, pass), {}};
+  }
 
   /// images (B, H, W, C), normalised -> what the head sees: (B, features). timm:
   /// forward_head(..., pre_logits=True).

@@ -66,8 +66,17 @@ void Run::leave_out_bad_pictures() {
   bad_pictures_ = std::move(readable.bad);
 }
 
+void Run::open_teacher() {
+  if (!options_.teacher.empty()) teacher_ = std::make_unique<Teacher>(options_.teacher, model_);
+}
+
+Tensor Run::teacher_logits(const Tensor& images) const {
+  return teacher_ == nullptr ? Tensor() : teacher_->logits(images);
+}
+
 void Run::begin() {
   model_ = starting_model(options_, *data_);
+  open_teacher();
   leave_out_bad_pictures();
   build_loaders();
   std::error_code error;
@@ -111,9 +120,10 @@ int64_t Run::images_done() const {
 
 int64_t Run::memory_estimate() {
   const Preprocess& p = model_.preprocess;
-  const int64_t steps = training_->rehearse({options_.batch, p.height, p.width, p.channels},
-                                            options_.mix.mixup > 0 || options_.mix.cutmix > 0,
-                                            validation_->samples());
+  const int64_t steps =
+      training_->rehearse({options_.batch, p.height, p.width, p.channels},
+                          options_.mix.mixup > 0 || options_.mix.cutmix > 0, validation_->samples(),
+                          [&](const Tensor& x) { return teacher_logits(x); });
   const ProcessMemory now = process_memory();
   const int64_t batches = train_->buffer_bytes() + validation_->buffer_bytes();
   return std::max(now.peak_bytes, now.resident_bytes + kLaterBytes + steps + batches);
@@ -157,6 +167,12 @@ void Run::restore() {
                       fmt::format("the run began with {} classes, {} now has {}", classes,
                                   options_.data, data_->classes()));
   }
+  try {
+    open_teacher();
+  } catch (const UsageError& e) {
+    throw FormatError(FormatKind::kMismatch, file.path(), -1,
+                      fmt::format("the run has a teacher; {}", e.what()));
+  }
   leave_out_bad_pictures();
   build_loaders();
   load_weights(*model_.network, file, {"optimizer/", "ema/"});
@@ -172,6 +188,12 @@ void Run::restore() {
     read_json(state.at("lines"), lines_);
     checkpoint_isa_ = state.at("isa");
     training_->restore(file, read_json<int64_t>(state.at("updates")));
+    if (teacher_ != nullptr && state.at("teacher") != teacher_->fingerprint()) {
+      throw FormatError(FormatKind::kMismatch, file.path(), -1,
+                        fmt::format("teacher {} is not the one that the run began with; bring that "
+                                    "back or start another run",
+                                    options_.teacher));
+    }
     const int64_t pictures = read_json_or(state, "pictures", data_->size());
     if (pictures != data_->size()) {
       throw FormatError(FormatKind::kMismatch, file.path(), -1,
@@ -197,16 +219,17 @@ void Run::save_checkpoint() const {
   std::vector<NamedTensor> tensors = model_tensors(model_);
   for (NamedTensor& tensor : training_->state()) tensors.push_back(std::move(tensor));
   const auto sums = [](const Sums& s) { return json{s.loss, s.correct, s.images}; };
-  const json state = {{"options", parse_json(options_.to_json())},
-                      {"isa", isa_name(active_isa())},
-                      {"epoch", epoch_},
-                      {"step", step_},
-                      {"updates", training_->steps()},
-                      {"epoch_sums", sums(epoch_sums_)},
-                      {"line_sums", sums(line_sums_)},
-                      {"best_accuracy", best_accuracy_},
-                      {"lines", lines_},
-                      {"pictures", data_->size()}};
+  json state = {{"options", parse_json(options_.to_json())},
+                {"isa", isa_name(active_isa())},
+                {"epoch", epoch_},
+                {"step", step_},
+                {"updates", training_->steps()},
+                {"epoch_sums", sums(epoch_sums_)},
+                {"line_sums", sums(line_sums_)},
+                {"best_accuracy", best_accuracy_},
+                {"lines", lines_},
+                {"pictures", data_->size()}};
+  if (teacher_ != nullptr) state["teacher"] = teacher_->fingerprint();
   Metadata metadata = model_metadata(model_);
   metadata["vitrine.training"] = write_json(state);
   write_safetensors(path(kCheckpoint), tensors, metadata);
@@ -230,9 +253,10 @@ BatchResult Run::train_step(double lr, double& grad_norm) {
       Random random(options_.seed, RandomPlace::kMix, static_cast<uint64_t>(micro));
       const MixedBatch mixed =
           mix_batch(batch->images, batch->labels, data_->classes(), options_.mix, random);
-      sums.add(training_->add_gradients(mixed.images, mixed.targets));
+      sums.add(training_->add_gradients(mixed.images, mixed.targets, teacher_logits(mixed.images)));
     } else {
-      sums.add(training_->add_gradients(batch->images, batch->labels));
+      sums.add(
+          training_->add_gradients(batch->images, batch->labels, teacher_logits(batch->images)));
     }
   }
   const BatchResult result{sums.loss / static_cast<double>(sums.images), sums.correct, sums.images};
@@ -327,13 +351,16 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
   if (observer.epoch) observer.epoch(report);
 }
 
-Evaluation Run::test(const std::function<void(const Evaluation&)>& seen) const {
-  trim_memory();  // training is over
+std::shared_ptr<const Dataset> Run::test_data() const {
   std::shared_ptr<const Dataset> data = open_dataset(options_.data, Split::kTest);
+  if (options_.bad_pictures == BadPictures::kFail) return data;
+  return readable_pictures(data, model_.preprocess.channels).dataset;
+}
+
+Evaluation Run::test(const std::shared_ptr<const Dataset>& data,
+                     const std::function<void(const Evaluation&)>& seen) const {
+  trim_memory();  // training is over
   const Model best = load_model(path(kModel));
-  if (options_.bad_pictures == BadPictures::kSkip) {
-    data = readable_pictures(data, best.preprocess.channels).dataset;
-  }
   LoaderOptions o;
   o.batch = options_.batch;
   o.shuffle = false;

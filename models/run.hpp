@@ -11,6 +11,7 @@
 #include "models/loader.hpp"
 #include "models/mix.hpp"
 #include "models/schedule.hpp"
+#include "models/teacher.hpp"
 #include "models/training.hpp"
 
 namespace vitrine {
@@ -33,6 +34,7 @@ struct RunOptions {
   double decay_epochs = 30;  ///< of the step schedule
   double decay_rate = 0.1;
   UpdateOptions update;
+  std::string teacher;  ///< of update.distillation: whatever --model takes; "" for none
   Augment augment;
   Mix mix;
   int64_t repeats = 1;  ///< views of a picture in one epoch (LoaderOptions)
@@ -92,6 +94,8 @@ class Run {
 
   const RunOptions& options() const { return options_; }
   Model& model() { return model_; }
+  /// The network that this one learns from; null if there is none.
+  const Teacher* teacher() const { return teacher_.get(); }
   /// Name of the ISA that the checkpoint was written with; empty for a fresh run.
   const std::string& checkpoint_isa() const { return checkpoint_isa_; }
   int64_t epochs_done() const { return epoch_; }
@@ -111,8 +115,11 @@ class Run {
   /// the end was reached. Throws Error naming the step if the loss is not finite.
   bool train(const RunObserver& observer, int64_t checkpoint_steps = 0);
 
-  /// The best weights so far on the test data.
-  Evaluation test(const std::function<void(const Evaluation&)>& seen = {}) const;
+  /// The test data, without what cannot be read if that is to be left out.
+  std::shared_ptr<const Dataset> test_data() const;
+  /// The best weights so far on `data`.
+  Evaluation test(const std::shared_ptr<const Dataset>& data,
+                  const std::function<void(const Evaluation&)>& seen = {}) const;
 
  private:
   /// Sums over steps, for reports.
@@ -126,6 +133,9 @@ class Run {
   void begin();
   void leave_out_bad_pictures();
   void build_loaders();
+  void open_teacher();
+  /// Undefined if there is no teacher.
+  Tensor teacher_logits(const Tensor& images) const;
   void restore();
   BatchResult train_step(double lr, double& grad_norm);
   void finish_epoch(const RunObserver& observer, double seconds);
@@ -142,6 +152,7 @@ class Run {
   std::vector<std::string> bad_pictures_;
   Model model_;
   std::unique_ptr<Loader> train_, validation_;
+  std::unique_ptr<Teacher> teacher_;
   std::unique_ptr<Training> training_;
   Schedule schedule_;
   std::string checkpoint_isa_;

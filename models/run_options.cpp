@@ -19,6 +19,9 @@ constexpr EnumNames<BadPictures, 2> kBadPictures = {
     {{BadPictures::kFail, "fail"}, {BadPictures::kSkip, "skip"}}};
 constexpr EnumNames<LossKind, 3> kLosses = {
     {{LossKind::kSoftmax, "softmax"}, {LossKind::kBce, "bce"}, {LossKind::kBceSum, "bce-sum"}}};
+constexpr EnumNames<DistillationKind, 3> kDistillations = {{{DistillationKind::kNone, "none"},
+                                                            {DistillationKind::kSoft, "soft"},
+                                                            {DistillationKind::kHard, "hard"}}};
 constexpr EnumNames<WeightInit, 2> kWeightInits = {
     {{WeightInit::kTimm, "timm"}, {WeightInit::kJax, "jax"}}};
 constexpr EnumNames<MixMode, 3> kMixModes = {
@@ -61,6 +64,10 @@ void each_option(Options& o, F&& f) {
   f("freeze", o.update.freeze);
   f("loss", o.update.loss, kLosses);
   f("label_smoothing", o.update.label_smoothing);
+  f("teacher", o.teacher);
+  f("distillation", o.update.distillation.kind, kDistillations);
+  f("distillation_alpha", o.update.distillation.alpha);
+  f("distillation_tau", o.update.distillation.tau);
   f("accumulate", o.update.accumulate);
   f("checkpoint_blocks", o.update.checkpoint_blocks);
   f("mixup", o.mix.mixup);
@@ -105,6 +112,10 @@ void validate(const RunOptions& o) {
   require(o.update.ema >= 0 && o.update.ema < 1, "ema must be in [0, 1)");
   require(o.update.label_smoothing >= 0 && o.update.label_smoothing < 1,
           "label_smoothing must be in [0, 1)");
+  o.update.distillation.validate();
+  const bool distils = o.update.distillation.kind != DistillationKind::kNone;
+  require(!distils || !o.teacher.empty(), "distillation needs a teacher: name a model");
+  require(distils || o.teacher.empty(), "a teacher needs a distillation: soft or hard");
   require(o.update.accumulate >= 1, "accumulate must be at least 1");
   require(!o.model.empty() || !o.init.empty(), "model: name one, or weights with init");
   require(o.image_size >= 0 && o.image_size <= kMaxInputSide,

@@ -40,6 +40,19 @@ Tensor loss_of(const UpdateOptions& options, const Tensor& logits, const Target&
   return binary_cross_entropy_with_logits(logits, target, o);
 }
 
+/// The same with what the teacher says, if there is one.
+template <class Target>
+Tensor loss_of(const UpdateOptions& options, const HeadLogits& heads, const Target& target,
+               const Tensor& teacher) {
+  const Distillation& d = options.distillation;
+  VT_CHECK(teacher.defined() == (d.kind != DistillationKind::kNone));
+  if (!teacher.defined()) return loss_of(options, heads.answer(), target);
+  const Tensor by_labels = loss_of(options, heads.by_class, target);
+  const Tensor by_teacher = distillation_loss(d, heads.for_teacher(), teacher);
+  return add(mul(by_labels, static_cast<float>(1 - d.alpha)),
+             mul(by_teacher, static_cast<float>(d.alpha)));
+}
+
 /// What the state of one parameter is called in a checkpoint.
 const char* first_name(OptimizerKind kind) {
   return kind == OptimizerKind::kAdamW ? "optimizer/exp_avg/" : "optimizer/momentum/";
@@ -93,17 +106,19 @@ Training::Training(Network& model, const UpdateOptions& options)
     throw UsageError("every parameter is frozen: nothing to train");
 }
 
-BatchResult Training::add_gradients(const Tensor& images, std::span<const int32_t> labels) {
-  return add_gradients_of(images, labels, labels);
+BatchResult Training::add_gradients(const Tensor& images, std::span<const int32_t> labels,
+                                    const Tensor& teacher) {
+  return add_gradients_of(images, labels, labels, teacher);
 }
 
-BatchResult Training::add_gradients(const Tensor& images, const Tensor& targets) {
-  return add_gradients_of(images, targets, predictions(targets));
+BatchResult Training::add_gradients(const Tensor& images, const Tensor& targets,
+                                    const Tensor& teacher) {
+  return add_gradients_of(images, targets, predictions(targets), teacher);
 }
 
 template <class Target>
 BatchResult Training::add_gradients_of(const Tensor& images, const Target& target,
-                                       std::span<const int32_t> labels) {
+                                       std::span<const int32_t> labels, const Tensor& teacher) {
   Tape tape;
   for (Slot& slot : slots_) {
     if (slot.trained) tape.watch(slot.parameter->value);
@@ -115,8 +130,8 @@ BatchResult Training::add_gradients_of(const Tensor& images, const Target& targe
                   .seed = options_.seed,
                   .step = micro,
                   .checkpoint_blocks = options_.checkpoint_blocks};
-  const Tensor logits = model_(images, pass);
-  const Tensor loss = loss_of(options_, logits, target);
+  const HeadLogits heads = model_.heads(images, pass);
+  const Tensor loss = loss_of(options_, heads, target, teacher);
 
   const Tensor share = Tensor::scalar(1.0F / static_cast<float>(options_.accumulate));
   const Gradients gradients = tape.backward(std::span(&loss, 1), std::span(&share, 1));
@@ -128,7 +143,7 @@ BatchResult Training::add_gradients_of(const Tensor& images, const Target& targe
     sum = sum.defined() ? add(std::move(sum), gradient) : gradient;
   }
   ++micro_;
-  return {double{loss.item()}, count_correct(logits, labels), images.dim(0)};
+  return {double{loss.item()}, count_correct(heads.answer(), labels), images.dim(0)};
 }
 
 double Training::update(double lr) {
@@ -170,7 +185,8 @@ double Training::update(double lr) {
   return norm;
 }
 
-int64_t Training::rehearse(const Shape& images, bool mixed, int64_t evaluated) {
+int64_t Training::rehearse(const Shape& images, bool mixed, int64_t evaluated,
+                           const std::function<Tensor(const Tensor&)>& teacher) {
   trim_memory();
   const DryRun dry;
   const Tensor batch = Tensor::empty(images);
@@ -190,7 +206,8 @@ int64_t Training::rehearse(const Shape& images, bool mixed, int64_t evaluated) {
   // The second update may need what the first has left behind, the third micro batch nothing new.
   for (int update_number = 0; update_number < 2; ++update_number) {
     for (int64_t i = 0; i < std::min<int64_t>(options_.accumulate, 2); ++i) {
-      mixed ? add_gradients(batch, targets) : add_gradients(batch, labels);
+      const Tensor answers = teacher ? teacher(batch) : Tensor();
+      mixed ? add_gradients(batch, targets, answers) : add_gradients(batch, labels, answers);
     }
     update(0);
     if (evaluated >= images[0]) model_(batch);

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/safetensors.hpp"
+#include "models/distillation.hpp"
 #include "models/network.hpp"
 
 namespace vitrine {
@@ -36,6 +38,7 @@ struct UpdateOptions {
   bool ema_warmup = false;  ///< a smaller decay at first: see ema_decay_at
   LossKind loss = LossKind::kSoftmax;
   double label_smoothing = 0;
+  Distillation distillation;
   int64_t accumulate = 1;          ///< micro batches per update
   bool checkpoint_blocks = false;  ///< less memory, more time, the same bits: see checkpointed()
   uint64_t seed = 0;               ///< of dropout and drop path
@@ -43,7 +46,7 @@ struct UpdateOptions {
 
 /// What one batch gave.
 struct BatchResult {
-  double loss = 0;      ///< mean over the batch, with label smoothing
+  double loss = 0;      ///< mean over the batch, with label smoothing and distillation
   int64_t correct = 0;  ///< images whose highest logit is that of the label
   int64_t images = 0;
 };
@@ -71,11 +74,17 @@ class Training {
 
   /// Forward and backward of one micro batch; adds its gradient, divided by the number of micro
   /// batches per update, to what is there.
-  ///   images (B, H, W, C), labels (B)
-  BatchResult add_gradients(const Tensor& images, std::span<const int32_t> labels);
+  ///   images  (B, H, W, C)
+  ///   labels  (B)
+  ///   teacher (B, classes), logits of these images; exactly if there is a distillation. A network
+  ///           with a distillation token learns them with the head of that token and the labels
+  ///           with the other (DeiT), any other network both with its one head (Hinton et al.)
+  BatchResult add_gradients(const Tensor& images, std::span<const int32_t> labels,
+                            const Tensor& teacher = {});
   /// The same with a distribution over the classes per image (mixup, cutmix): targets (B, classes).
   /// An image counts as correct where logits and target are highest in the same class.
-  BatchResult add_gradients(const Tensor& images, const Tensor& targets);
+  BatchResult add_gradients(const Tensor& images, const Tensor& targets,
+                            const Tensor& teacher = {});
 
   /// Clips, updates every parameter, then the average. Returns the norm of the gradient before
   /// clipping. Parameters that no gradient reached stay as they are.
@@ -84,9 +93,11 @@ class Training {
   /// Bytes that updates with batches of `images` (B, H, W, C), and evaluations in between, will
   /// take beyond what is there now: found in a rehearsal (DryRun), which computes and changes
   /// nothing. `mixed`: batches are mixed first, images and targets, which takes tensors of its own.
-  /// `evaluated`: images of an evaluation, whose last batch may be a small one; 0 for none. What
-  /// waits in the pool is given back first.
-  int64_t rehearse(const Shape& images, bool mixed, int64_t evaluated);
+  /// `evaluated`: images of an evaluation, whose last batch may be a small one; 0 for none.
+  /// `teacher`: from images to logits; none if it is empty. What waits in the pool is given back
+  /// first.
+  int64_t rehearse(const Shape& images, bool mixed, int64_t evaluated,
+                   const std::function<Tensor(const Tensor&)>& teacher = {});
 
   /// Updates done so far.
   int64_t steps() const { return steps_; }
@@ -114,7 +125,7 @@ class Training {
 
   template <class Target>
   BatchResult add_gradients_of(const Tensor& images, const Target& target,
-                               std::span<const int32_t> labels);
+                               std::span<const int32_t> labels, const Tensor& teacher);
 
   Network& model_;
   UpdateOptions options_;

@@ -201,6 +201,10 @@ Tensor Vit::features(const Tensor& images, const Pass& pass) const {
 
 Tensor Vit::operator()(const Tensor& images, const Pass& pass) const {
   if (config.classes == 0) return features(images, pass);
+  return heads(images, pass).answer();
+}
+
+HeadLogits Vit::heads(const Tensor& images, const Pass& pass) const {
   const Tensor x = encoded(images, pass);
 
   const auto finish = [&](const Tensor& token, const Linear& to_logits, const char* name) {
@@ -212,9 +216,8 @@ Tensor Vit::operator()(const Tensor& images, const Pass& pass) const {
     pass.report(name, y);
     return y;
   };
-  if (!config.distilled) return finish(x, head, "head");
-  const Tensor by_class = finish(half_of(x, 0), head, "head");
-  return mul(add(by_class, finish(half_of(x, 1), head_dist, "head_dist")), 0.5F);
+  if (!config.distilled) return {finish(x, head, "head"), {}};
+  return {finish(half_of(x, 0), head, "head"), finish(half_of(x, 1), head_dist, "head_dist")};
 }
 
 void Vit::resize(int64_t image_height, int64_t image_width, PositionResampling method) {

@@ -90,6 +90,7 @@ struct Vit : Network {
   const NetworkConfig& network_config() const override { return config; }
 
   Tensor operator()(const Tensor& images, const Pass& pass = {}) const override;
+  HeadLogits heads(const Tensor& images, const Pass& pass = {}) const override;
 
   /// The pooled tokens after the last norm and, if there is one, the layer before the head; of a
   /// distilled model the mean of both tokens.

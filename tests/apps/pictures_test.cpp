@@ -150,6 +150,9 @@ TEST_CASE("pictures: right answers are green, wrong ones red, unknown ones black
   pictures[0].predicted = std::string(500, 'x');
   CHECK(contact_sheet(pictures, std::string(500, 'y')).width == unknown.width);
   CHECK_THROWS_AS(contact_sheet({}, ""), ShapeError);
+  const Image title = contact_sheet({}, "none of 60 pictures is mistaken");
+  CHECK(count(title, kInk) > 50);
+  CHECK(title.height < unknown.height);
 }
 
 TEST_CASE("pictures: confusion is red beside a blue diagonal", "[apps]") {

@@ -33,9 +33,10 @@ TEST_CASE("recipe: every one that comes along is understood, to the last key", "
   for (const std::string& file : files) {
     INFO(file);
     json options = read_recipe(file);
-    if (options.contains("init")) {
-      CHECK(options["init"].is_null());
-      options["init"] = "weights.safetensors";
+    for (const char* key : {"init", "teacher"}) {
+      if (!options.contains(key)) continue;
+      CHECK(options[key].is_null());
+      options[key] = "weights.safetensors";
     }
     const RunOptions read = RunOptions::from_json(write_json(options));
     CHECK(network_config(read.model)->parameters() > 0);

@@ -15,6 +15,7 @@
 #include "models/evaluate.hpp"
 #include "models/schedule.hpp"
 #include "models/vit.hpp"
+#include "ops/softmax.hpp"
 #include "tests/numbers.hpp"
 #include "tests/temp_dir.hpp"
 
@@ -307,12 +308,65 @@ TEST_CASE("evaluate: hits, ties and values that are no numbers", "[models]") {
                                      3,   3,   3,   3,   3,   3,   3,  // all equal: 0
                                      nan, nan, nan, nan, nan, nan, nan};
   const std::vector<int32_t> labels = {1, 1, 0};
-  e.add(Tensor::from(logits, {3, 7}), labels);
+  e.add(Tensor::from(logits, {3, 7}), labels, std::vector<int64_t>{10, 11, 12});
   CHECK(e.images == 3);
   CHECK(e.top1 == 1);
   CHECK(e.top5 == 2);
   CHECK(e.confusion[1 * 7 + 1] == 1);
   CHECK(e.confusion[1 * 7 + 0] == 1);
+}
+
+TEST_CASE("evaluate: the worst mistakes, worst first, whatever the batches", "[models]") {
+  constexpr int64_t kPictures = 90;
+  const Tensor logits = test::random_tensor({kPictures, 4}, 6, 2.0);
+  const std::vector<int32_t> predicted = predictions(logits);
+  std::vector<int32_t> labels(kPictures);
+  std::vector<int64_t> indices(kPictures);
+  for (size_t i = 0; i < labels.size(); ++i) {
+    labels[i] = static_cast<int32_t>(i % 4);
+    indices[i] = 1000 - static_cast<int64_t>(i);
+  }
+  const auto evaluated = [&](int64_t batch) {
+    Evaluation e;
+    for (int64_t i = 0; i < kPictures; i += batch) {
+      const auto at = static_cast<size_t>(i);
+      const auto n = static_cast<size_t>(batch);
+      e.add(logits.rows(i, i + batch), std::span(labels).subspan(at, n),
+            std::span(indices).subspan(at, n));
+    }
+    return e;
+  };
+  const Evaluation whole = evaluated(kPictures);
+  REQUIRE(kPictures - whole.top1 > static_cast<int64_t>(kWorstMistakes));
+  REQUIRE(whole.mistakes.size() == kWorstMistakes);
+  const Tensor probabilities = softmax(logits, -1);
+  int64_t worse = 0;  // mistakes with a higher loss than the last one that was kept
+  for (int64_t i = 0; i < kPictures; ++i) {
+    const auto at = static_cast<size_t>(i);
+    const double loss = -std::log(double{probabilities.data()[i * 4 + labels[at]]});
+    if (predicted[at] != labels[at] && loss > whole.mistakes.back().loss + 1e-5) ++worse;
+  }
+  CHECK(worse == static_cast<int64_t>(kWorstMistakes) - 1);
+  for (size_t i = 0; i < kWorstMistakes; ++i) {
+    const Mistake& m = whole.mistakes[i];
+    const int64_t row = 1000 - m.index;
+    CHECK((i == 0 || m.loss <= whole.mistakes[i - 1].loss));
+    CHECK(m.label == labels[static_cast<size_t>(row)]);
+    CHECK(m.predicted == predicted[static_cast<size_t>(row)]);
+    CHECK(m.predicted != m.label);
+    CHECK(m.probability == Approx(probabilities.data()[row * 4 + m.predicted]).epsilon(1e-5));
+    CHECK(m.loss == Approx(-std::log(probabilities.data()[row * 4 + m.label])).epsilon(1e-4));
+    CHECK(evaluated(15).mistakes[i].index == m.index);
+  }
+
+  Evaluation odd;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  odd.add(Tensor::from(std::vector<float>{nan, nan, 9, 0, 5, 5}, {3, 2}),
+          std::vector<int32_t>{1, 1, 1}, std::vector<int64_t>{4, 5, 6});
+  REQUIRE(odd.mistakes.size() == 3);
+  CHECK(odd.mistakes[0].index == 4);  // no number is the worst
+  CHECK(odd.mistakes[1].index == 5);
+  CHECK(odd.mistakes[2].probability == Approx(0.5));
 }
 
 }  // namespace

@@ -3,12 +3,13 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
 
 import kills
-from program import MODEL, TRAIN, VITRINE, read, refused, run, train
+from program import MODEL, TRAIN, VITRINE, idx_bytes, read, refused, run, train
 
 
 def test_same_bits_for_any_number_of_threads_and_workers():
@@ -66,6 +67,71 @@ def test_pictures_of_a_run_that_was_killed_at_its_very_end():
     train("one", "--resume")
     assert read("one/curves.png") == curves and os.path.exists("one/confusion.png")
     assert not os.path.exists("one/curves.png.vitrine-tmp")
+
+
+def test_a_student_learns_from_its_teacher():
+    teacher = ["--data", "idx:data", "--model", MODEL, "--batch", 16, "--lr", "2e-3", "--quiet"]
+    run("train", *teacher, "--epochs", 20, "--out", "teacher-run")
+    shutil.copy("teacher-run/model.safetensors", "teacher.safetensors")
+    # Random labels: what the student knows, only the teacher can have told it.
+    shutil.copytree("data", "mislabelled", dirs_exist_ok=True)
+    rng = random.Random(4)
+    with open("mislabelled/train-labels-idx1-ubyte", "wb") as f:
+        f.write(idx_bytes([240], [rng.randrange(10) for _ in range(240)]))
+    learns = ["train", "--data", "idx:mislabelled", "--model", MODEL, "--batch", 16, "--lr", "2e-3", "--quiet",
+              "--epochs", 20, "--teacher", "teacher.safetensors", "--distillation-alpha", 1]
+    for kind in (["hard"], ["soft", "--distillation-tau", "2"]):
+        run(*learns, "--distillation", *kind, "--out", f"taught-{kind[0]}")
+        # The last weights: those that are best by random labels are any.
+        result = json.loads(run("eval", "--model", f"taught-{kind[0]}/checkpoint.safetensors", "--data", "idx:data",
+                                "--json").stdout)
+        assert result["top1"] > 0.5, (kind, result)
+
+
+def test_a_distilled_run_that_was_killed_equals_the_uninterrupted_one():
+    # With a distillation token, at another size than the teacher's.
+    distilled = {"embed_dim": 32, "depth": 1, "num_heads": 2, "img_size": 16, "patch_size": 4, "in_chans": 1,
+                 "num_classes": 10, "distilled": True}
+    flags = [*TRAIN[2:], "--model", json.dumps(distilled), "--teacher", "teacher.safetensors", "--distillation", "soft",
+             "--distillation-alpha", 0.3, "--distillation-tau", 3]
+    heading = run("train", "--data", "idx:data", *flags, "--epochs", 3, "--out", "distilled", "--threads", 1).stdout
+    assert "soft distillation, share 0.3, from teacher.safetensors" in heading and "16 x 16 to 12 x 12" in heading, heading
+    config = json.load(open("distilled/config.json"))
+    assert config["teacher"] == "teacher.safetensors" and config["distillation_tau"] == 3, config
+    process = subprocess.Popen([VITRINE, "train", "--data", "idx:data", *map(str, flags), "--epochs", "3", "--out",
+                                "distilled-killed", "--quiet", "--checkpoint-steps", "1"], stderr=subprocess.DEVNULL)
+    while process.poll() is None and not os.path.exists("distilled-killed/checkpoint.safetensors"):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    # Only with the teacher that it began with.
+    goes_on = ["train", "--out", "distilled-killed", "--resume", "--quiet"]
+    os.rename("teacher.safetensors", "kept.safetensors")
+    refused(*goes_on, status=1, says="neither a file")
+    shutil.copy("taught-hard/model.safetensors", "teacher.safetensors")
+    refused(*goes_on, status=1, says="not the one that the run began with")
+    os.rename("kept.safetensors", "teacher.safetensors")
+    run(*goes_on, "--threads", 3)
+    for name in ("checkpoint.safetensors", "model.safetensors"):
+        assert read(f"distilled/{name}") == read(f"distilled-killed/{name}"), name
+    assert os.path.getsize("distilled/model.safetensors") < os.path.getsize("teacher.safetensors")
+
+    refused("train", "--out", "distilled", "--resume", "--distillation-alpha", 0.4, status=2, says="distillation_alpha")
+    for more, says in ((["--teacher", "first"], "needs a distillation"), (["--distillation", "hard"], "needs a teacher"),
+                       (["--teacher", "gone", "--distillation", "hard"], "gone"),
+                       (["--teacher", "first", "--distillation", "hard", "--distillation-tau", 2], "for soft"),
+                       (["--teacher", "first", "--distillation", "soft", "--distillation-tau", 0], "distillation_tau"),
+                       (["--teacher", "first", "--distillation", "soft", "--distillation-alpha", 2], "distillation_alpha"),
+                       (["--distillation-alpha", 0.1], "needs a distillation")):
+        refused("train", "--data", "idx:data", "--model", MODEL, *more, "--out", "x", status=2, says=says)
+    shutil.copytree("data", "eleven", dirs_exist_ok=True)
+    for prefix, count in (("train", 240), ("t10k", 60)):
+        with open(f"eleven/{prefix}-labels-idx1-ubyte", "wb") as f:
+            f.write(idx_bytes([count], [i % 11 for i in range(count)]))
+    refused("train", "--data", "idx:eleven", "--model", MODEL, "--teacher", "teacher.safetensors", "--distillation", "hard",
+            "--out", "x", status=2, says="has 10 classes, the student 11")
+    assert not os.path.exists("x")
 
 
 def test_interrupt_writes_a_checkpoint():

@@ -23,11 +23,13 @@ def test_train_eval_classify():
     result = json.loads(done.stdout)
     assert result["top1"] > 0.5, result
     for name in ("config.json", "checkpoint.safetensors", "model.safetensors", "metrics.jsonl", "curves.png",
-                 "confusion.png"):
+                 "confusion.png", "mistakes.png"):
         assert os.path.getsize(f"first/{name}") > 0
-    evaluated = json.loads(run("eval", "--model", "first", "--data", "idx:data", "--json").stdout)
+    evaluated = json.loads(run("eval", "--model", "first", "--data", "idx:data", "--mistakes",
+                               "worst.png", "--json").stdout)
     assert evaluated.items() <= result.items(), (evaluated, result)
     assert 0.9 < result["memory_estimate_mib"] / result["peak_rss_mib"] < 1.1, result
+    assert read("worst.png") == read("first/mistakes.png")
     with open("grey.png", "wb") as f:
         f.write(png_bytes(30, 20, (128, 128, 128)))
     guesses = json.loads(run("classify", "--model", "first", "--json", "grey.png").stdout)
@@ -367,6 +369,7 @@ def test_recipes():
     refused("train", "--recipe", "deit_smal", "--out", "recipe", status=2, says="did you mean deit_small?")
     refused("train", "--recipe", "deit_small", "--out", "recipe", status=2, says="--data")
     refused("train", "--recipe", "paper_finetune_cifar10", "--data", "idx:data", "--out", "recipe", status=2, says="--init")
+    refused("train", "--recipe", "deit_tiny_distilled", "--data", "idx:data", "--out", "recipe", status=2, says="--teacher")
     tiny = ["--recipe", "deit_small", "--data", "idx:data", "--model", MODEL, "--epochs", 1, "--accumulate", 2,
             "--batch", 50, "--set", "warmup_epochs=0.5", "--set", "augment.flip=0.25", "--quiet"]
     refused("train", *tiny, "--set", "augment.flop=1", "--out", "recipe", status=2, says="did you mean 'flip'?")

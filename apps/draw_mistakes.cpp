@@ -1,0 +1,37 @@
+#include "apps/draw_mistakes.hpp"
+
+#include <fmt/format.h>
+
+#include "apps/contact_sheet.hpp"
+
+namespace vitrine {
+
+Image dataset_image(const Dataset& data, int64_t index, int channels) {
+  Image storage;
+  const ImageView view = data.picture(index, channels, storage);
+  return {view.width,
+          view.height,
+          view.channels,
+          {view.pixels, view.pixels + view.pitch * view.height}};
+}
+
+Image draw_mistakes(const Evaluation& result, const Dataset& data,
+                    std::span<const std::string> names, int channels) {
+  if (names.empty()) names = data.class_names();
+  std::vector<ClassifiedPicture> sheet;
+  sheet.reserve(result.mistakes.size());
+  for (const Mistake& m : result.mistakes) {
+    sheet.push_back({dataset_image(data, m.index, channels),
+                     names[static_cast<size_t>(m.predicted)], m.probability,
+                     names[static_cast<size_t>(m.label)]});
+  }
+  const int64_t wrong = result.images - result.top1;
+  const bool all = wrong == static_cast<int64_t>(sheet.size());
+  const std::string title =
+      sheet.empty() ? fmt::format("none of {} pictures is mistaken", result.images)
+      : all         ? fmt::format("{} of {} mistaken", wrong, result.images)
+                    : fmt::format("the worst of {} mistakes in {} pictures", wrong, result.images);
+  return contact_sheet(sheet, title);
+}
+
+}  // namespace vitrine

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/checkpoint.hpp"
+
+namespace vitrine {
+
+/// A trained network that another one learns from. It sees the pictures of the student's batch,
+/// with all that augmentation and mixing have done to them, normalised as its own weights have
+/// learned to see: for each channel, of mean m and deviation s, x s / s' + (m - m') / s'. Grey
+/// pictures are shown to a network of colours as RGB, colours to one of grey as their luma; another
+/// size is reached by bilinear interpolation (align_corners false, no antialiasing).
+class Teacher {
+ public:
+  /// Loads what find_model(name) finds and freezes it. Throws UsageError if there is nothing, or it
+  /// has other classes than the student; else what load_model throws.
+  Teacher(const std::string& name, const Model& student);
+
+  /// images (B, H, W, C), normalised for the student -> logits (B, classes). Throws Error if one is
+  /// not finite. Records nothing unless there is a tape.
+  Tensor logits(const Tensor& images) const;
+
+  /// Sixteen digits that follow from configuration, preprocessing and weights.
+  const std::string& fingerprint() const { return fingerprint_; }
+  /// What people should know: what was decided on reading it, what is done to its pictures, whether
+  /// its classes have other names. A line each.
+  const std::vector<std::string>& notes() const { return notes_; }
+
+ private:
+  Tensor pictures_of(const Tensor& images) const;
+
+  std::string name_;
+  Model model_;
+  std::string fingerprint_;
+  std::vector<std::string> notes_;
+  // What the student's pixels are multiplied by and what is added: undefined if they stay.
+  Tensor scale_, shift_;  // (C of the student, or of the teacher)
+  bool to_grey_ = false;
+};
+
+}  // namespace vitrine
