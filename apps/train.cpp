@@ -236,7 +236,10 @@ void add_run_options(CLI::App& command, const std::shared_ptr<TrainOptions>& o) 
   real("--label-smoothing", "/label_smoothing", "[0]");
   real("--dropout", "/dropout", "after position embedding, attention and both MLP layers [0]");
   real("--drop-path", "/drop_path", "stochastic depth of the last block [0]");
-  text("--position", "/position", "none, learned, sincos_moco or sincos_mae");
+  text("--position", "/position",
+       "none, learned, learned_2d, relative, sincos_moco or sincos_mae [the model's]");
+  text("--position-at", "/position_at",
+       "where it is added: start, every (block, a table for each) or shared (one for all)");
   text("--pool", "/pool", "token, or avg (mean of the patches, no class token)");
   text("--weight-init", "/weight_init", "initial weights as timm (default) or jax has them")
       .one_of({"timm", "jax"});

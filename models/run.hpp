@@ -40,7 +40,8 @@ struct RunOptions {
   double validation = 1.0 / 12;  ///< part of the training data that chooses the best weights
   uint64_t seed = 0;
   // Changes to the named model.
-  std::string position;  ///< none, learned, sincos_moco, sincos_mae; "" for the model's own
+  std::string position;     ///< as VitConfig has it; "" for the model's own
+  std::string position_at;  ///< start, every, shared; "" for the model's own
   std::string pool;      ///< token, avg; "" for the model's own
   WeightInit weight_init = WeightInit::kTimm;
   double head_bias = 0;  ///< initial bias of every class; about -log(classes) for sigmoid losses

@@ -249,10 +249,10 @@ TEST_CASE("vit: the second forward pass allocates nothing new", "[models][memory
 TEST_CASE("vit: another image size keeps prefix tokens and the embedding's corners", "[models]") {
   Vit vit(small_config());
   vit.initialize(2);
-  const Tensor before = vit.pos_embed.value.clone();
+  const Tensor before = vit.pos_embed.table.value.clone();
   vit.resize(24, 32, PositionResampling::kBicubicAntialias);
-  CHECK(vit.pos_embed.value.shape() == Shape{1, 1 + 6 * 8, 32});
-  CHECK(test::max_error(vit.pos_embed.value.values().first(32), before.values().first(32)) == 0);
+  CHECK(vit.pos_embed.table.value.shape() == Shape{1, 1 + 6 * 8, 32});
+  CHECK(test::max_error(vit.pos_embed.table.value.values().first(32), before.values().first(32)) == 0);
   CHECK(vit(test::random_tensor({1, 24, 32, 3}, 3)).shape() == Shape{1, 7});
   vit.resize(16, 16, PositionResampling::kBicubicAntialias);
   CHECK_THROWS_AS(vit(test::random_tensor({1, 24, 32, 3}, 3)), ShapeError);
