@@ -82,8 +82,8 @@ struct Vit : Network {
   VitConfig config;
   Parameter cls_token, dist_token, reg_token;  // (1, 1, D), (1, 1, D), (1, R, D)
   PositionEmbedding pos_embed;
-  std::optional<ResNetV2> backbone;            // of a hybrid
-  Linear patch_embed;                          // weight (D, C, p, q), bias (D)
+  std::optional<ResNetV2> backbone;  // of a hybrid
+  Linear patch_embed;                // weight (D, C, p, q), bias (D)
   LayerNorm norm_pre, norm, fc_norm;
   std::vector<Block> blocks;
   Linear pre_logits, head, head_dist;

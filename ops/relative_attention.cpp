@@ -11,8 +11,8 @@
 namespace vitrine {
 namespace {
 
-/// (B, H, N, 2 N - 1), a column per offset -> (B, H, N, N), a column per key: row i begins N - 1 - i
-/// columns further right. In memory that is the same step from row to row, one less than a row.
+/// (B, H, N, 2 N - 1), a column per offset -> (B, H, N, N), a column per key: row i begins N - 1 -
+/// i columns further right. In memory that is the same step from row to row, one less than a row.
 Tensor by_key(const Tensor& by_offset) {
   const int64_t batch = by_offset.dim(0);
   const int64_t heads = by_offset.dim(1);

@@ -225,7 +225,8 @@ TEST_CASE("resize_model: the way of the weights' source is the default, and trav
   CHECK(loaded.resampling == PositionResampling::kBicubic);
   resize_model(loaded, 32, 32);
   resize_model(model, 32, 32, "bicubic");
-  CHECK(same_bits(as_vit(*loaded.network).pos_embed.table.value, as_vit(*model.network).pos_embed.table.value));
+  CHECK(same_bits(as_vit(*loaded.network).pos_embed.table.value,
+                  as_vit(*model.network).pos_embed.table.value));
 
   Metadata metadata = model_metadata(model);
   metadata.at("vitrine.position_resampling") = "tricubic";
