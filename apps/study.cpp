@@ -125,7 +125,7 @@ struct Result {
   Evaluation test;
 };
 
-/// The table and study.json; study.png beside it.
+/// What study.json holds.
 json record_of(const std::vector<Result>& results, const RunOptions& shared) {
   json variants = json::array();
   for (const Result& r : results) {
@@ -143,6 +143,10 @@ json record_of(const std::vector<Result>& results, const RunOptions& shared) {
           {"options", parse_json(shared.to_json())},
           {"images", results.front().test.images},
           {"variants", variants}};
+}
+
+std::string epochs_of(const RunOptions& shared) {
+  return fmt::format("{} epoch{}", shared.epochs, shared.epochs == 1 ? "" : "s");
 }
 
 void print_table(const std::vector<Result>& results) {
@@ -167,9 +171,8 @@ Image draw(const std::vector<Result>& results, const RunOptions& shared) {
   const std::string model = shared.model.starts_with('{') ? "a ViT" : shared.model;
   return draw_dot_plot(
       "Position embeddings, and what the head sees", "test accuracy, %",
-      fmt::format("{} on {}, {} epoch{}, seed {}; lines are two standard errors of {} test images",
-                  model, shared.data, shared.epochs, shared.epochs == 1 ? "" : "s", shared.seed,
-                  results.front().test.images),
+      fmt::format("{} on {}, {}, seed {}; lines are two standard errors of {} test images", model,
+                  shared.data, epochs_of(shared), shared.seed, results.front().test.images),
       rows);
 }
 
@@ -188,8 +191,8 @@ int position_study(const StudyOptions& o, const CommonOptions& common) {
   check_folder(o);
   const bool quiet = common.quiet || common.json;
   if (!quiet) {
-    fmt::print("{} on {}: {} networks, {} epochs each\n", shared.model, shared.data,
-               kPositionVariants.size(), shared.epochs);
+    fmt::print("{} on {}: {} networks, {} each\n", shared.model, shared.data,
+               kPositionVariants.size(), epochs_of(shared));
     std::fflush(stdout);
   }
   watch_interrupt();
