@@ -42,6 +42,7 @@ void add_inspect(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_visualize(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_study(CLI::App& app);
 
 /// Whether the user pressed Ctrl-C since watch_interrupt(); a second time ends the program.
 void watch_interrupt();

@@ -77,6 +77,7 @@ int main(int argc, char** argv) try {
   vitrine::add_convert(app);
   vitrine::add_visualize(app);
   vitrine::add_bench(app);
+  vitrine::add_study(app);
   return run(app, argc, argv);
 } catch (...) {  // no memory to declare the options, or to complain
   std::fputs("vitrine: out of memory\n", stderr);

@@ -3,15 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <filesystem>
-
 #include "apps/command.hpp"
-#include "apps/curves.hpp"
-#include "apps/draw_confusion_matrix.hpp"
-#include "apps/draw_mistakes.hpp"
-#include "apps/format_duration.hpp"
-#include "apps/progress.hpp"
 #include "apps/recipe.hpp"
+#include "apps/train_run.hpp"
 #include "core/error.hpp"
 #include "core/isa.hpp"
 #include "core/json_text.hpp"
@@ -25,30 +19,12 @@ namespace {
 constexpr int kInterrupted = 130;  // what shells expect of Ctrl-C
 
 struct TrainOptions {
-  std::string out;
-  bool resume = false;
-  int workers = 1;
-  int64_t checkpoint_steps = 0;
+  RunFolder folder;
   std::string recipe;
   std::vector<std::string> set;
   /// Options of the run that were given, under the names of config.json.
   nlohmann::json given = nlohmann::json::object();
 };
-
-/// Refuses options that are not those of the run that is to go on.
-void check_same(const nlohmann::json& given, const RunOptions& options) {
-  const auto stored = parse_json(options.to_json());
-  nlohmann::json wanted = stored;
-  wanted.merge_patch(given);
-  // What is unknown, or impossible, is refused as it would be for a new run.
-  RunOptions::from_json(write_json(wanted));
-  for (const auto& [key, value] : stored.items()) {
-    if (wanted.at(key) != value) {
-      throw UsageError(fmt::format("--resume: this run has {} = {}, not {}; start another --out",
-                                   key, write_json(value), write_json(wanted.at(key))));
-    }
-  }
-}
 
 /// The recipe's options, changed by --set, changed by flags.
 nlohmann::json with_recipe(const TrainOptions& o) {
@@ -56,7 +32,7 @@ nlohmann::json with_recipe(const TrainOptions& o) {
   if (!o.recipe.empty()) all = read_recipe(o.recipe);
   for (const std::string& assignment : o.set) set_option(all, assignment);
   all.merge_patch(o.given);
-  const bool continues = o.resume && Run::has_checkpoint(o.out);
+  const bool continues = o.folder.resume && Run::has_checkpoint(o.folder.path);
   // null in a recipe: the user names it.
   for (const auto& [key, what] :
        {std::pair("init", "weights to start from"), std::pair("teacher", "model to learn from")}) {
@@ -70,27 +46,6 @@ nlohmann::json with_recipe(const TrainOptions& o) {
     throw UsageError(fmt::format("--recipe {}: name the pictures with --data", o.recipe));
   }
   return all;
-}
-
-std::unique_ptr<Run> open_run(const TrainOptions& o, const CommonOptions& common) {
-  if (o.resume && Run::has_checkpoint(o.out)) {
-    std::unique_ptr<Run> run = Run::resume(o.out, o.workers);
-    check_same(o.given, run->options());
-    if (!common.quiet && run->checkpoint_isa() != isa_name(active_isa())) {
-      fmt::print(
-          stderr,
-          "vitrine: the checkpoint was written with {}, this runs {}: the result will not be "
-          "bit-identical; --isa {} would keep it so\n",
-          run->checkpoint_isa(), isa_name(active_isa()), run->checkpoint_isa());
-    }
-    return run;
-  }
-  std::error_code error;
-  if (!o.resume && std::filesystem::exists(o.out) && !std::filesystem::is_empty(o.out, error)) {
-    throw UsageError(
-        fmt::format("--out {}: not empty; --resume goes on with what is there", o.out));
-  }
-  return std::make_unique<Run>(o.out, RunOptions::from_json(write_json(o.given)), o.workers);
 }
 
 /// "3.1 GiB", or below one "310 MiB".
@@ -142,36 +97,6 @@ void print_bad_pictures(const Run& run) {
   if (bad.size() > kNamed) fmt::print(stderr, "  and {} more\n", bad.size() - kNamed);
 }
 
-/// Trains with a progress line; false if interrupted.
-bool train_with_progress(Run& run, const TrainOptions& o, bool quiet) {
-  const int64_t per_epoch = run.train_images();
-  const int64_t total = per_epoch * run.options().epochs;
-  const auto label = [&](int64_t epoch) {
-    return fmt::format("epoch {}/{}", epoch + 1, run.options().epochs);
-  };
-  Progress progress(total, label(run.epochs_done()), quiet, "images", run.images_done());
-  RunObserver observer;
-  observer.stop = interrupted;
-  observer.step = [&](const RunObserver::Step& s) {
-    const int64_t done = s.epoch * per_epoch + s.step * s.images;
-    progress.update(done, fmt::format("loss {:.4f}  accuracy {:.2f} %", s.loss, 100 * s.accuracy));
-  };
-  observer.epoch = [&](const RunObserver::Epoch& e) {
-    progress.note(fmt::format(
-        "epoch {:>{}}/{}  loss {:.4f}  accuracy {:.2f} %  validation loss {:.4f}  accuracy {:.2f} "
-        "%{}  {}",
-        e.epoch + 1, std::to_string(e.epochs).size(), e.epochs, e.loss, 100 * e.accuracy,
-        e.validation.loss(), 100 * e.validation.accuracy(), e.best ? "  best" : "",
-        format_duration(e.seconds)));
-    write_png(o.out + "/curves.png", draw_curves(o.out + "/metrics.jsonl"));
-    progress.relabel(label(std::min(e.epoch + 1, e.epochs - 1)));
-    progress.resume();
-  };
-  const bool finished = run.train(observer, o.checkpoint_steps);
-  progress.finish();
-  return finished;
-}
-
 void report(const Evaluation& result, size_t bad_pictures, int64_t memory, const TrainOptions& o,
             const CommonOptions& common) {
   if (common.json) {
@@ -185,7 +110,7 @@ void report(const Evaluation& result, size_t bad_pictures, int64_t memory, const
   } else if (!common.quiet) {
     if (bad_pictures > 0) fmt::print("{} training pictures were left out\n", bad_pictures);
     fmt::print("test accuracy {:.2f} %, loss {:.4f}, {} images; model in {}/model.safetensors\n",
-               100 * result.accuracy(), result.loss(), result.images, o.out);
+               100 * result.accuracy(), result.loss(), result.images, o.folder.path);
   }
 }
 
@@ -194,27 +119,20 @@ int train(const TrainOptions& options, const CommonOptions& common) {
   if (common.seed_given) o.given["seed"] = common.seed;
   o.given = with_recipe(o);
   const bool quiet = common.quiet || common.json;
-  const std::unique_ptr<Run> run = open_run(o, common);
+  const std::unique_ptr<Run> run = open_run(o.folder, o.given, common);
   const int64_t memory = run->memory_estimate();
   if (!quiet) print_heading(*run, memory);
   if (!common.quiet) print_memory_warning(*run, memory);
   if (!common.quiet) print_bad_pictures(*run);
   watch_interrupt();
-  if (!train_with_progress(*run, o, quiet)) {
+  if (!train_with_progress(*run, o.folder, quiet)) {
     if (!common.quiet) {
       fmt::print(stderr, "vitrine: interrupted; to go on: vitrine train --out {} --resume\n",
-                 o.out);
+                 o.folder.path);
     }
     return kInterrupted;
   }
-  const std::shared_ptr<const Dataset> tested = run->test_data();
-  const Evaluation result = run->test(tested);
-  // Again: the run may have been killed after its last epoch, before they were whole.
-  write_png(o.out + "/curves.png", draw_curves(o.out + "/metrics.jsonl"));
-  write_png(o.out + "/confusion.png", draw_confusion_matrix(result.confusion, run->model().labels));
-  const Model& model = run->model();
-  write_png(o.out + "/mistakes.png",
-            draw_mistakes(result, *tested, model.labels, model.preprocess.channels));
+  const Evaluation result = test_run(*run, o.folder);
   report(result, run->bad_pictures().size(), memory, o, common);
   return 0;
 }
@@ -284,7 +202,10 @@ void add_run_options(CLI::App& command, const std::shared_ptr<TrainOptions>& o) 
   real("--distillation-tau", "/distillation_tau", "temperature of soft distillation [1]");
   real("--dropout", "/dropout", "after position embedding, attention and both MLP layers [0]");
   real("--drop-path", "/drop_path", "stochastic depth of the last block [0]");
-  text("--position", "/position", "none, learned, sincos_moco or sincos_mae");
+  text("--position", "/position",
+       "none, learned, learned_2d, relative, sincos_moco or sincos_mae [the model's]");
+  text("--position-at", "/position_at",
+       "where it is added: start, every (block, a table for each) or shared (one for all)");
   text("--pool", "/pool", "token, or avg (mean of the patches, no class token)");
   text("--weight-init", "/weight_init", "initial weights as timm (default) or jax has them")
       .one_of({"timm", "jax"});
@@ -337,13 +258,13 @@ void add_train(CLI::App& app) {
   add_option(command, "--set", o->set,
              "KEY=VALUE for an option under its name in config.json, such as "
              "augment.flip=0.5; wins over the recipe, and flags win over it");
-  add_option(command, "--out", o->out, "folder of the run").required();
-  add_flag(command, "--resume", o->resume,
+  add_option(command, "--out", o->folder.path, "folder of the run").required();
+  add_flag(command, "--resume", o->folder.resume,
            "go on from the folder's checkpoint; start if there is none");
-  add_option(command, "--workers", o->workers, "threads that prepare pictures")
+  add_option(command, "--workers", o->folder.workers, "threads that prepare pictures")
       .range(0, 64)
       .show_default();
-  add_option(command, "--checkpoint-steps", o->checkpoint_steps,
+  add_option(command, "--checkpoint-steps", o->folder.checkpoint_steps,
              "a checkpoint every so many steps too; 0 for once an epoch")
       .not_negative()
       .show_default();

@@ -75,7 +75,7 @@ int position(const VisualizeOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common);
   const Vit& vit = as_vit(*model.network, "a picture of the position embedding");
   if (!vit.pos_embed.defined()) throw UsageError("this model has no position embedding");
-  const Tensor all = vit.pos_embed.value.reshape({-1, vit.config.width});
+  const Tensor all = vit.pos_embed.embedding().reshape({-1, vit.config.width});
   const Tensor patches = all.rows(vit.config.prefix_positions(), all.dim(0));
   const std::string out = o.out.empty() ? "position.png" : o.out;
   write_png(out, draw_position_similarity(position_similarity(patches), vit.config.grid_height(),

@@ -176,6 +176,10 @@ static HuggingFaceFiles hugging_face_files(const VitConfig& c, const Preprocess&
   if (c.registers > 0 || c.no_embed_class)
     refuse_to_write("a position embedding of the patches alone");
   if (c.position == Position::kNone) refuse_to_write("no position embedding");
+  if (c.position == Position::kLearned2d)
+    refuse_to_write("a position embedding of rows and columns");
+  if (c.position == Position::kRelative) refuse_to_write("relative positions");
+  if (c.position_at != PositionAt::kStart) refuse_to_write("a position embedding in every block");
   if (c.pre_norm == c.patch_bias)
     refuse_to_write("norm_pre with a bias of the patches, or neither");
   if (c.layer_scale > 0 && (c.pre_norm || c.distilled))

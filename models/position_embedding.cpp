@@ -4,7 +4,10 @@
 #include <cmath>
 #include <vector>
 
+#include "ops/binary.hpp"
 #include "ops/check.hpp"
+#include "ops/concat.hpp"
+#include "ops/expand.hpp"
 
 namespace vitrine {
 namespace {
@@ -74,7 +77,41 @@ void add_scaled(std::vector<double>& to, double weight, const T* from) {
   for (double& sum : to) sum += weight * static_cast<double>(*from++);
 }
 
+/// One parameter of an embedding, if it is there; a frozen one stays frozen.
+void resample_parameter(Parameter& p, int64_t prefix, Size2d from, Size2d to,
+                        PositionResampling method) {
+  if (!p.defined()) return;
+  Tensor resampled =
+      resample_position_embedding(p.value, prefix, from.h, from.w, to.h, to.w, method);
+  if (p.value.storage().frozen()) resampled.freeze();
+  p.value = resampled;
+}
+
 }  // namespace
+
+Tensor PositionEmbedding::embedding() const {
+  if (table.defined()) return table.value;
+  const int64_t h = rows.value.dim(1);
+  const int64_t w = columns.value.dim(1);
+  const int64_t half = rows.value.dim(2);
+  const Tensor by_row = expand(rows.value.reshape({1, h, 1, half}), {1, h, w, half});
+  const Tensor by_column = expand(columns.value.reshape({1, 1, w, half}), {1, h, w, half});
+  return concat({by_row, by_column}, 3).reshape({1, h * w, 2 * half});
+}
+
+Tensor PositionEmbedding::add_to(const Tensor& tokens) const {
+  Tensor added = embedding();
+  const int64_t before = tokens.dim(1) - added.dim(1);
+  if (before > 0) added = concat({Tensor::zeros({1, before, added.dim(2)}), added}, 1);
+  return add(tokens, added);
+}
+
+void PositionEmbedding::resample(int64_t prefix, Size2d old_grid, Size2d new_grid,
+                                 PositionResampling method) {
+  resample_parameter(table, prefix, old_grid, new_grid, method);
+  resample_parameter(rows, 0, {old_grid.h, 1}, {new_grid.h, 1}, method);
+  resample_parameter(columns, 0, {1, old_grid.w}, {1, new_grid.w}, method);
+}
 
 Tensor sincos_position_embedding(Position kind, int64_t grid_h, int64_t grid_w, int64_t width) {
   const int64_t quarter = width / 4;

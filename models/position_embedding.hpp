@@ -1,10 +1,41 @@
 #pragma once
 
+#include <string>
+
 #include "core/tensor.hpp"
+#include "models/parameter.hpp"
 #include "models/position_resampling.hpp"
 #include "models/vit_config.hpp"
 
 namespace vitrine {
+
+/// What is added to the tokens to tell where they are: a vector per position, or a vector of half
+/// the width for each row and each column of the grid. Without any tensor there is none.
+struct PositionEmbedding {
+  Parameter table;          ///< (1, positions, D)
+  Parameter rows, columns;  ///< (1, grid_h, D/2), (1, grid_w, D/2)
+  bool trained = true;      ///< false for sines and cosines
+
+  bool defined() const { return table.defined() || rows.defined(); }
+
+  /// (1, positions, D), differentiable in the parameters: of a patch in row y and column x, rows[y]
+  /// and columns[x] side by side.
+  Tensor embedding() const;
+
+  /// tokens (B, N, D) + the embedding, which is for the last tokens of each sequence: those before
+  /// them get nothing.
+  Tensor add_to(const Tensor& tokens) const;
+
+  /// For another grid; see resample_position_embedding.
+  void resample(int64_t prefix, Size2d old_grid, Size2d new_grid, PositionResampling method);
+
+  template <class F>
+  void visit(const std::string& name, F&& f) {
+    if (table.defined()) f(name, table, trained ? Role::kToken : Role::kBuffer);
+    if (rows.defined()) f(name + ".rows", rows, Role::kToken);
+    if (columns.defined()) f(name + ".columns", columns, Role::kToken);
+  }
+};
 
 /// Fixed sine-cosine embedding of a grid: (1, grid_h * grid_w, width), width a multiple of 4.
 ///   kSinCosMoco   frequencies 10000^(-k / (width/4 - 1)); sin and cos of x, then of y

@@ -42,8 +42,9 @@ struct RunOptions {
   double validation = 1.0 / 12;  ///< part of the training data that chooses the best weights
   uint64_t seed = 0;
   // Changes to the named model.
-  std::string position;  ///< none, learned, sincos_moco, sincos_mae; "" for the model's own
-  std::string pool;      ///< token, avg; "" for the model's own
+  std::string position;     ///< as VitConfig has it; "" for the model's own
+  std::string position_at;  ///< start, every, shared; "" for the model's own
+  std::string pool;         ///< token, avg; "" for the model's own
   WeightInit weight_init = WeightInit::kTimm;
   double head_bias = 0;  ///< initial bias of every class; about -log(classes) for sigmoid losses
   double drop_path = 0;
@@ -99,6 +100,8 @@ class Run {
   /// Name of the ISA that the checkpoint was written with; empty for a fresh run.
   const std::string& checkpoint_isa() const { return checkpoint_isa_; }
   int64_t epochs_done() const { return epoch_; }
+  /// On the validation part, of the weights that are kept; -1 before the first epoch's end.
+  double best_accuracy() const { return best_accuracy_; }
   /// Training images of all steps that are done.
   int64_t images_done() const;
   /// Per epoch: what fills whole steps.

@@ -81,6 +81,7 @@ void each_option(Options& o, F&& f) {
   f("validation", o.validation);
   f("seed", o.seed);
   f("position", o.position);
+  f("position_at", o.position_at);
   f("pool", o.pool);
   f("weight_init", o.weight_init, kWeightInits);
   f("head_bias", o.head_bias);

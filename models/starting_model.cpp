@@ -34,6 +34,7 @@ std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& dat
   };
   set("img_size", o.image_size, o.image_size > 0);
   set("position", o.position, !o.position.empty());
+  set("position_at", o.position_at, !o.position_at.empty());
   set("global_pool", o.pool, !o.pool.empty());
   set("class_token", false, o.pool == "avg" && o.init.empty());
   set("drop_path_rate", o.drop_path, o.drop_path > 0);

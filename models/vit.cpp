@@ -9,16 +9,17 @@
 #include "core/error.hpp"
 #include "core/memory.hpp"
 #include "models/checkpointed.hpp"
-#include "models/position_embedding.hpp"
 #include "ops/activation.hpp"
 #include "ops/attention.hpp"
 #include "ops/binary.hpp"
 #include "ops/concat.hpp"
 #include "ops/expand.hpp"
 #include "ops/gemm_packed.hpp"
+#include "ops/matmul.hpp"
 #include "ops/patch_embed.hpp"
 #include "ops/permute.hpp"
 #include "ops/reduce.hpp"
+#include "ops/relative_attention.hpp"
 #include "ops/slice.hpp"
 #include "ops/unary.hpp"
 
@@ -77,7 +78,7 @@ Tensor Attention::heads_of(const Tensor& x, const Pass& pass, const std::string&
   const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_width)));
   const bool watched = pass.probe != nullptr && pass.probe->attention;
   const std::string block = name.substr(0, name.rfind('.'));
-  if (!q_norm.defined()) {
+  if (!q_norm.defined() && !rel_pos.defined()) {
     if (watched) pass.probe->attention(block, attention_probabilities(joint, heads, scale));
     return attention(joint, heads, scale);
   }
@@ -86,10 +87,17 @@ Tensor Attention::heads_of(const Tensor& x, const Pass& pass, const std::string&
   const auto part = [&](int64_t i) {
     return parts.rows(i, i + 1).reshape({batch, heads, n, head_width});
   };
-  const Tensor q = q_norm(part(0));
-  const Tensor k = k_norm(part(1));
-  if (watched) pass.probe->attention(block, attention_probabilities(q, k, Tensor(), scale));
-  const Tensor o = scaled_dot_product_attention(q, k, part(2), Tensor(), scale);
+  const Tensor q = q_norm.defined() ? q_norm(part(0)) : part(0);
+  const Tensor k = k_norm.defined() ? k_norm(part(1)) : part(1);
+  Tensor o;  // (B, H, N, hd)
+  if (rel_pos.defined()) {
+    const Tensor p = relative_attention_probabilities(q, k, rel_pos.value, scale);
+    if (watched) pass.probe->attention(block, p);
+    o = matmul(p, part(2));
+  } else {
+    if (watched) pass.probe->attention(block, attention_probabilities(q, k, Tensor(), scale));
+    o = scaled_dot_product_attention(q, k, part(2), Tensor(), scale);
+  }
   return permute(o, {0, 2, 1, 3}).reshape({batch, n, heads * head_width});
 }
 
@@ -102,8 +110,9 @@ Tensor Mlp::hidden_of(const Tensor& x, const Pass& pass, const std::string& name
   return after;
 }
 
-Tensor Block::operator()(const Tensor& x, const Pass& pass) const {
+Tensor Block::operator()(const Tensor& input, const Pass& pass) const {
   const std::string name = pass.probe == nullptr ? "" : fmt::format("blocks.{}", index);
+  const Tensor x = pos_embed.defined() ? pos_embed.add_to(input) : input;
 
   const Tensor y = norm1(x);
   pass.report(name + ".norm1", y);
@@ -130,8 +139,8 @@ Tensor Vit::tokens_of(const Tensor& images, const Pass& pass) const {
   Tensor x = vitrine::patch_embed(pixels, patch_embed.weight.value, patch_embed.bias.value);
   pass.report("patch_embed", x);  // (B, patches, D)
 
-  const bool add_first = config.no_embed_class && pos_embed.defined();
-  if (add_first) x = add(x, pos_embed.value);
+  const bool add_first = config.prefix_positions() == 0 && pos_embed.defined();
+  if (add_first) x = pos_embed.add_to(x);
   std::vector<Tensor> parts;
   for (const Parameter* token : {&cls_token, &dist_token, &reg_token}) {
     if (!token->defined()) continue;
@@ -139,7 +148,7 @@ Tensor Vit::tokens_of(const Tensor& images, const Pass& pass) const {
   }
   parts.push_back(x);
   if (parts.size() > 1) x = concat(parts, 1);
-  if (pos_embed.defined() && !add_first) x = add(x, pos_embed.value);
+  if (pos_embed.defined() && !add_first) x = pos_embed.add_to(x);
 
   if (pass.training && config.position_dropout > 0) {
     x = dropout(x, static_cast<float>(config.position_dropout),
@@ -180,7 +189,10 @@ Tensor Vit::pooled(const Tensor& x, const Pass& pass) const {
 /// images -> (B, D); (B, 2 D) if distilled: class and distillation token
 Tensor Vit::encoded(const Tensor& images, const Pass& pass) const {
   Tensor x = tokens_of(images, pass);
-  for (const Block& block : blocks) x = checkpointed(block, x, pass);
+  for (const Block& block : blocks) {
+    if (block.index > 0 && config.position_at == PositionAt::kShared) x = pos_embed.add_to(x);
+    x = checkpointed(block, x, pass);
+  }
   return pooled(x, pass);
 }
 
@@ -230,12 +242,16 @@ void Vit::resize(int64_t image_height, int64_t image_width, PositionResampling m
         nearest_multiple(image_width, patch.w)));
   }
   const VitConfig resized = for_image_size(config, image_height, image_width);
-  if (pos_embed.defined()) {
-    Tensor embedding = resample_position_embedding(
-        pos_embed.value, config.prefix_positions(), config.grid_height(), config.grid_width(),
-        resized.grid_height(), resized.grid_width(), method);
-    if (pos_embed.value.storage().frozen()) embedding.freeze();
-    pos_embed.value = embedding;
+  if (config.position == Position::kRelative) {
+    throw UsageError(
+        fmt::format("relative positions are learned for images of {} x {} pixels and cannot be "
+                    "resampled; train at the size that is wanted",
+                    config.image_height, config.image_width));
+  }
+  const int64_t prefix = config.prefix_positions();
+  pos_embed.resample(prefix, config.grid(), resized.grid(), method);
+  for (Block& block : blocks) {
+    block.pos_embed.resample(prefix, config.grid(), resized.grid(), method);
   }
   config = resized;
 }

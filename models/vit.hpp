@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/layers.hpp"
+#include "models/position_embedding.hpp"
 #include "models/resnetv2.hpp"
 #include "models/vit_config.hpp"
 
@@ -16,6 +17,7 @@ namespace vitrine {
 struct Attention {
   Linear qkv, proj;
   LayerNorm q_norm, k_norm;  // over the head's width; only with qk_norm
+  Parameter rel_pos;         // (2 N - 1, D / heads), a key per offset; only with relative positions
   int64_t heads = 1;
 
   /// x (B, N, D) -> what the heads found, side by side, before proj: (B, N, D)
@@ -26,6 +28,7 @@ struct Attention {
     qkv.visit(name + ".qkv", f);
     q_norm.visit(name + ".q_norm", f);
     k_norm.visit(name + ".k_norm", f);
+    if (rel_pos.defined()) f(name + ".rel_pos", rel_pos, Role::kToken);
     proj.visit(name + ".proj", f);
   }
 };
@@ -49,6 +52,7 @@ struct Mlp {
 ///   x = x + DropPath(ls1 * MSA(LN(x)))
 ///   x = x + DropPath(ls2 * MLP(LN(x)))
 struct Block {
+  PositionEmbedding pos_embed;  // added to the input; only where every block has its own
   LayerNorm norm1, norm2;
   Attention attn;
   Mlp mlp;
@@ -58,10 +62,11 @@ struct Block {
   int64_t index = 0;
 
   /// (B, N, D) -> (B, N, D)
-  Tensor operator()(const Tensor& x, const Pass& pass) const;
+  Tensor operator()(const Tensor& input, const Pass& pass) const;
 
   template <class F>
   void visit(const std::string& name, F&& f) {
+    pos_embed.visit(name + ".pos_embed", f);
     norm1.visit(name + ".norm1", f);
     attn.visit(name + ".attn", f);
     if (ls1.defined()) f(name + ".ls1.gamma", ls1, Role::kVector);
@@ -76,9 +81,9 @@ struct Block {
 struct Vit : Network {
   VitConfig config;
   Parameter cls_token, dist_token, reg_token;  // (1, 1, D), (1, 1, D), (1, R, D)
-  Parameter pos_embed;                         // (1, positions, D)
-  std::optional<ResNetV2> backbone;            // of a hybrid
-  Linear patch_embed;                          // weight (D, C, p, q), bias (D)
+  PositionEmbedding pos_embed;
+  std::optional<ResNetV2> backbone;  // of a hybrid
+  Linear patch_embed;                // weight (D, C, p, q), bias (D)
   LayerNorm norm_pre, norm, fc_norm;
   std::vector<Block> blocks;
   Linear pre_logits, head, head_dist;
@@ -101,7 +106,7 @@ struct Vit : Network {
   void initialize(uint64_t seed, WeightInit scheme = WeightInit::kTimm) override;
 
   /// Takes sizes that are multiples of the pixels of a patch, VitConfig::patch_pixels, so that
-  /// nothing of the image is left out; its own size always.
+  /// nothing of the image is left out; its own size always. Relative positions are for one size.
   void resize(int64_t image_height, int64_t image_width, PositionResampling method) override;
   void freeze() override;
   int64_t layers() const override { return config.depth + 2; }
@@ -111,10 +116,7 @@ struct Vit : Network {
     if (cls_token.defined()) f("cls_token", cls_token, Role::kToken);
     if (dist_token.defined()) f("dist_token", dist_token, Role::kToken);
     if (reg_token.defined()) f("reg_token", reg_token, Role::kToken);
-    const bool learned = config.position == Position::kLearned;
-    if (pos_embed.defined()) {
-      f("pos_embed", pos_embed, learned ? Role::kToken : Role::kBuffer);
-    }
+    pos_embed.visit("pos_embed", f);
     if (backbone) backbone->visit("patch_embed.backbone", f);
     patch_embed.visit("patch_embed.proj", f);
     norm_pre.visit("norm_pre", f);

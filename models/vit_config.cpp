@@ -35,10 +35,15 @@ constexpr EnumNames<Activation, 4> kActivationTexts = {{{Activation::kGelu, "GEL
                                                         {Activation::kQuickGelu, "quick GELU"},
                                                         {Activation::kRelu, "ReLU"}}};
 constexpr EnumNames<Pool, 2> kPools = {{{Pool::kToken, "token"}, {Pool::kMean, "avg"}}};
-constexpr EnumNames<Position, 4> kPositions = {{{Position::kNone, "none"},
+constexpr EnumNames<Position, 6> kPositions = {{{Position::kNone, "none"},
                                                 {Position::kLearned, "learned"},
+                                                {Position::kLearned2d, "learned_2d"},
+                                                {Position::kRelative, "relative"},
                                                 {Position::kSinCosMoco, "sincos_moco"},
                                                 {Position::kSinCosMae, "sincos_mae"}}};
+constexpr EnumNames<PositionAt, 3> kPositionsAt = {{{PositionAt::kStart, "start"},
+                                                    {PositionAt::kEvery, "every"},
+                                                    {PositionAt::kShared, "shared"}}};
 
 /// The one list of options that writing and reading share.
 template <class Config, class F>
@@ -61,6 +66,7 @@ void each_option(Config& c, F& f) {
   f("distilled", c.distilled);
   f("reg_tokens", c.registers);
   f("position", c.position, kPositions);
+  f("position_at", c.position_at, kPositionsAt);
   f("no_embed_class", c.no_embed_class);
   f("global_pool", c.pool, kPools);
   f("fc_norm", c.fc_norm);
@@ -82,6 +88,17 @@ const std::regex& name_pattern() {
   return pattern;
 }
 
+/// What is added to the tokens; a fixed embedding has no parameters.
+void tell_position(const VitConfig& c, const LayerTeller& part) {
+  if (c.position == Position::kLearned2d) {
+    part("pos_embed.rows", {c.grid_height(), c.width / 2}, c.grid_height() * (c.width / 2));
+    part("pos_embed.columns", {c.grid_width(), c.width / 2}, c.grid_width() * (c.width / 2));
+  } else if (c.embeds_position()) {
+    const Shape positions{c.prefix_positions() + c.patches(), c.width};
+    part("pos_embed", positions, c.position == Position::kLearned ? positions.numel() : 0);
+  }
+}
+
 /// The layers of an encoder block. Sums of a branch and its input count nothing.
 void tell_block(const VitConfig& c, const LayerTeller& block) {
   const int64_t n = c.tokens();
@@ -91,6 +108,10 @@ void tell_block(const VitConfig& c, const LayerTeller& block) {
   if (c.qk_norm) {
     block.norm("attn.q_norm", {c.heads, n, d / c.heads});
     block.norm("attn.k_norm", {c.heads, n, d / c.heads});
+  }
+  if (c.position == Position::kRelative) {
+    const int64_t offsets = 2 * n - 1;
+    block("attn.rel_pos", {c.heads, n, offsets}, offsets * (d / c.heads), n * offsets * d);
   }
   block("attn.heads", {n, d}, 0, 2 * n * n * d);  // Q K^T, and its softmax times V
   block.product("attn.proj", d, {n, d}, true);
@@ -120,12 +141,13 @@ void VitConfig::each_layer(const LayerVisitor& f) const {
   if (class_token) network("cls_token", {1, d}, d);
   if (distilled) network("dist_token", {1, d}, d);
   if (registers > 0) network("reg_token", {registers, d}, registers * d);
-  if (position != Position::kNone) {
-    const Shape positions{no_embed_class ? patches() : n, d};
-    network("pos_embed", positions, position == Position::kLearned ? positions.numel() : 0);
-  }
+  tell_position(*this, network);
   if (pre_norm) network.norm("norm_pre", {n, d});
-  for (int64_t i = 0; i < depth; ++i) tell_block(*this, {f, fmt::format("blocks.{}", i)});
+  for (int64_t i = 0; i < depth; ++i) {
+    const LayerTeller block{f, fmt::format("blocks.{}", i)};
+    if (i > 0 && position_at == PositionAt::kEvery) tell_position(*this, block);
+    tell_block(*this, block);
+  }
 
   // What is pooled, or the tokens that have heads of their own.
   const auto pooled = [&](int64_t size) { return distilled ? Shape{2, size} : Shape{size}; };
@@ -162,6 +184,15 @@ void VitConfig::validate() const {
   const bool sincos = position == Position::kSinCosMoco || position == Position::kSinCosMae;
   require(!sincos || width % 4 == 0,
           "a sine-cosine embedding needs a width that is a multiple of 4");
+  require(position != Position::kLearned2d || width % 2 == 0,
+          "a learned 2-D embedding has half the width for the row, half for the column: embed_dim "
+          "must be even");
+  require(position_at == PositionAt::kStart || embeds_position(),
+          "position_at is for embeddings that are added to the tokens; 'none' has nothing to add, "
+          "'relative' acts in every block");
+  require(position_at != PositionAt::kEvery || !sincos,
+          "position_at 'every' is for learned tables; fixed ones are the same in every block: take "
+          "'shared'");
   for (const double p : {position_dropout, projection_dropout, head_dropout, drop_path}) {
     require_rate("a dropout rate", p);
   }

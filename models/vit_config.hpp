@@ -20,8 +20,21 @@ enum class Pool {
 enum class Position {
   kNone,
   kLearned,     ///< one learned vector per position in the sequence (the paper's 1-D embedding)
+  kLearned2d,   ///< a learned vector of D/2 per row and one per column, side by side (the paper's
+                ///< 2-D embedding); tokens that are not patches have no place and get nothing
   kSinCosMoco,  ///< fixed sines and cosines of row and column, as MoCo v3 and big_vision
   kSinCosMae,   ///< the same with MAE's frequencies and order
+  /// Nothing is added to the tokens; in every block, queries meet a learned key per offset in the
+  /// sequence as well (ops/relative_attention). Each block has a table of its own, which its heads
+  /// share.
+  kRelative,
+};
+
+/// Where an embedding is added (the columns of the paper's table 8).
+enum class PositionAt {
+  kStart,   ///< to the tokens, before the first block
+  kEvery,   ///< and to the input of every other block: a learned table for each
+  kShared,  ///< the same with one table
 };
 
 /// A vision transformer as plain data. The paper's ViT is what the defaults say; the other switches
@@ -49,6 +62,7 @@ struct VitConfig : NetworkConfig {
   bool distilled = false;  ///< a second token with a head of its own; logits are the mean of both
   int64_t registers = 0;
   Position position = Position::kLearned;
+  PositionAt position_at = PositionAt::kStart;
   bool no_embed_class = false;  ///< the position embedding covers the patches only
 
   // Head.
@@ -82,7 +96,13 @@ struct VitConfig : NetworkConfig {
   int64_t prefix_tokens() const { return int64_t{class_token} + int64_t{distilled} + registers; }
   int64_t tokens() const { return prefix_tokens() + patches(); }
   /// Entries of a position embedding that are not of the grid.
-  int64_t prefix_positions() const { return no_embed_class ? 0 : prefix_tokens(); }
+  int64_t prefix_positions() const {
+    return no_embed_class || position == Position::kLearned2d ? 0 : prefix_tokens();
+  }
+  /// Whether vectors are added to the tokens.
+  bool embeds_position() const {
+    return position != Position::kNone && position != Position::kRelative;
+  }
   /// Numbers that the head sees.
   int64_t features() const override { return pre_logits > 0 ? pre_logits : width; }
   int64_t hidden() const { return static_cast<int64_t>(static_cast<double>(width) * mlp_ratio); }

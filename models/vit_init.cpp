@@ -28,6 +28,22 @@ LayerNorm make_norm(int64_t width, double eps) {
   return norm;
 }
 
+PositionEmbedding make_position(const VitConfig& c) {
+  PositionEmbedding position;
+  position.trained = c.position == Position::kLearned || c.position == Position::kLearned2d;
+  if (c.position == Position::kLearned2d) {
+    position.rows.value = Tensor::empty({1, c.grid_height(), c.width / 2});
+    position.columns.value = Tensor::empty({1, c.grid_width(), c.width / 2});
+  } else if (c.embeds_position()) {
+    position.table.value = Tensor::empty({1, c.prefix_positions() + c.patches(), c.width});
+  }
+  return position;
+}
+
+bool is_position(std::string_view name) {
+  return name.find("pos_embed") != std::string_view::npos || name.ends_with(".rel_pos");
+}
+
 Block make_block(const VitConfig& c, int64_t index) {
   Block block;
   block.index = index;
@@ -35,7 +51,11 @@ Block make_block(const VitConfig& c, int64_t index) {
   block.drop_path = static_cast<float>(c.drop_path_of(index));
   block.norm1 = make_norm(c.width, c.norm_eps);
   block.norm2 = make_norm(c.width, c.norm_eps);
+  if (index > 0 && c.position_at == PositionAt::kEvery) block.pos_embed = make_position(c);
   block.attn.heads = c.heads;
+  if (c.position == Position::kRelative) {
+    block.attn.rel_pos.value = Tensor::empty({2 * c.tokens() - 1, c.width / c.heads});
+  }
   block.attn.qkv = make_linear(3 * c.width, c.width, c.qkv_bias);
   block.attn.proj = make_linear(c.width, c.width, true);
   if (c.qk_norm) {
@@ -67,9 +87,7 @@ Vit::Vit(const VitConfig& c) : config(c) {
   if (c.class_token) cls_token.value = Tensor::empty({1, 1, c.width});
   if (c.distilled) dist_token.value = Tensor::empty({1, 1, c.width});
   if (c.registers > 0) reg_token.value = Tensor::empty({1, c.registers, c.width});
-  if (c.position != Position::kNone) {
-    pos_embed.value = Tensor::empty({1, c.prefix_positions() + c.patches(), c.width});
-  }
+  pos_embed = make_position(c);
   if (c.backbone) backbone.emplace(*c.backbone, c.channels);
   patch_embed.weight.value =
       Tensor::empty({c.width, c.patched_channels(), c.patch_height, c.patch_width});
@@ -109,7 +127,7 @@ void Vit::initialize(uint64_t seed, WeightInit scheme) {
     } else if (role == Role::kBuffer) {
       fill_sincos(p.value, config);
     } else if (role == Role::kToken) {
-      const double deviation = name == "pos_embed" ? kDeviation : kTokenDeviation;
+      const double deviation = is_position(name) ? kDeviation : kTokenDeviation;
       fill_truncated_normal(p.value, deviation, seed, name);
     } else if (jax && name.starts_with("head")) {
       fill(0);

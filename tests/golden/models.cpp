@@ -131,7 +131,7 @@ void check_resized(const Manifest& manifest, const Json& entry, const Json& part
   const auto built = network.build();
   built->resize(size.at(0), size.at(1), PositionResampling::kBicubicAntialias);
   const Mode mode{part, network.golden};
-  mode.compare(prefix + "/pos_embed", "", as_vit(*built).pos_embed.value, result);
+  mode.compare(prefix + "/pos_embed", "", as_vit(*built).pos_embed.table.value, result);
   const Tensor images = to_nhwc(network.golden.tensor(prefix + "/input"));
   mode.compare(prefix + "/logits", "", (*built)(images), result);
 }

@@ -73,6 +73,19 @@ TEST_CASE("checkpointed: a ViT trains to the same bits", "[models]") {
   check_same(plain);
 }
 
+TEST_CASE("checkpointed: positions in every block", "[models]") {
+  VitConfig c = vit_config("vit_d32_l3_h2_patch4_16_c7");
+  c.position = Position::kRelative;
+  check_same(c);
+  for (const PositionAt at : {PositionAt::kEvery, PositionAt::kShared}) {
+    c.position_at = at;
+    for (const Position position : {Position::kLearned, Position::kLearned2d}) {
+      c.position = position;
+      check_same(c);
+    }
+  }
+}
+
 TEST_CASE("checkpointed: frozen parameters, whole blocks among them", "[models]") {
   UpdateOptions options;
   for (const std::vector<std::string>& patterns :

@@ -301,8 +301,8 @@ TEST_CASE("DINOv2 with registers: the class token's position is folded", "[model
   const std::vector<float> token = floats(as_vit(*got.network).cls_token.value);
   const std::vector<float> before = floats(as_vit(*model.network).cls_token.value);
   for (size_t i = 0; i < token.size(); ++i) CHECK(token[i] == before[i] + 0.25F);
-  CHECK(floats(as_vit(*got.network).pos_embed.value) ==
-        floats(as_vit(*model.network).pos_embed.value));
+  CHECK(floats(as_vit(*got.network).pos_embed.table.value) ==
+        floats(as_vit(*model.network).pos_embed.table.value));
   CHECK(as_vit(*got.network).config.no_embed_class);
 }
 

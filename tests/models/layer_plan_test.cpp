@@ -19,7 +19,7 @@ using namespace vitrine::test;
 namespace {
 
 /// Every kind of network, and every switch that adds or takes away a layer.
-constexpr std::array<const char*, 10> kConfigs = {
+constexpr std::array<const char*, 12> kConfigs = {
     R"({"kind": "vit", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8,
         "num_classes": 5, "img_size": [33, 41]})",
     R"({"kind": "vit", "embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 8, "img_size": 33,
@@ -31,6 +31,10 @@ constexpr std::array<const char*, 10> kConfigs = {
         "num_classes": 5})",
     R"({"kind": "vit", "embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 8, "img_size": 33,
         "position": "none", "num_classes": 0})",
+    R"({"kind": "vit", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8,
+        "img_size": [33, 41], "position": "learned_2d", "position_at": "every", "num_classes": 5})",
+    R"({"kind": "vit", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8, "img_size": 33,
+        "position": "relative", "num_classes": 5})",
     R"({"kind": "hybrid", "embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 1,
         "num_classes": 5, "img_size": 33,
         "backbone": {"layers": [1, 2], "channels": [16, 32], "stem_chs": 16, "groups": 4}})",

@@ -169,12 +169,12 @@ TEST_CASE("resize_model: a transformer is the same network with another embeddin
       for (const Size2d grid : {Size2d{9, 9}, Size2d{3, 2}, Size2d{6, 7}, Size2d{1, 12}}) {
         CAPTURE(text, name, grid.h, grid.w);
         const std::vector<double> by_hand = resampled_by_hand(
-            before.pos_embed.value, before.config.prefix_positions(), old_grid, grid, method);
+            before.pos_embed.table.value, before.config.prefix_positions(), old_grid, grid, method);
         const int64_t height = grid.h * step;
         const int64_t width = grid.w * step;
         Model resized = load_model(folder.file("m.safetensors"));
         resize_model(resized, height, width, name);
-        const Tensor& embedding = as_vit(*resized.network).pos_embed.value;
+        const Tensor& embedding = as_vit(*resized.network).pos_embed.table.value;
         CHECK(max_error(embedding.values(), by_hand) < 1e-6);
         CHECK(resized.preprocess.height == height);
         CHECK(resized.preprocess.width == width);
@@ -190,7 +190,7 @@ TEST_CASE("resize_model: a transformer is the same network with another embeddin
         Model frozen = load_frozen_model(folder.file("m.safetensors"));
         resize_model(frozen, height, width, name);
         CHECK(same_bits((*frozen.network)(images), (*want)(images)));
-        CHECK(as_vit(*frozen.network).pos_embed.value.storage().frozen());
+        CHECK(as_vit(*frozen.network).pos_embed.table.value.storage().frozen());
       }
     }
   }
@@ -225,7 +225,8 @@ TEST_CASE("resize_model: the way of the weights' source is the default, and trav
   CHECK(loaded.resampling == PositionResampling::kBicubic);
   resize_model(loaded, 32, 32);
   resize_model(model, 32, 32, "bicubic");
-  CHECK(same_bits(as_vit(*loaded.network).pos_embed.value, as_vit(*model.network).pos_embed.value));
+  CHECK(same_bits(as_vit(*loaded.network).pos_embed.table.value,
+                  as_vit(*model.network).pos_embed.table.value));
 
   Metadata metadata = model_metadata(model);
   metadata.at("vitrine.position_resampling") = "tricubic";
@@ -266,7 +267,7 @@ TEST_CASE("resize_model: impossible sizes are refused and change nothing", "[mod
                        "num_heads": 2, "num_classes": 5})");
   resize_model(cut, 15, 15);
   resize_model(cut, 16, 16);
-  CHECK(as_vit(*cut.network).pos_embed.value.dim(1) == 17);
+  CHECK(as_vit(*cut.network).pos_embed.table.value.dim(1) == 17);
 
   Model hybrid = made(kHybrid);
   check_refused(hybrid, 44, 32, "", "patches of 8 x 8: take 48 x 32");

@@ -103,11 +103,28 @@ TEST_CASE("vit: the closed form counts what visit visits", "[models]") {
     c.position = Position::kNone;
   }
   SECTION("fixed positions") { c.position = Position::kSinCosMae; }
+  SECTION("fixed positions, in every block") {
+    c.position = Position::kSinCosMae;
+    c.position_at = PositionAt::kShared;
+  }
+  SECTION("1-D positions of the patches, in every block") {
+    c.no_embed_class = true;
+    c.position_at = GENERATE(PositionAt::kEvery, PositionAt::kShared);
+  }
+  SECTION("2-D positions") {
+    c.position = Position::kLearned2d;
+    c.position_at = GENERATE(PositionAt::kStart, PositionAt::kEvery, PositionAt::kShared);
+    c.image_width = 24;
+  }
+  SECTION("relative positions, with qk_norm") {
+    c.position = Position::kRelative;
+    c.qk_norm = GENERATE(false, true);
+  }
   CHECK(count_parameters(c) == c.parameters());
   CHECK(VitConfig::from_json(c.to_json()).to_json() == c.to_json());
   Vit vit(c);
   vit.initialize(1);
-  const Tensor y = vit(test::random_tensor({2, 16, 16, 3}, 1));
+  const Tensor y = vit(test::random_tensor({2, 16, c.image_width, 3}, 1));
   CHECK(y.shape() == Shape{2, c.classes > 0 ? c.classes : c.width});
   for (const float v : y.values()) CHECK(std::isfinite(v));
 }
@@ -249,10 +266,11 @@ TEST_CASE("vit: the second forward pass allocates nothing new", "[models][memory
 TEST_CASE("vit: another image size keeps prefix tokens and the embedding's corners", "[models]") {
   Vit vit(small_config());
   vit.initialize(2);
-  const Tensor before = vit.pos_embed.value.clone();
+  const Tensor before = vit.pos_embed.table.value.clone();
   vit.resize(24, 32, PositionResampling::kBicubicAntialias);
-  CHECK(vit.pos_embed.value.shape() == Shape{1, 1 + 6 * 8, 32});
-  CHECK(test::max_error(vit.pos_embed.value.values().first(32), before.values().first(32)) == 0);
+  CHECK(vit.pos_embed.table.value.shape() == Shape{1, 1 + 6 * 8, 32});
+  CHECK(test::max_error(vit.pos_embed.table.value.values().first(32), before.values().first(32)) ==
+        0);
   CHECK(vit(test::random_tensor({1, 24, 32, 3}, 3)).shape() == Shape{1, 7});
   vit.resize(16, 16, PositionResampling::kBicubicAntialias);
   CHECK_THROWS_AS(vit(test::random_tensor({1, 24, 32, 3}, 3)), ShapeError);

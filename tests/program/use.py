@@ -14,8 +14,8 @@ from program import MODEL, TRAIN, VITRINE, png_bytes, read, refused, run
 def test_help_and_version():
     assert "train" in run("--help").stdout
     assert run("--version").stdout.startswith("vitrine 0.")
-    for command in ("train", "eval", "classify", "features", "inspect", "visualize", "bench"):
-        assert "--threads" in run(command, "--help").stdout or command in ("visualize", "bench")
+    for command in ("train", "eval", "classify", "features", "inspect", "visualize", "bench", "study"):
+        assert "--threads" in run(command, "--help").stdout or command in ("visualize", "bench", "study")
 
 
 def test_train_eval_classify():
