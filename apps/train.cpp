@@ -57,10 +57,12 @@ std::string format_memory(int64_t bytes) {
 void print_heading(Run& run, int64_t memory) {
   const NetworkConfig& c = run.model().network->network_config();
   const RunOptions& o = run.options();
-  const std::string model = o.model.starts_with('{') ? c.summary() : o.model;
+  const bool described = o.model.starts_with('{');  // by the recipe
+  const std::string model = described ? "network" : o.model;
   fmt::print("{}{}{} on {}: {} parameters, {} training and {} validation images\n", model,
              o.model.empty() || o.init.empty() ? "" : " from ", o.init, o.data, c.parameters(),
              run.train_images(), run.validation_images());
+  if (described) fmt::print("{}\n", c.summary());
   fmt::print("{}, {} threads, {}; about {} of memory\n", isa_name(active_isa()), threads(),
              cpu_name(), format_memory(memory));
   if (const Teacher* teacher = run.teacher()) {
