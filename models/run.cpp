@@ -29,6 +29,10 @@ constexpr int64_t kStepsPerLine = 50;
 // with networks of 16 and of 100 MiB.
 constexpr int64_t kLaterBytes = int64_t{7} << 20;
 
+// The same with the pictures of a run's end, which come when the training's memory is given back:
+// more than a very small network needs.
+constexpr int64_t kPictureBytes = int64_t{15} << 20;
+
 constexpr const char* kCheckpoint = "checkpoint.safetensors";
 constexpr const char* kModel = "model.safetensors";
 constexpr const char* kMetrics = "metrics.jsonl";
@@ -126,7 +130,8 @@ int64_t Run::memory_estimate() {
                           [&](const Tensor& x) { return teacher_logits(x); });
   const ProcessMemory now = process_memory();
   const int64_t batches = train_->buffer_bytes() + validation_->buffer_bytes();
-  return std::max(now.peak_bytes, now.resident_bytes + kLaterBytes + steps + batches);
+  return std::max(now.peak_bytes,
+                  now.resident_bytes + std::max(kPictureBytes, kLaterBytes + steps + batches));
 }
 
 void Run::build_loaders() {

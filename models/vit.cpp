@@ -13,6 +13,7 @@
 #include "ops/attention.hpp"
 #include "ops/binary.hpp"
 #include "ops/concat.hpp"
+#include "ops/conv2d.hpp"
 #include "ops/expand.hpp"
 #include "ops/gemm_packed.hpp"
 #include "ops/matmul.hpp"
@@ -285,6 +286,8 @@ void Vit::freeze() {
     pack_weight(p.value);
     trim_memory();  // the plain weight: no activation is as large
   });
+  pack_conv2d_weight(patch_embed.weight.value);
+  trim_memory();
 }
 
 }  // namespace vitrine

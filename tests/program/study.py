@@ -45,8 +45,13 @@ def test_convolutional_stem():
                 label = i % 10
                 f.write(bytes([label]) + bytes((25 * label * (c + 1) + rng.randrange(20)) % 256
                                                for c in range(3) for _ in range(1024)))
-    run("train", "--recipe", "cct_cifar10", "--data", "cifar10:cifar", "--epochs", 6, "--batch", 20, "--warmup-epochs", 1,
-        "--set", "model.depth=1", "mixup=0", "cutmix=0", "augment={}", "--out", "cct", "--quiet")
+    recipes = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../apps/recipes")
+    recipe = json.loads(read(f"{recipes}/cct_cifar10.json"))
+    recipe["options"]["model"]["depth"] = 1
+    with open("cct.json", "w") as f:
+        json.dump(recipe, f)
+    run("train", "--recipe", "cct.json", "--data", "cifar10:cifar", "--epochs", 6, "--batch", 20, "--warmup-epochs", 1,
+        "--set", "mixup=0", "cutmix=0", "augment={}", "--out", "cct", "--quiet")
     lines = [json.loads(line) for line in read("cct/metrics.jsonl").decode().splitlines()]
     losses = [line["loss"] for line in lines if "loss" in line]
     assert losses[-1] < losses[0] - 0.3, losses
