@@ -14,21 +14,27 @@ double measure_peak(double seconds) {
   const kernels::Peak& peak = *kernels::active().peak;
   const int64_t n = threads();
   const auto run = [&](int64_t steps) {
-    volatile float sink = 0;
-    const auto start = Clock::now();
-    parallel_for(n, 1, [&](int64_t, int64_t) { sink = peak.run(steps); });
-    return since(start);
+    volatile float sink = peak.run(steps);  // so that it is not left out
+    static_cast<void>(sink);
   };
-  // Long enough that starting the threads costs nothing, short enough to catch a fast moment.
+  // Long enough that starting the threads costs nothing, short enough to catch a fast moment. How
+  // many steps that are, this thread finds alone: where a worker has to wait for its processor,
+  // the shortest run looks long.
   constexpr double kRun = 0.002;
-  int64_t steps = 1000;
+  constexpr int64_t kFewSteps = 1000;
+  double few = kRun;
+  for (int i = 0; i < 10; ++i) {
+    const auto begin = Clock::now();
+    run(kFewSteps);
+    few = std::min(few, since(begin));
+  }
+  const auto steps = static_cast<int64_t>(kFewSteps * kRun / few);
   double best = 0;
   const auto start = Clock::now();
   do {
-    const double time = run(steps);
-    best = std::max(best, static_cast<double>(n * steps * peak.flops_per_step) / time);
-    // A run that was interrupted looks long, so later ones may still find that they are too short.
-    if (time < kRun) steps *= 2;
+    const auto begin = Clock::now();
+    parallel_for(n, 1, [&](int64_t, int64_t) { run(steps); });
+    best = std::max(best, static_cast<double>(n * steps * peak.flops_per_step) / since(begin));
   } while (since(start) < seconds);
   return best / 1e9;
 }
