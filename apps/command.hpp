@@ -44,6 +44,9 @@ void add_visualize(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_study(CLI::App& app);
 
+/// Exit status after Ctrl-C, as shells expect it.
+inline constexpr int kInterrupted = 130;
+
 /// Whether the user pressed Ctrl-C since watch_interrupt(); a second time ends the program.
 void watch_interrupt();
 bool interrupted();

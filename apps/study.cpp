@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cmath>
-#include <filesystem>
 
 #include "apps/command.hpp"
 #include "apps/dot_plot.hpp"
@@ -20,8 +19,6 @@ namespace vitrine {
 namespace {
 
 using nlohmann::json;
-
-constexpr int kInterrupted = 130;  // what shells expect of Ctrl-C
 
 // Figure 9 has the mean of the patches with the class token's learning rate, and with 3/8 of it.
 constexpr double kMeanRate = 3.0 / 8;
@@ -176,19 +173,10 @@ Image draw(const std::vector<Result>& results, const RunOptions& shared) {
       rows);
 }
 
-/// A study's folder has runs and study.json; another one's files are not touched.
-void check_folder(const StudyOptions& o) {
-  std::error_code error;
-  if (!o.resume && std::filesystem::exists(o.out) && !std::filesystem::is_empty(o.out, error)) {
-    throw UsageError(
-        fmt::format("--out {}: not empty; --resume goes on with what is there", o.out));
-  }
-}
-
 int position_study(const StudyOptions& o, const CommonOptions& common) {
   const RunOptions shared = RunOptions::from_json(write_json(shared_options(o, common)));
   check_model(shared);
-  check_folder(o);
+  check_new_folder(o.out, o.resume);
   const bool quiet = common.quiet || common.json;
   if (!quiet) {
     fmt::print("{} on {}: {} networks, {} each\n", shared.model, shared.data,

@@ -16,8 +16,6 @@
 namespace vitrine {
 namespace {
 
-constexpr int kInterrupted = 130;  // what shells expect of Ctrl-C
-
 struct TrainOptions {
   RunFolder folder;
   std::string recipe;

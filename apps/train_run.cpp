@@ -33,6 +33,13 @@ void check_same(const nlohmann::json& given, const RunOptions& options) {
 
 }  // namespace
 
+void check_new_folder(const std::string& path, bool resume) {
+  std::error_code error;
+  if (!resume && std::filesystem::exists(path) && !std::filesystem::is_empty(path, error)) {
+    throw UsageError(fmt::format("--out {}: not empty; --resume goes on with what is there", path));
+  }
+}
+
 std::unique_ptr<Run> open_run(const RunFolder& folder, const nlohmann::json& given,
                               const CommonOptions& common) {
   if (folder.resume && Run::has_checkpoint(folder.path)) {
@@ -47,12 +54,7 @@ std::unique_ptr<Run> open_run(const RunFolder& folder, const nlohmann::json& giv
     }
     return run;
   }
-  std::error_code error;
-  if (!folder.resume && std::filesystem::exists(folder.path) &&
-      !std::filesystem::is_empty(folder.path, error)) {
-    throw UsageError(
-        fmt::format("--out {}: not empty; --resume goes on with what is there", folder.path));
-  }
+  check_new_folder(folder.path, folder.resume);
   return std::make_unique<Run>(folder.path, RunOptions::from_json(write_json(given)),
                                folder.workers);
 }
@@ -76,9 +78,8 @@ bool train_with_progress(Run& run, const RunFolder& folder, bool quiet, const Ru
   };
   observer.epoch = [&](const RunObserver::Epoch& e) {
     progress.note(
-        fmt::format("{}epoch {:>{}}/{}  loss {:.4f}  accuracy {:.2f} %  validation loss {:.4f}  "
-                    "accuracy {:.2f} "
-                    "%{}  {}",
+        fmt::format("{}epoch {:>{}}/{}  loss {:.4f}  accuracy {:.2f} %  "
+                    "validation loss {:.4f}  accuracy {:.2f} %{}  {}",
                     which, e.epoch + 1, std::to_string(e.epochs).size(), e.epochs, e.loss,
                     100 * e.accuracy, e.validation.loss(), 100 * e.validation.accuracy(),
                     e.best ? "  best" : "", format_duration(e.seconds)));

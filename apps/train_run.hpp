@@ -19,9 +19,12 @@ struct RunFolder {
   int64_t checkpoint_steps = 0;
 };
 
+/// Throws UsageError for a folder that holds something while nothing is to be resumed.
+void check_new_folder(const std::string& path, bool resume);
+
 /// A fresh run with the options `given` (under the names of config.json; the rest are defaults), or
 /// the one to go on with, whose own options `given` may only repeat. Throws UsageError if they
-/// differ, and for a folder that holds something while nothing is to be resumed.
+/// differ, and what check_new_folder throws.
 std::unique_ptr<Run> open_run(const RunFolder& folder, const nlohmann::json& given,
                               const CommonOptions& common);
 
