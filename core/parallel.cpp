@@ -118,6 +118,18 @@ void run_guarded(const void* opaque, int64_t i, int worker) {
   t_worker = outer;
 }
 
+/// Lets this thread's team of n begin to run, once. A new thread may be put on the processor of the
+/// one that makes it, where it waits until that one stops spinning: with all processors wanted,
+/// milliseconds. libgomp spins briefly when there are more threads than processors, so there is one
+/// more this once; the next region ends it.
+void start_team(int n) {
+  static thread_local bool started = false;
+  if (std::exchange(started, true)) return;
+  std::atomic<int> arrived{0};  // a region that does nothing would be left out
+#pragma omp parallel num_threads(n + 1)
+  arrived.fetch_add(1, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 int default_threads() {
@@ -162,6 +174,7 @@ void run_tasks(int64_t count, Task task, const void* context) {
   if (const Executor executor = g_executor.load(); executor != nullptr) {
     executor(count, run_guarded, &guarded);
   } else {
+    start_team(n);
 #pragma omp parallel num_threads(n)
     {
       bind_worker(omp_get_thread_num());  // those too that come too late for a task
