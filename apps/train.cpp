@@ -63,11 +63,14 @@ void print_heading(Run& run, int64_t memory) {
   if (described) fmt::print("{}\n", c.summary());
   fmt::print("{}, {} threads, {}; about {} of memory\n", isa_name(active_isa()), threads(),
              cpu_name(), format_memory(memory));
-  if (const Teacher* teacher = run.teacher()) {
+  if (!run.teachers().empty()) {
     const Distillation& d = o.update.distillation;
     fmt::print("{} distillation, share {}, from {}\n",
-               d.kind == DistillationKind::kSoft ? "soft" : "hard", d.alpha, o.teacher);
-    for (const std::string& note : teacher->notes()) fmt::print("{}\n", note);
+               d.kind == DistillationKind::kSoft ? "soft" : "hard", d.alpha,
+               fmt::join(o.teacher, " and "));
+    for (const Teacher& teacher : run.teachers()) {
+      for (const std::string& note : teacher.notes()) fmt::print("{}\n", note);
+    }
   }
   std::fflush(stdout);
 }
@@ -192,8 +195,10 @@ void add_run_options(CLI::App& command, const std::shared_ptr<TrainOptions>& o) 
   text("--loss", "/loss", "softmax (default) or, per class, bce (mean over classes) or bce-sum")
       .one_of({"softmax", "bce", "bce-sum"});
   real("--label-smoothing", "/label_smoothing", "[0]");
-  text("--teacher", "/teacher",
-       "learn from this model too: whatever eval --model takes, with the same classes");
+  run_option<std::vector<std::string>>(command, o, "--teacher", "/teacher",
+                                       "learn from this model too: whatever eval --model takes, "
+                                       "with the same classes; from several, the mean of their "
+                                       "probabilities");
   text("--distillation", "/distillation",
        "of --teacher: soft (its probabilities) or hard (its answers); by the head of the "
        "distillation token, where the model has one")

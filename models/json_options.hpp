@@ -54,6 +54,14 @@ class OptionReader {
   void operator()(const char* key, T& value) {
     take(key, [&](const nlohmann::json& v) { read_json(v, value); });
   }
+  /// A list of names; one may stand alone, "" is none.
+  void operator()(const char* key, std::vector<std::string>& value) {
+    take(key, [&](const nlohmann::json& v) {
+      if (!v.is_string()) return read_json(v, value);
+      value = {v.get<std::string>()};
+      if (value.front().empty()) value.clear();
+    });
+  }
   template <class Enum, size_t N>
   void operator()(const char* key, Enum& value, const EnumNames<Enum, N>& names) {
     take(key, [&](const nlohmann::json& v) { value = value_of(names, key, v.get<std::string>()); });

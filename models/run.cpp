@@ -1,6 +1,7 @@
 #include "models/run.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
 #include <cmath>
@@ -70,17 +71,20 @@ void Run::leave_out_bad_pictures() {
   bad_pictures_ = std::move(readable.bad);
 }
 
-void Run::open_teacher() {
-  if (!options_.teacher.empty()) teacher_ = std::make_unique<Teacher>(options_.teacher, model_);
+void Run::open_teachers() {
+  for (const std::string& name : options_.teacher) teachers_.emplace_back(name, model_);
 }
 
-Tensor Run::teacher_logits(const Tensor& images) const {
-  return teacher_ == nullptr ? Tensor() : teacher_->logits(images);
+/// Of all, in their order.
+std::string Run::teachers_fingerprint() const {
+  std::string all;
+  for (const Teacher& teacher : teachers_) all += teacher.fingerprint();
+  return all;
 }
 
 void Run::begin() {
   model_ = starting_model(options_, *data_);
-  open_teacher();
+  open_teachers();
   leave_out_bad_pictures();
   build_loaders();
   std::error_code error;
@@ -127,7 +131,7 @@ int64_t Run::memory_estimate() {
   const int64_t steps =
       training_->rehearse({options_.batch, p.height, p.width, p.channels},
                           options_.mix.mixup > 0 || options_.mix.cutmix > 0, validation_->samples(),
-                          [&](const Tensor& x) { return teacher_logits(x); });
+                          [&](const Tensor& x) { return logits_of(teachers_, x); });
   const ProcessMemory now = process_memory();
   const int64_t batches = train_->buffer_bytes() + validation_->buffer_bytes();
   return std::max(now.peak_bytes,
@@ -173,7 +177,7 @@ void Run::restore() {
                                   options_.data, data_->classes()));
   }
   try {
-    open_teacher();
+    open_teachers();
   } catch (const UsageError& e) {
     throw FormatError(FormatKind::kMismatch, file.path(), -1,
                       fmt::format("the run has a teacher; {}", e.what()));
@@ -193,11 +197,11 @@ void Run::restore() {
     read_json(state.at("lines"), lines_);
     checkpoint_isa_ = state.at("isa");
     training_->restore(file, read_json<int64_t>(state.at("updates")));
-    if (teacher_ != nullptr && state.at("teacher") != teacher_->fingerprint()) {
+    if (!teachers_.empty() && state.at("teacher") != teachers_fingerprint()) {
       throw FormatError(FormatKind::kMismatch, file.path(), -1,
                         fmt::format("teacher {} is not the one that the run began with; bring that "
                                     "back or start another run",
-                                    options_.teacher));
+                                    fmt::join(options_.teacher, ", ")));
     }
     const int64_t pictures = read_json_or(state, "pictures", data_->size());
     if (pictures != data_->size()) {
@@ -234,7 +238,7 @@ void Run::save_checkpoint() const {
                 {"best_accuracy", best_accuracy_},
                 {"lines", lines_},
                 {"pictures", data_->size()}};
-  if (teacher_ != nullptr) state["teacher"] = teacher_->fingerprint();
+  if (!teachers_.empty()) state["teacher"] = teachers_fingerprint();
   Metadata metadata = model_metadata(model_);
   metadata["vitrine.training"] = write_json(state);
   write_safetensors(path(kCheckpoint), tensors, metadata);
@@ -258,10 +262,11 @@ BatchResult Run::train_step(double lr, double& grad_norm) {
       Random random(options_.seed, RandomPlace::kMix, static_cast<uint64_t>(micro));
       const MixedBatch mixed =
           mix_batch(batch->images, batch->labels, data_->classes(), options_.mix, random);
-      sums.add(training_->add_gradients(mixed.images, mixed.targets, teacher_logits(mixed.images)));
+      sums.add(training_->add_gradients(mixed.images, mixed.targets,
+                                        logits_of(teachers_, mixed.images)));
     } else {
-      sums.add(
-          training_->add_gradients(batch->images, batch->labels, teacher_logits(batch->images)));
+      sums.add(training_->add_gradients(batch->images, batch->labels,
+                                        logits_of(teachers_, batch->images)));
     }
   }
   const BatchResult result{sums.loss / static_cast<double>(sums.images), sums.correct, sums.images};

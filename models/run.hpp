@@ -34,7 +34,9 @@ struct RunOptions {
   double decay_epochs = 30;  ///< of the step schedule
   double decay_rate = 0.1;
   UpdateOptions update;
-  std::string teacher;  ///< of update.distillation: whatever --model takes; "" for none
+  /// Of update.distillation, each whatever --model takes: several teach the mean of their
+  /// probabilities.
+  std::vector<std::string> teacher;
   Augment augment;
   Mix mix;
   int64_t repeats = 1;  ///< views of a picture in one epoch (LoaderOptions)
@@ -95,8 +97,8 @@ class Run {
 
   const RunOptions& options() const { return options_; }
   Model& model() { return model_; }
-  /// The network that this one learns from; null if there is none.
-  const Teacher* teacher() const { return teacher_.get(); }
+  /// The networks that this one learns from.
+  const std::vector<Teacher>& teachers() const { return teachers_; }
   /// Name of the ISA that the checkpoint was written with; empty for a fresh run.
   const std::string& checkpoint_isa() const { return checkpoint_isa_; }
   int64_t epochs_done() const { return epoch_; }
@@ -136,9 +138,8 @@ class Run {
   void begin();
   void leave_out_bad_pictures();
   void build_loaders();
-  void open_teacher();
-  /// Undefined if there is no teacher.
-  Tensor teacher_logits(const Tensor& images) const;
+  void open_teachers();
+  std::string teachers_fingerprint() const;
   void restore();
   BatchResult train_step(double lr, double& grad_norm);
   void finish_epoch(const RunObserver& observer, double seconds);
@@ -155,7 +156,7 @@ class Run {
   std::vector<std::string> bad_pictures_;
   Model model_;
   std::unique_ptr<Loader> train_, validation_;
-  std::unique_ptr<Teacher> teacher_;
+  std::vector<Teacher> teachers_;
   std::unique_ptr<Training> training_;
   Schedule schedule_;
   std::string checkpoint_isa_;

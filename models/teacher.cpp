@@ -12,12 +12,17 @@
 #include "ops/binary.hpp"
 #include "ops/interpolate.hpp"
 #include "ops/reduce.hpp"
+#include "ops/softmax.hpp"
+#include "ops/unary.hpp"
 
 namespace vitrine {
 namespace {
 
 // ITU-R 601-2 luma, as Pillow makes grey of RGB.
 constexpr std::array<double, 3> kLuma = {19595.0 / 65536, 38470.0 / 65536, 7471.0 / 65536};
+
+// Keeps the logarithm finite where no teacher gives a class any probability.
+constexpr float kImpossible = 1e-30F;
 
 std::string fingerprint_of(const Model& model) {
   uint64_t hash = kHashStart;
@@ -103,6 +108,17 @@ Tensor Teacher::logits(const Tensor& images) const {
         fmt::format("teacher {}: its answers are not finite; look at it with vitrine eval", name_));
   }
   return logits;
+}
+
+Tensor logits_of(const std::vector<Teacher>& teachers, const Tensor& images) {
+  if (teachers.empty()) return {};
+  if (teachers.size() == 1) return teachers.front().logits(images);
+  Tensor probabilities;
+  for (const Teacher& teacher : teachers) {
+    Tensor p = softmax(teacher.logits(images), -1);
+    probabilities = probabilities.defined() ? add(std::move(probabilities), p) : std::move(p);
+  }
+  return log(add(std::move(probabilities), kImpossible));
 }
 
 }  // namespace vitrine

@@ -40,4 +40,10 @@ class Teacher {
   bool to_grey_ = false;
 };
 
+/// What several teachers say together: the logarithms of the sum of their probabilities, to softmax
+/// those of the mean. One answers for itself; none: undefined.
+///   images (B, H, W, C), normalised for the student -> (B, classes)
+/// Source: Hinton et al. 2015, arXiv 1503.02531, which distils an ensemble so.
+Tensor logits_of(const std::vector<Teacher>& teachers, const Tensor& images);
+
 }  // namespace vitrine

@@ -26,6 +26,7 @@
 #include "ops/binary.hpp"
 #include "ops/cross_entropy.hpp"
 #include "ops/interpolate.hpp"
+#include "ops/softmax.hpp"
 #include "tests/any_threads.hpp"
 #include "tests/models/small_vit.hpp"
 #include "tests/numbers.hpp"
@@ -321,6 +322,39 @@ TEST_CASE("teacher: it sees the student's pictures as its own weights have learn
                               .values(),
                           of_grey.values()) < 1e-5);
   }
+}
+
+TEST_CASE("teachers: several teach the mean of their probabilities", "[models]") {
+  const Saved first(12, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5});
+  Model learns = test::initialized_model();
+  learns.preprocess = first.model.preprocess;
+  Model other = test::initialized_model();
+  other.preprocess = first.model.preprocess;
+  // The logits of its last class are beyond what float's exponential can tell from zero.
+  other.network->visit([](const std::string& name, Parameter& p, Role) {
+    if (name == "head.weight") p.value.mutable_data()[0] += 3;
+    if (name == "head.bias") p.value.mutable_data()[4] = -1000;
+  });
+  const std::string path = first.folder.file("other.safetensors");
+  save_model(path, other);
+  const Tensor seen = pictures();
+  CHECK_FALSE(logits_of({}, seen).defined());
+
+  std::vector<Teacher> teachers;
+  teachers.emplace_back(first.path, learns);
+  CHECK(test::same_bits(logits_of(teachers, seen), teachers.front().logits(seen)));
+  teachers.emplace_back(path, learns);
+  const Tensor p = softmax(teachers[0].logits(seen), -1);
+  const Tensor q = softmax(teachers[1].logits(seen), -1);
+  CHECK(test::max_error(p.values(), q.values()) > 0.01);
+  const Tensor both = logits_of(teachers, seen);
+  CHECK(test::max_error(softmax(both, -1).values(), mul(add(p, q), 0.5F).values()) < 1e-6);
+
+  // A class that nobody thinks possible stays finite.
+  teachers.erase(teachers.begin());
+  teachers.emplace_back(path, learns);
+  const Tensor impossible = logits_of(teachers, seen);
+  CHECK(std::ranges::all_of(impossible.values(), [](float v) { return std::isfinite(v); }));
 }
 
 TEST_CASE("teacher: who it is, and who cannot be one", "[models][errors]") {

@@ -92,12 +92,13 @@ def test_a_distilled_run_that_was_killed_equals_the_uninterrupted_one():
     # With a distillation token, at another size than the teacher's.
     distilled = {"embed_dim": 32, "depth": 1, "num_heads": 2, "img_size": 16, "patch_size": 4, "in_chans": 1,
                  "num_classes": 10, "distilled": True}
-    flags = [*TRAIN[2:], "--model", json.dumps(distilled), "--teacher", "teacher.safetensors", "--distillation", "soft",
-             "--distillation-alpha", 0.3, "--distillation-tau", 3]
+    shutil.copy("taught-soft/model.safetensors", "second.safetensors")
+    flags = [*TRAIN[2:], "--model", json.dumps(distilled), "--teacher", "teacher.safetensors", "--teacher",
+             "second.safetensors", "--distillation", "soft", "--distillation-alpha", 0.3, "--distillation-tau", 3]
     heading = run("train", "--data", "idx:data", *flags, "--epochs", 3, "--out", "distilled", "--threads", 1).stdout
-    assert "soft distillation, share 0.3, from teacher.safetensors" in heading and "16 x 16 to 12 x 12" in heading, heading
+    assert "soft distillation, share 0.3, from teacher.safetensors and second.safetensors" in heading and "16 x 16 to 12 x 12" in heading, heading
     config = json.load(open("distilled/config.json"))
-    assert config["teacher"] == "teacher.safetensors" and config["distillation_tau"] == 3, config
+    assert config["teacher"] == ["teacher.safetensors", "second.safetensors"] and config["distillation_tau"] == 3, config
     process = subprocess.Popen([VITRINE, "train", "--data", "idx:data", *map(str, flags), "--epochs", "3", "--out",
                                 "distilled-killed", "--quiet", "--checkpoint-steps", "1"], stderr=subprocess.DEVNULL)
     while process.poll() is None and not os.path.exists("distilled-killed/checkpoint.safetensors"):
