@@ -31,6 +31,19 @@ void check_same(const nlohmann::json& given, const RunOptions& options) {
   }
 }
 
+constexpr double kMuchWaiting = 0.03;  // of an epoch's time: what preparing pictures may cost
+
+/// What the pictures cost beyond training: decoding of files, and waiting, if it is much.
+std::string time_of_pictures(const RunObserver::Epoch& e) {
+  const LoaderTimes& t = e.pictures;
+  std::string text;
+  if (t.decoding > 0) text += fmt::format("  decoding {:.1f} s of CPU", t.decoding);
+  if (t.waiting > kMuchWaiting * e.seconds) {
+    text += fmt::format("  waiting for pictures {:.1f} s (--workers)", t.waiting);
+  }
+  return text;
+}
+
 }  // namespace
 
 void check_new_folder(const std::string& path, bool resume) {
@@ -79,10 +92,10 @@ bool train_with_progress(Run& run, const RunFolder& folder, bool quiet, const Ru
   observer.epoch = [&](const RunObserver::Epoch& e) {
     progress.note(
         fmt::format("{}epoch {:>{}}/{}  loss {:.4f}  accuracy {:.2f} %  "
-                    "validation loss {:.4f}  accuracy {:.2f} %{}  {}",
+                    "validation loss {:.4f}  accuracy {:.2f} %{}  {}{}",
                     which, e.epoch + 1, std::to_string(e.epochs).size(), e.epochs, e.loss,
                     100 * e.accuracy, e.validation.loss(), 100 * e.validation.accuracy(),
-                    e.best ? "  best" : "", format_duration(e.seconds)));
+                    e.best ? "  best" : "", format_duration(e.seconds), time_of_pictures(e)));
     write_png(folder.path + "/curves.png", draw_curves(folder.path + "/metrics.jsonl"));
     progress.relabel(label(std::min(e.epoch + 1, e.epochs - 1)));
     progress.resume();

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <ctime>
 #include <exception>
 #include <mutex>
 #include <numeric>
@@ -43,6 +46,26 @@ std::vector<int64_t> numbers(int64_t n) {
   return list;
 }
 
+/// CPU time of this thread so far.
+int64_t thread_nanoseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+/// Adds the CPU time of each stretch of work to one of two sums, in nanoseconds.
+class StopWatch {
+ public:
+  void add_to(std::atomic<int64_t>& sum) {
+    const int64_t now = thread_nanoseconds();
+    sum.fetch_add(now - last_, std::memory_order_relaxed);
+    last_ = now;
+  }
+
+ private:
+  int64_t last_ = thread_nanoseconds();
+};
+
 }  // namespace
 
 // Batch b lives in slot b % slots. Its pieces are handed to the workers in order, as soon as the
@@ -75,6 +98,8 @@ struct Loader::State {
   bool started = false;  // start() was called
   bool held = false;     // the caller has batch `next` - 1
   int64_t next = 0;      // the batch that next() gives next
+  std::chrono::steady_clock::duration waiting{};
+  mutable std::atomic<int64_t> decoding = 0, preparing = 0;  // CPU time in nanoseconds
 
   std::mutex mutex;
   std::condition_variable work;  // there may be a job
@@ -157,11 +182,14 @@ void Loader::State::prepare(Slot& s, int64_t batch, int64_t number,
   const Preprocess& rule = options.preprocess;
   const int64_t numel = rule.numel();
   Image storage;
+  StopWatch watch;
   for (int64_t i = number * piece; i < std::min(s.count, (number + 1) * piece); ++i) {
     const int64_t place = batch * options.batch + i;
     const int64_t position = order[static_cast<size_t>(place / options.repeats)];
     const int64_t index = indices[static_cast<size_t>(position)];
+    if (!dataset->in_memory()) watch.add_to(preparing);
     const ImageView picture = dataset->picture(index, rule.channels, storage);
+    if (!dataset->in_memory()) watch.add_to(decoding);
     const std::span<float> to{s.floats + i * numel, static_cast<size_t>(numel)};
     const AugmentKey key{options.seed, epoch, index, place % options.repeats};
     if (options.augment) {
@@ -174,6 +202,7 @@ void Loader::State::prepare(Slot& s, int64_t batch, int64_t number,
     s.batch.labels[static_cast<size_t>(i)] = dataset->labels()[static_cast<size_t>(index)];
     s.batch.indices[static_cast<size_t>(i)] = index;
   }
+  watch.add_to(preparing);
 }
 
 void Loader::State::prepare_here(int64_t batch) {
@@ -229,6 +258,8 @@ void Loader::State::begin(int64_t wanted_epoch, int64_t first_batch) {
   epoch = wanted_epoch;
   if (options.shuffle) order = shuffled(static_cast<int64_t>(order.size()), options.seed, epoch);
   started = true;
+  waiting = {};
+  decoding = preparing = 0;
   held = false;
   next = first_batch;
   job = {first_batch, 0};
@@ -246,11 +277,13 @@ const Batch* Loader::State::take() {
   }
   if (next == batches) return nullptr;
   Slot& s = slot(next);
+  const auto start = std::chrono::steady_clock::now();
   if (options.workers == 0) {
     if (s.pieces_left > 0) prepare_here(next);
   } else {
     done.wait(lock, [&] { return s.pieces_left == 0; });
   }
+  waiting += std::chrono::steady_clock::now() - start;
   if (s.error != nullptr) std::rethrow_exception(s.error);
   s.batch.images = s.count == options.batch ? s.buffer : s.buffer.rows(0, s.count);
   held = true;
@@ -275,6 +308,13 @@ int64_t Loader::buffer_bytes() const {
   const int64_t slots = std::min(static_cast<int64_t>(state_->slots.size()), state_->batches);
   return slots * state_->options.batch * state_->options.preprocess.numel() *
          static_cast<int64_t>(sizeof(float));
+}
+
+LoaderTimes Loader::times() const {
+  constexpr double kNanosecond = 1e-9;
+  return {kNanosecond * static_cast<double>(state_->decoding),
+          kNanosecond * static_cast<double>(state_->preparing),
+          std::chrono::duration<double>(state_->waiting).count()};
 }
 
 void Loader::start(int64_t epoch, int64_t first_batch) { state_->begin(epoch, first_batch); }

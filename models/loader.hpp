@@ -34,6 +34,13 @@ struct Batch {
   std::vector<int64_t> indices;  ///< (B), numbers in the data set
 };
 
+/// Where the time of an epoch went, in seconds.
+struct LoaderTimes {
+  double decoding = 0;   ///< CPU time of reading and decoding files; 0 for pictures in memory
+  double preparing = 0;  ///< CPU time of what comes after: augmentation, normalisation
+  double waiting = 0;    ///< that next() had no batch ready
+};
+
 /// Gives the pictures of a data set in batches, prepared ahead by other threads.
 /// Invariants:
 ///   1. What comes out is a function of (data set, indices, options without workers and ahead,
@@ -61,6 +68,9 @@ class Loader {
 
   /// Memory of the batches that an epoch fills.
   int64_t buffer_bytes() const;
+
+  /// Since start().
+  LoaderTimes times() const;
 
   /// Goes to batch `first_batch` <= batches() of `epoch`, whatever was going on.
   void start(int64_t epoch, int64_t first_batch = 0);

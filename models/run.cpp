@@ -340,10 +340,15 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
   }
   if (training_->has_average()) training_->swap_average();
 
+  const LoaderTimes pictures = train_->times();
   json line = {{"epoch", epoch_},
                {"step", training_->steps()},
                {"validation_loss", validation.loss()},
-               {"validation_top1", validation.accuracy()}};
+               {"validation_top1", validation.accuracy()},
+               {"seconds", seconds},
+               {"decoding_cpu_s", pictures.decoding},
+               {"preparing_cpu_s", pictures.preparing},
+               {"waiting_s", pictures.waiting}};
   if (!bad_pictures_.empty()) line["bad_pictures"] = bad_pictures_.size();
   write_metrics(write_json(line));
   const auto n = static_cast<double>(std::max<int64_t>(epoch_sums_.images, 1));
@@ -353,7 +358,8 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
                                   static_cast<double>(epoch_sums_.correct) / n,
                                   validation,
                                   best,
-                                  seconds};
+                                  seconds,
+                                  pictures};
   epoch_sums_ = {};
   ++epoch_;
   step_ = 0;

@@ -72,6 +72,7 @@ struct RunObserver {
     Evaluation validation;
     bool best;  ///< these weights are the best so far
     double seconds;
+    LoaderTimes pictures;  ///< of the training pictures
   };
   std::function<void(const Step&)> step;
   std::function<void(const Epoch&)> epoch;

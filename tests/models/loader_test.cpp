@@ -227,6 +227,30 @@ TEST_CASE("loader: a batch whose tensor is kept stays as it is", "[models]") {
   for (size_t i = 0; i < kept.size(); ++i) CHECK(test::same_bits(kept[i], want[i].images));
 }
 
+TEST_CASE("loader: decoding, preparing and waiting are timed apart", "[models]") {
+  const int workers = GENERATE(0, 2);
+  Loader in_memory(pictures(203), training(workers));
+  CHECK(in_memory.times().preparing == 0);
+  epoch_of(in_memory, 0);
+  CHECK(in_memory.times().decoding == 0);
+  CHECK(in_memory.times().preparing > 0);
+  CHECK(in_memory.times().waiting > 0);
+  in_memory.start(1, in_memory.batches());
+  CHECK(in_memory.times().preparing == 0);
+  CHECK(in_memory.times().waiting == 0);
+
+  const test::TempDir dir;
+  std::filesystem::create_directories(dir.file("train/cat"));
+  std::filesystem::create_directories(dir.file("test"));
+  write_png(dir.file("train/cat/a.png"), {300, 200, 3, std::vector<uint8_t>(180000, 7)});
+  LoaderOptions o = training(workers);
+  o.batch = 1;
+  Loader files(open_dataset("folder:" + dir.path(), Split::kTrain), o);
+  epoch_of(files, 0);
+  CHECK(files.times().decoding > 1e-5);
+  CHECK(files.times().preparing > 0);
+}
+
 TEST_CASE("loader: a picture that cannot be read", "[models][errors]") {
   const test::TempDir dir;
   std::filesystem::create_directories(dir.file("train/cat"));

@@ -69,8 +69,13 @@ void for_group(const Case& c, int64_t o, int64_t g, const F& f) {
   }
 }
 
-/// 1 / sqrt(var + eps) of a group, and its mean.
-std::pair<double, double> moments(const Case& c, const Values& x, int64_t o, int64_t g) {
+struct Moments {
+  double rstd;  // 1 / sqrt(var + eps)
+  double mean;
+};
+
+/// Those of a group.
+Moments moments(const Case& c, const Values& x, int64_t o, int64_t g) {
   const int64_t width = c.channels / c.groups;
   const double n = static_cast<double>(c.rows * width);
   double mean = 0;
@@ -84,10 +89,10 @@ Values normalize(const Case& c, const Values& x, const Values& gamma, const Valu
   Values y(x.size());
   for (int64_t o = 0; o < c.outer; ++o) {
     for (int64_t g = 0; g < c.groups; ++g) {
-      const auto [rstd, mean] = moments(c, x, o, g);
+      const Moments m = moments(c, x, o, g);
       for_group(c, o, g, [&](size_t i, size_t k) {
         const double v =
-            (x[i] - mean) * rstd * (c.affine ? gamma[k] : 1) + (c.affine ? beta[k] : 0);
+            (x[i] - m.mean) * m.rstd * (c.affine ? gamma[k] : 1) + (c.affine ? beta[k] : 0);
         y[i] = c.relu && v < 0 ? 0 : v;
       });
     }
@@ -99,7 +104,7 @@ Values normalize(const Case& c, const Values& x, const Values& gamma, const Valu
 double largest_rstd(const Case& c, const Values& x) {
   double largest = 1;
   for (int64_t i = 0; i < c.outer * c.groups; ++i) {
-    largest = std::max(largest, moments(c, x, i / c.groups, i % c.groups).first);
+    largest = std::max(largest, moments(c, x, i / c.groups, i % c.groups).rstd);
   }
   return largest;
 }

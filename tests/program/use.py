@@ -356,7 +356,10 @@ def test_lists_and_bad_pictures():
     assert bad in (1, 2) and f"{bad} of the training pictures are left out" in done.stderr, done.stderr
     assert f"{bad} training pictures were left out" in done.stdout
     lines = [json.loads(line) for line in open("skipping/metrics.jsonl")]
-    assert [line["bad_pictures"] for line in lines if "validation_top1" in line] == [bad, bad]
+    epochs = [line for line in lines if "validation_top1" in line]
+    assert [line["bad_pictures"] for line in epochs] == [bad, bad]
+    assert all(line["decoding_cpu_s"] > 0 and line["seconds"] > 0 for line in epochs), epochs
+    assert len(re.findall(r"decoding \d+\.\d s of CPU", done.stdout + done.stderr)) == 2
     for i in range(8, 20):
         os.remove(f"listed/{i}.png")
     refused("train", *options, "--out", "skipping", "--resume", "--quiet", status=1, says="pictures, now there are")
