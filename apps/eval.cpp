@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/command.hpp"
+#include "apps/draw_confusion_matrix.hpp"
 #include "apps/draw_mistakes.hpp"
 #include "apps/model_option.hpp"
 #include "apps/progress.hpp"
@@ -16,7 +17,7 @@ namespace {
 struct EvalOptions {
   ModelOption model;
   std::string data = "fashion-mnist", split = "test";
-  std::string mistakes;
+  std::string confusion, mistakes;  // files of pictures; "" for none
   int64_t batch = 64;
   int workers = 1;
 };
@@ -41,6 +42,9 @@ int eval(const EvalOptions& o, const CommonOptions& common) {
     progress.update(so_far.images, fmt::format("accuracy {:.2f} %", 100 * so_far.accuracy()));
   });
   progress.finish();
+  if (!o.confusion.empty()) {
+    write_png(o.confusion, draw_confusion_matrix(result.confusion, model.labels));
+  }
   if (!o.mistakes.empty()) {
     write_png(o.mistakes, draw_mistakes(result, *data, model.labels, model.preprocess.channels));
   }
@@ -70,6 +74,7 @@ void add_eval(CLI::App& app) {
   add_option(command, "--split", o->split, "test or train")
       .one_of({"test", "train"})
       .show_default();
+  add_option(command, "--confusion", o->confusion, "FILE.png: a picture of what is taken for what");
   add_option(command, "--mistakes", o->mistakes, "FILE.png: a picture of the worst mistakes");
   add_batch_options(command, o->batch, o->workers);
 }

@@ -26,10 +26,11 @@ def test_train_eval_classify():
                  "confusion.png", "mistakes.png"):
         assert os.path.getsize(f"first/{name}") > 0
     evaluated = json.loads(run("eval", "--model", "first", "--data", "idx:data", "--mistakes",
-                               "worst.png", "--json").stdout)
+                               "worst.png", "--confusion", "taken-for.png", "--json").stdout)
     assert evaluated.items() <= result.items(), (evaluated, result)
     check_memory_estimate(result)
     assert read("worst.png") == read("first/mistakes.png")
+    assert read("taken-for.png") == read("first/confusion.png")
     with open("grey.png", "wb") as f:
         f.write(png_bytes(30, 20, (128, 128, 128)))
     guesses = json.loads(run("classify", "--model", "first", "--json", "grey.png").stdout)
