@@ -33,10 +33,12 @@ TEST_CASE("recipe: every one that comes along is understood, to the last key", "
   for (const std::string& file : files) {
     INFO(file);
     json options = read_recipe(file);
-    for (const char* key : {"init", "teacher"}) {
+    const json weights = "weights.safetensors";
+    for (const auto& [key, named] :
+         {std::pair("init", weights), {"teacher", json::array({weights})}}) {
       if (!options.contains(key)) continue;
       CHECK(options[key].is_null());
-      options[key] = "weights.safetensors";
+      options[key] = named;
     }
     const RunOptions read = RunOptions::from_json(write_json(options));
     CHECK(network_config(read.model)->parameters() > 0);
