@@ -153,6 +153,17 @@ std::vector<std::byte> read_file(const std::string& path, int64_t limit) {
   return bytes;
 }
 
+FolderLock::FolderLock(const std::string& path)
+    : fd_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (fd_ < 0) throw_errno(path, "cannot open", errno);
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(fd_);
+    throw IoError(path, "another process works here: wait for it, or name another folder");
+  }
+}
+
+FolderLock::~FolderLock() { ::close(fd_); }
+
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   struct stat status = {};
   const bool exists = ::stat(path_.c_str(), &status) == 0;

@@ -71,6 +71,21 @@ class AtomicFile {
   int fd_ = -1;
 };
 
+/// Keeps everybody else who locks it out of a folder while this lives: another process, or another
+/// lock of this one. It ends with the process, however that ends. Where the file system knows no
+/// locks, nobody is kept out.
+class FolderLock {
+ public:
+  /// Throws IoError if somebody else has it, or if there is no such folder.
+  explicit FolderLock(const std::string& path);
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock();
+
+ private:
+  int fd_;
+};
+
 /// AtomicFile for content that is already in memory.
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes);
 

@@ -9,7 +9,6 @@
 #include <fstream>
 
 #include "core/error.hpp"
-#include "core/file.hpp"
 #include "core/isa.hpp"
 #include "core/json_text.hpp"
 #include "core/memory.hpp"
@@ -90,6 +89,7 @@ void Run::begin() {
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error) throw IoError(folder_, "cannot make this folder: " + error.message());
+  lock_.emplace(folder_);
   const std::string text = write_json(parse_json(options_.to_json()), 2) + "\n";
   write_file_atomically(path("config.json"), std::as_bytes(std::span(text)));
   // A run that was killed before its first checkpoint starts again; its lines do not count.
@@ -168,6 +168,7 @@ void Run::build_loaders() {
 }
 
 void Run::restore() {
+  lock_.emplace(folder_);
   const SafetensorsFile file(path(kCheckpoint));
   model_ = read_model_description(file);
   const int64_t classes = model_.network->network_config().classes;

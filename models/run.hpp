@@ -2,8 +2,10 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "core/file.hpp"
 #include "models/augment.hpp"
 #include "models/bad_pictures.hpp"
 #include "models/checkpoint.hpp"
@@ -87,7 +89,7 @@ struct RunObserver {
 ///   metrics.jsonl             a line per stretch of steps and per epoch
 /// A run that is stopped, or killed, and goes on from its checkpoint computes the same bits as one
 /// that was never interrupted. Where it is cut depends on nothing: every epoch starts from
-/// (seed, epoch), every mask from (seed, step).
+/// (seed, epoch), every mask from (seed, step). While it lives, nobody else trains in its folder.
 class Run {
  public:
   /// Opens data and model, fresh. Throws UsageError, IoError, FormatError.
@@ -151,6 +153,7 @@ class Run {
   int64_t steps_per_epoch() const { return train_->batches() / options_.update.accumulate; }
 
   std::string folder_;
+  std::optional<FolderLock> lock_;  // of the folder: two runs would undo each other's work
   RunOptions options_;
   int workers_;
   std::shared_ptr<const Dataset> data_;

@@ -130,6 +130,18 @@ TEST_CASE("read_file reads files and pipes up to its limit", "[file][errors]") {
   CHECK(got == sent);
 }
 
+TEST_CASE("a folder is locked by one at a time", "[file][errors]") {
+  const test::TempDir dir;
+  for (int again = 0; again < 2; ++again) {
+    const FolderLock lock(dir.path());
+    CHECK_THROWS_WITH(FolderLock(dir.path()), Catch::Contains("another process works here"));
+  }
+  CHECK_NOTHROW(FolderLock(dir.path()));
+  CHECK_THROWS_AS(FolderLock(dir.file("gone")), IoError);
+  dir.add("text", "no folder");
+  CHECK_THROWS_AS(FolderLock(dir.file("text")), IoError);
+}
+
 TEST_CASE("a file appears when it is committed, and replaces the old one whole", "[file]") {
   const TempDir dir;
   const std::string path = dir.add("a", "old");

@@ -141,6 +141,8 @@ def test_interrupt_writes_a_checkpoint():
     while not os.path.exists("interrupted/checkpoint.safetensors"):
         assert process.poll() is None
         time.sleep(0.02)
+    # A second one in its folder would undo its work.
+    refused("train", "--out", "interrupted", "--resume", "--quiet", status=1, says="another process works here")
     before = read("interrupted/checkpoint.safetensors")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
