@@ -69,10 +69,9 @@ inline constexpr double kTestFraction = 0.1;
 ///   cifar10:DIR     data_batch_1.bin ... data_batch_5.bin, test_batch.bin, batches.meta.txt
 ///   cifar100:DIR    train.bin, test.bin, fine_label_names.txt; both are CIFAR's binary version
 ///   csv:FILE        a line per picture, FILE,LABEL, either in double quotes where it holds a
-///   comma;
-///                   files are relative to the list; a test part is split off as below. Or a folder
-///                   with train.csv and test.csv (or val.csv). Classes are the labels of training,
-///                   sorted, as numbers if all are whole numbers
+///                   comma; files are relative to the list; a test part is split off as below.
+///                   Or a folder with train.csv and test.csv (or val.csv). Classes are the labels
+///                   of training, sorted, as numbers if all are whole numbers
 ///   folder:DIR      DIR/train/<class>/*.jpg|jpeg|png and DIR/test/<class>/... (or DIR/val/...), or
 ///                   DIR/<class>/...; without a test part, kTestFraction of every class is split
 ///                   off. Which pictures depends on the folder alone, never on a run's seed, so

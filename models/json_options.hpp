@@ -40,9 +40,8 @@ class OptionWriter {
   nlohmann::json object = nlohmann::json::object();
 };
 
-/// What is left out keeps its value. Throws UsageError (unknown names, with
-/// the nearest known one) and json::exception (values
-/// of another type).
+/// What is left out keeps its value. Throws UsageError (unknown names, with the nearest known one)
+/// and json::exception (values of another type).
 class OptionReader {
  public:
   explicit OptionReader(std::string_view text) : OptionReader(parse_json(text)) {}
