@@ -74,6 +74,17 @@ void bind_worker(int worker) {
   bind(wanted < 0 ? 0 : i, wanted < 0 ? processors().size() : i + 1);
 }
 
+/// Moves this thread off the processor `crowded`; where it may run stays as it is.
+void leave_processor(int crowded) {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(crowded, &others);
+  // Nowhere else to go is an error here, and the thread stays.
+  if (sched_setaffinity(0, sizeof others, &others) != 0) return;
+  sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
 int count_processors() {
   int n = static_cast<int>(std::thread::hardware_concurrency());
   if (!processors().empty()) n = static_cast<int>(processors().size());
@@ -116,18 +127,6 @@ void run_guarded(const void* opaque, int64_t i, int worker) {
     g.first->keep(i);
   }
   t_worker = outer;
-}
-
-/// Lets this thread's team of n begin to run, once. A new thread may be put on the processor of the
-/// one that makes it, where it waits until that one stops spinning: with all processors wanted,
-/// milliseconds. libgomp spins briefly when there are more threads than processors, so there is one
-/// more this once; the next region ends it.
-void start_team(int n) {
-  static thread_local bool started = false;
-  if (std::exchange(started, true)) return;
-  std::atomic<int> arrived{0};  // a region that does nothing would be left out
-#pragma omp parallel num_threads(n + 1)
-  arrived.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -174,10 +173,13 @@ void run_tasks(int64_t count, Task task, const void* context) {
   if (const Executor executor = g_executor.load(); executor != nullptr) {
     executor(count, run_guarded, &guarded);
   } else {
-    start_team(n);
+    // Left to itself the system may keep two threads, which spin while they wait, on one processor
+    // for seconds: new ones beside their maker, and any while another program runs.
+    const int crowded = n <= std::ssize(processors()) ? sched_getcpu() : -1;
 #pragma omp parallel num_threads(n)
     {
       bind_worker(omp_get_thread_num());  // those too that come too late for a task
+      if (omp_get_thread_num() > 0 && sched_getcpu() == crowded) leave_processor(crowded);
 #pragma omp for schedule(dynamic, 1) nowait
       for (int64_t i = 0; i < count; ++i) run_guarded(&guarded, i, omp_get_thread_num());
     }

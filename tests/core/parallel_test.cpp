@@ -6,6 +6,7 @@
 
 #include <sched.h>
 
+#include <array>
 #include <atomic>
 #include <stdexcept>
 #include <thread>
@@ -51,6 +52,13 @@ std::vector<int> allowed_processors() {
   return found;
 }
 
+void allow_processors(const std::vector<int>& allowed) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int p : allowed) CPU_SET(p, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
 TEST_CASE("set_pinned: a worker keeps to its processor, loader threads do not", "[core][threads]") {
   const std::vector<int> all = allowed_processors();
   set_threads(3);
@@ -75,6 +83,40 @@ TEST_CASE("set_pinned: a worker keeps to its processor, loader threads do not", 
     parallel_for(3, 1, [](int64_t, int64_t) {});
   }
   CHECK(allowed_processors() == all);
+  set_threads(0);
+}
+
+TEST_CASE("parallel_for: a worker leaves the processor of its caller", "[core][threads]") {
+  const std::vector<int> all = allowed_processors();
+  if (all.size() < 2) return;
+  set_threads(2);
+  std::array<int, 2> processor{};
+  // Both threads take a task: the first one waits for the other.
+  const auto meet = [&](auto&& on_arrival) {
+    std::atomic<int> arrived{0};
+    parallel_chunks(2, 1, [&](int64_t, int64_t, int64_t, int worker) {
+      on_arrival(worker);
+      for (++arrived; arrived < 2;) std::this_thread::yield();
+    });
+  };
+  constexpr int kRounds = 100;
+  int apart = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    const int here = sched_getcpu();
+    meet([&](int worker) {
+      if (worker == 0) return;
+      allow_processors({here});
+      allow_processors(all);
+    });
+    std::vector<int> allowed;
+    meet([&](int worker) {
+      processor[static_cast<size_t>(worker)] = sched_getcpu();
+      if (worker == 1) allowed = allowed_processors();
+    });
+    CHECK(allowed == all);
+    if (processor[0] != processor[1]) ++apart;
+  }
+  CHECK(apart > kRounds / 2);  // the system may move either in between
   set_threads(0);
 }
 
