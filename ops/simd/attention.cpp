@@ -34,6 +34,7 @@ struct Forward {
   float* s;         // (block, tile)
   float* o;         // (block, hd)
   float* max;       // (block), m of the rows, in units of ln 2
+  float* top;       // (block), the largest of a row of s
   float* sum;       // (block), l of the rows
   int64_t floats;
 
@@ -49,6 +50,7 @@ struct Forward {
     s = scratch.take(kBlock * s_pitch);
     o = scratch.take(kBlock * o_pitch);
     max = scratch.take(kBlock);
+    top = scratch.take(kBlock);
     sum = scratch.take(kBlock);
     floats = scratch.used();
   }
@@ -63,22 +65,21 @@ struct Forward {
     }
   }
 
-  /// Row i of a tile of scores becomes P; m, l and O of the row follow.
+  /// Row i of a tile of scores becomes P; m, l and O of the row follow. top[i] is its maximum.
   void softmax_row(int64_t i, int64_t keys, bool first) const {
-    float* row = s + i * s_pitch;
-    float top = largest(keys, row);
-    if (!first && max[i] > top) top = max[i];
+    float here = top[i];
+    if (!first && max[i] > here) here = max[i];
     // A row that has seen no key yet stays at 0 instead of e^(-inf + inf).
-    const float shift = top == -kInfinity ? 0.0F : top;
-    const float here = exponentials(keys, row, shift);
+    const float shift = here == -kInfinity ? 0.0F : here;
+    const float added = exponentials(keys, s + i * s_pitch, shift);
     if (first) {
-      sum[i] = here;
+      sum[i] = added;
     } else {
       const float factor = power_of_two(splat(max[i] - shift)).get(0);
-      sum[i] = factor * sum[i] + here;
+      sum[i] = factor * sum[i] + added;
       scale_row(o_pitch, factor, o + i * o_pitch, o + i * o_pitch);
     }
-    max[i] = top;
+    max[i] = here;
   }
 };
 
@@ -104,6 +105,9 @@ void forward(const Head& head, int64_t begin, int64_t end, float* o, int64_t o_p
       if (keys == 0) break;
       scores(head, first, rows, at, keys, f.q, f.kt + t * f.kt_tile, f.tiles.size(t), f.s,
              f.s_pitch);
+      // All maxima first: the exponentials of a row then need not wait for its own, and overlap
+      // with those of the next.
+      for (int64_t i = 0; i < rows; ++i) f.top[i] = largest(keys, f.s + i * f.s_pitch);
       for (int64_t i = 0; i < rows; ++i) {
         if (t == 0) prefetch_row(hd, o + (first + i) * o_pitch);
         if (t == 0 && next != nullptr) prefetch_head(*next, first + i);
