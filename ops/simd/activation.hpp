@@ -23,7 +23,7 @@ inline Vec gelu(Vec x) {
 inline Vec gelu_derivative(Vec x) {
   const NormalTail tail = normal_tail(x);
   const Vec phi = select(x > splat(0.0f), splat(1.0f) - tail.upper, tail.upper);
-  return fma(copysign(tail.t, x) * splat(0.398942280f), tail.bell, phi);
+  return fma(copysign(tail.t, x), tail.density, phi);
 }
 
 /// x sigmoid(slope x): SiLU for slope 1, quick GELU for slope 1.702.
