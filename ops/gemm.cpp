@@ -5,9 +5,9 @@
 //     for blocks of K:
 //       for rows of A that fit kPackedA:
 //         pack B's panels (first time) and A's tiles     parallel over panels and tiles
-//                                                        (A's rows stay where they are if they
-//                                                        lie in memory whole; those of images
-//                                                        are gathered)
+//                                                        (A stays where it is if its rows lie in
+//                                                        memory whole, or its columns do and are
+//                                                        near; images' rows are gathered)
 //         multiply                                       parallel over (chunk of rows, panel)
 //
 // A chunk of A stays in L2 while the panels of B pass by. The cuts of K decide the bits and
@@ -27,6 +27,7 @@ namespace vitrine {
 namespace {
 
 using kernels::Gemm;
+using kernels::GemmA;
 using kernels::GemmBlock;
 using kernels::tile_begin;
 
@@ -41,6 +42,8 @@ constexpr int64_t kTaskMacs = 1 << 18;
 // long for the last one; and rows that a task should keep.
 constexpr int64_t kTasks = 16;
 constexpr int64_t kTaskRows = 64;
+// Floats from one column of a transposed A to the next: the L1 prefetcher follows steps of 2 KB.
+constexpr int64_t kNearColumns = 512;
 // The kernels' packing writes up to 15 floats behind a tile.
 constexpr int64_t kSlack = 16;
 
@@ -65,9 +68,15 @@ struct Problem {
   GemmEpilogue epilogue;
   const ImageRows* images = nullptr;  // instead of a
 
-  /// Rows of A that lie in memory whole are multiplied where they are. (Those of a transposed A are
-  /// scattered, a cache line for every few values: its tiles are packed.)
-  bool a_in_place() const { return images == nullptr && a.column_stride == 1 && a.row_stride > 0; }
+  /// How the kernel gets A. Rows that lie whole are multiplied where they are; so are the columns
+  /// of a narrow transposed A. (In a wide one, a tile's few values of every column are so far apart
+  /// that reading them again for each panel of B costs more than packing.)
+  GemmA a_layout() const {
+    if (images != nullptr || (a.column_stride == 1 && a.row_stride > 0)) return GemmA::kRows;
+    const bool near = a.row_stride == 1 && a.column_stride <= kNearColumns;
+    return near ? GemmA::kColumns : GemmA::kPacked;
+  }
+  bool a_in_place() const { return images == nullptr && a_layout() != GemmA::kPacked; }
 };
 
 /// Floats from one gathered row to the next: an odd number of cache lines, so that the rows of a
@@ -100,6 +109,11 @@ struct RowCuts {
   /// Tiles of a chunk: one of few rows may have no use for all of them.
   int64_t chunk_tiles(int64_t chunk) const { return std::min(tiles, chunk_rows(chunk)); }
   int64_t floats() const { return chunks * chunk_stride; }
+  /// What GemmBlock::a_pitch is for A as it lies, gathered, or packed.
+  int64_t a_pitch(const Problem& p) const {
+    if (!p.a_in_place()) return p.images != nullptr ? row_pitch : tile_stride;
+    return p.a_layout() == GemmA::kRows ? p.a.row_stride : p.a.column_stride;
+  }
 };
 
 /// Packs (or gathers) tile `tile` of chunk `chunk` over [k_begin, k_begin + k); `to` is the chunk's
@@ -121,10 +135,10 @@ void pack_tile(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_
               to + tile * cuts.tile_stride);
 }
 
-void pack_panel(const Gemm& kernel, const Problem& p, int64_t column, int64_t k_begin, int64_t k,
+void pack_panel(const Gemm& kernel, const Problem& p, int64_t panel, int64_t k_begin, int64_t k,
                 float* to) {
-  const StridedMatrix from = p.b.at(k_begin, column);
-  kernel.pack(std::min(kernel.nr, p.n - column), k, from.data, from.column_stride, from.row_stride,
+  const StridedMatrix from = p.b.at(k_begin, kernel.panel_begin(p.n, panel));
+  kernel.pack(kernel.panel_columns(p.n, panel), k, from.data, from.column_stride, from.row_stride,
               kernel.nr, to);
 }
 
@@ -136,18 +150,18 @@ struct Ahead {
 
 /// The part of C that a chunk of packed A and a panel of packed B give.
 void multiply(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t chunk,
-              const float* a, const float* b, Ahead next, int64_t column, const BlocksOfK& blocks,
+              const float* a, const float* b, Ahead next, int64_t panel, const BlocksOfK& blocks,
               int64_t block) {
+  const int64_t column = kernel.panel_begin(p.n, panel);
   const int64_t row = cuts.begin + cuts.chunk_begin(chunk);
-  const bool in_place = p.a_in_place();
   kernel.multiply(GemmBlock{
       .rows = cuts.chunk_rows(chunk),
       .tiles = cuts.chunk_tiles(chunk),
-      .columns = std::min(kernel.nr, p.n - column),
+      .columns = kernel.panel_columns(p.n, panel),
       .k = blocks.size(block),
-      .a = in_place ? p.a.at(row, blocks.begin(block)).data : a,
-      .tile_stride = cuts.tile_stride,
-      .a_pitch = in_place ? p.a.row_stride : cuts.row_pitch,
+      .a = p.a_in_place() ? p.a.at(row, blocks.begin(block)).data : a,
+      .a_layout = p.a_layout(),
+      .a_pitch = cuts.a_pitch(p),
       .b = b,
       .next = next.data,
       .next_floats = next.floats,
@@ -163,14 +177,14 @@ void multiply(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t
 // them, and the panel never leaves its cache. With more, all panels are packed before.
 constexpr int64_t kFewChunks = 2;
 
-/// One pass: columns [column, column + panels * nr), one block of K, the rows of `cuts`.
+/// One pass: the panels [first, first + panels), one block of K, the rows of `cuts`.
 struct Pass {
   const Gemm& kernel;
   const Problem& p;
   const RowCuts& cuts;
   const BlocksOfK& blocks;
   int64_t block;
-  int64_t column, panels;
+  int64_t first, panels;
   bool late;  // B is packed panel by panel; `b` holds one per worker
   float* a;
   float* b;  // unused if B was packed before
@@ -189,11 +203,11 @@ struct Pass {
     parallel_for(units, grain, [&](int64_t begin, int64_t end) {
       for (int64_t u = begin; u < end; ++u) {
         if (u < b_units) {
-          pack_panel(kernel, p, column + u * kernel.nr, k_begin, k, b + u * kernel.nr * k);
+          pack_panel(kernel, p, first + u, k_begin, k, b + u * kernel.nr * k);
           continue;
         }
-        const int64_t first = (u - b_units) * group;
-        for (int64_t t = first; t < std::min(first + group, tiles); ++t) {
+        const int64_t begin_tile = (u - b_units) * group;
+        for (int64_t t = begin_tile; t < std::min(begin_tile + group, tiles); ++t) {
           const int64_t chunk = t / cuts.tiles;
           pack_tile(kernel, p, cuts, chunk, t % cuts.tiles, k_begin, k,
                     a + chunk * cuts.chunk_stride);
@@ -205,10 +219,10 @@ struct Pass {
   /// Panel `panel` of B: packed before, or in the scratch, or packed now.
   const float* packed_panel(int64_t panel, int worker) const {
     const int64_t k = blocks.size(block);
-    if (p.packed != nullptr) return p.packed->panel(block, column / kernel.nr + panel);
+    if (p.packed != nullptr) return p.packed->panel(block, first + panel);
     if (!late) return b + panel * kernel.nr * k;
     float* to = b + worker * panel_floats(kernel, blocks);
-    if (k > 0) pack_panel(kernel, p, column + panel * kernel.nr, blocks.begin(block), k, to);
+    if (k > 0) pack_panel(kernel, p, first + panel, blocks.begin(block), k, to);
     return to;
   }
 
@@ -218,11 +232,11 @@ struct Pass {
     const int64_t next = panel + threads();
     if (next >= panels) return {nullptr, 0};
     const int64_t floats = kernel.nr * k;
-    if (p.packed != nullptr) return {p.packed->panel(block, column / kernel.nr + next), floats};
+    if (p.packed != nullptr) return {p.packed->panel(block, first + next), floats};
     if (!late) return {b + next * floats, floats};
     // Not packed yet. The rows of a weight lie one behind the other, other panels here and there.
     const bool together = p.b.row_stride == 1 && p.b.column_stride == k;
-    return {p.b.at(0, column + next * kernel.nr).data, together ? floats : 0};
+    return {p.b.at(0, kernel.panel_begin(p.n, first + next)).data, together ? floats : 0};
   }
 
   void multiply_all() const {
@@ -234,10 +248,10 @@ struct Pass {
                       for (int64_t i = begin; i < end; ++i) {
                         const int64_t panel = i % panels;
                         const float* from = packed_panel(panel, worker);
-                        const int64_t first = i / panels * together;
-                        for (int64_t chunk = first; chunk < first + together; ++chunk) {
+                        const int64_t chunks = i / panels * together;
+                        for (int64_t chunk = chunks; chunk < chunks + together; ++chunk) {
                           multiply(kernel, p, cuts, chunk, a + chunk * cuts.chunk_stride, from,
-                                   panel_after(panel), column + panel * kernel.nr, blocks, block);
+                                   panel_after(panel), first + panel, blocks, block);
                         }
                       }
                     });
@@ -256,7 +270,7 @@ void run(const Gemm& kernel, const Problem& p) {
   profile_macs(p.m * p.n * p.k);
   const BlocksOfK blocks(p.k, kernel.kc);
   const int64_t k = std::max<int64_t>(blocks.longest(), 1);
-  const int64_t all_panels = ceil_div(p.n, kernel.nr);
+  const int64_t all_panels = kernel.panels(p.n);
   const int64_t parts = ceil_div(kTasks, all_panels);
   const int64_t most_rows =
       std::min(chunk_rows(kernel, k), std::max(ceil_div(p.m, parts), kTaskRows));
@@ -279,8 +293,8 @@ void run(const Gemm& kernel, const Problem& p) {
     for (int64_t block = 0; block < blocks.count; ++block) {
       for (int64_t row = 0; row < p.m; row += some_rows) {
         const RowCuts cuts(kernel, p, row, std::min(row + some_rows, p.m), k, most_rows);
-        const Pass pass{kernel, p,    cuts,       blocks,    block, panel * kernel.nr,
-                        panels, late, a.floats(), b.floats()};
+        const Pass pass{kernel, p,      cuts, blocks,     block,
+                        panel,  panels, late, a.floats(), b.floats()};
         pass.pack(p.packed == nullptr && !late && row == 0);
         pass.multiply_all();
       }
@@ -301,16 +315,15 @@ void run_chunk(const Gemm& kernel, const Problem& p, const RowCuts& cuts, const 
     for (int64_t tile = 0; tile < cuts.tiles && k > 0 && !p.a_in_place(); ++tile) {
       pack_tile(kernel, p, cuts, chunk, tile, k_begin, k, a);
     }
-    const int64_t panels = ceil_div(p.n, kernel.nr);
+    const int64_t panels = kernel.panels(p.n);
     for (int64_t panel = 0; panel < panels; ++panel) {
-      const int64_t column = panel * kernel.nr;
-      if (k > 0) pack_panel(kernel, p, column, k_begin, k, b);
+      if (k > 0) pack_panel(kernel, p, panel, k_begin, k, b);
       // Even panels fetch A, odd ones B, in equal shares.
       const bool of_a = panel % 2 == 0;
       const int64_t floats = of_a ? p.m * p.k : p.k * p.n;
       const int64_t shares = of_a ? ceil_div(panels, 2) : panels / 2;
       const float* from = (of_a ? next.a.data : next.b.data) + panel / 2 * floats / shares;
-      multiply(kernel, p, cuts, chunk, a, b, {from, ceil_div(floats, shares)}, column, blocks,
+      multiply(kernel, p, cuts, chunk, a, b, {from, ceil_div(floats, shares)}, panel, blocks,
                block);
     }
   }

@@ -11,8 +11,6 @@
 namespace vitrine {
 namespace {
 
-int64_t panels_of(int64_t n, int64_t nr) { return (n + nr - 1) / nr; }
-
 /// What lies in the opaque slot of a storage: several tensors may share one (rows of a fused
 /// weight).
 struct PackedContent {
@@ -81,34 +79,33 @@ std::shared_ptr<const PackedMatrix> pack_and_keep(const Tensor& weight, MatrixOf
 PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b)
     : isa_(active_isa()), k_(k), n_(n) {
   const kernels::Gemm& kernel = *kernels::of(isa_).gemm;
-  const int64_t panels = panels_of(n, kernel.nr);
+  const int64_t panels = kernel.panels(n);
   panels_ = scratch_floats(k * panels * kernel.nr);
   const BlocksOfK blocks(k, kernel.kc);
   parallel_for(blocks.count * panels, 1, [&](int64_t begin, int64_t) {
     const int64_t block = begin / panels;
     const int64_t p = begin % panels;
-    const StridedMatrix from = b.at(blocks.begin(block), p * kernel.nr);
-    kernel.pack(std::min(kernel.nr, n - p * kernel.nr), blocks.size(block), from.data,
-                from.column_stride, from.row_stride, kernel.nr,
-                panels_.floats() + offset(block, p));
+    const StridedMatrix from = b.at(blocks.begin(block), kernel.panel_begin(n, p));
+    kernel.pack(kernel.panel_columns(n, p), blocks.size(block), from.data, from.column_stride,
+                from.row_stride, kernel.nr, panels_.floats() + offset(block, p));
   });
 }
 
 int64_t PackedMatrix::offset(int64_t block, int64_t panel) const {
   const kernels::Gemm& kernel = *kernels::of(isa_).gemm;
   const BlocksOfK blocks(k_, kernel.kc);
-  return (blocks.begin(block) * panels_of(n_, kernel.nr) + panel * blocks.size(block)) * kernel.nr;
+  return (blocks.begin(block) * kernel.panels(n_) + panel * blocks.size(block)) * kernel.nr;
 }
 
 void PackedMatrix::unpack_transposed(float* to) const {
-  const int64_t nr = kernels::of(isa_).gemm->nr;
-  const int64_t panels = panels_of(n_, nr);
-  const BlocksOfK blocks(k_, kernels::of(isa_).gemm->kc);
-  parallel_for(panels, 1, [&](int64_t p, int64_t) {
+  const kernels::Gemm& kernel = *kernels::of(isa_).gemm;
+  const int64_t nr = kernel.nr;
+  const BlocksOfK blocks(k_, kernel.kc);
+  parallel_for(kernel.panels(n_), 1, [&](int64_t p, int64_t) {
     for (int64_t block = 0; block < blocks.count; ++block) {
       const float* from = panel(block, p);
-      for (int64_t j = 0; j < std::min(nr, n_ - p * nr); ++j) {
-        float* row = to + (p * nr + j) * k_ + blocks.begin(block);
+      for (int64_t j = 0; j < kernel.panel_columns(n_, p); ++j) {
+        float* row = to + (kernel.panel_begin(n_, p) + j) * k_ + blocks.begin(block);
         for (int64_t i = 0; i < blocks.size(block); ++i) row[i] = from[i * nr + j];
       }
     }

@@ -44,17 +44,24 @@ namespace vitrine::kernels {
 /// tiles of 7 or 8 rows, not 24 of 8 and one of 5.
 constexpr int64_t tile_begin(int64_t rows, int64_t tiles, int64_t i) { return i * rows / tiles; }
 
+/// Where element (i, p) of a block of A lies, i counting the rows of the block, r those of a tile.
+enum class GemmA {
+  kPacked,   ///< tile by tile: a[tile * a_pitch + p * (rows of the tile) + r]
+  kRows,     ///< a[i * a_pitch + p]
+  kColumns,  ///< a[p * a_pitch + i]
+};
+
 /// A block of rows of A times one panel of B, over one block of K.
 struct GemmBlock {
-  int64_t rows;         ///< of A and C, split evenly over `tiles`
-  int64_t tiles;        ///< each of at most Gemm::mr rows
-  int64_t columns;      ///< of C, 1 .. Gemm::nr
-  int64_t k;            ///< length of this block of K
-  const float* a;       ///< packed tiles, [k][rows of the tile] each; or rows where they lie
-  int64_t tile_stride;  ///< packed: floats from one tile to the next
-  int64_t a_pitch;      ///< in place: floats from one row to the next; 0 if packed
-  const float* b;       ///< packed panel, [k][nr]
-  const float* next;    ///< what will probably be read after this, to be fetched meanwhile
+  int64_t rows;     ///< of A and C, split evenly over `tiles`
+  int64_t tiles;    ///< each of at most Gemm::mr rows
+  int64_t columns;  ///< of C, 1 .. Gemm::nr
+  int64_t k;        ///< length of this block of K
+  const float* a;
+  GemmA a_layout;
+  int64_t a_pitch;
+  const float* b;     ///< packed panel, [k][nr]
+  const float* next;  ///< what will probably be read after this, to be fetched meanwhile
   int64_t next_floats;
   float* c;  ///< (rows, columns) with a row pitch
   int64_t c_pitch;
@@ -68,14 +75,28 @@ struct GemmBlock {
 /// and the blocks' sums are added in order: the bits depend on the ISA and on K, not on how M and N
 /// are cut.
 struct Gemm {
-  int64_t mr;  ///< most rows of a tile
-  int64_t nr;  ///< columns of a panel
-  int64_t kc;  ///< longest block of K
+  int64_t mr;     ///< most rows of a tile
+  int64_t nr;     ///< most columns of a panel, and its pitch
+  int64_t lanes;  ///< columns are computed in vectors of so many
+  int64_t kc;     ///< longest block of K
+
+  /// How n columns are cut into panels: as few as possible, of nearly the same number of vectors,
+  /// since one of a single vector would be slow. 64 columns by vectors of 16 are 2 panels of 32,
+  /// not one of 48 and one of 16.
+  int64_t panels(int64_t n) const { return (n + nr - 1) / nr; }
+  int64_t panel_begin(int64_t n, int64_t panel) const {
+    const int64_t vectors = (n + lanes - 1) / lanes;
+    const int64_t begin = vectors * panel / panels(n) * lanes;
+    return begin < n ? begin : n;
+  }
+  int64_t panel_columns(int64_t n, int64_t panel) const {
+    return panel_begin(n, panel + 1) - panel_begin(n, panel);
+  }
 
   /// Interleaves `rows` rows of a strided matrix: to[p * width + r] = from[r * row_stride +
-  /// p * k_stride] for r < rows, and 0 for rows <= r < width. Packs tiles of A (width = rows <= mr)
-  /// and panels of B (width = nr). If width is not nr, up to 15 floats behind the tile are
-  /// overwritten.
+  /// p * k_stride] for r < rows; what lies between rows and width is anything. Packs tiles of A
+  /// (width = rows <= mr) and panels of B (width = nr). If width is not nr, up to 15 floats behind
+  /// the tile are overwritten.
   void (*pack)(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_t k_stride,
                int64_t width, float* to);
 

@@ -64,6 +64,7 @@ constexpr Unary kUnary{vitrine::reference::unary_forward<float>,
 
 constexpr Gemm kGemm{.mr = vitrine::reference::kGemmRows,
                      .nr = vitrine::reference::kGemmColumns,
+                     .lanes = 1,
                      .kc = vitrine::reference::kGemmBlockK,
                      .pack = vitrine::reference::gemm_pack,
                      .multiply = vitrine::reference::gemm_multiply};

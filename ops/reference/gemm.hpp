@@ -51,10 +51,13 @@ inline void gemm_multiply(const kernels::GemmBlock& block) {
   for (int64_t t = 0; t < block.tiles; ++t) {
     const int64_t begin = kernels::tile_begin(block.rows, block.tiles, t);
     const int64_t end = kernels::tile_begin(block.rows, block.tiles, t + 1);
-    const bool in_place = block.a_pitch > 0;
     for (int64_t i = begin; i < end; ++i) {
-      const float* a = block.a + (in_place ? i * block.a_pitch : t * block.tile_stride + i - begin);
-      const int64_t step = in_place ? 1 : end - begin;
+      const bool by_rows = block.a_layout == kernels::GemmA::kRows;
+      const bool packed = block.a_layout == kernels::GemmA::kPacked;
+      const float* a = packed    ? block.a + t * block.a_pitch + i - begin
+                       : by_rows ? block.a + i * block.a_pitch
+                                 : block.a + i;
+      const int64_t step = packed ? end - begin : by_rows ? 1 : block.a_pitch;
       float sum[kGemmColumns] = {};
       for (int64_t p = 0; p < block.k; ++p) {
         for (int64_t j = 0; j < kGemmColumns; ++j) {

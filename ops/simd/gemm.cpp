@@ -42,14 +42,15 @@ using MicroKernel = void (*)(int64_t k, const float* a, int64_t a_pitch, const f
                              int64_t b_pitch, float* c, int64_t c_pitch, const Addends& add,
                              const float* next, int64_t next_step);
 
-/// Micro-kernels for 1 .. kRows rows and 1 .. kVectors vectors, row-major; A packed and in place.
+/// Micro-kernels for 1 .. kRows rows and 1 .. kVectors vectors, row-major; for an A whose rows, or
+/// columns, lie whole (GemmA).
 template <int... kIndex>
 struct MicroKernels {
   constexpr explicit MicroKernels(std::integer_sequence<int, kIndex...>) {}
-  MicroKernel packed[kRows * kVectors] = {
-      micro_kernel<kIndex / kVectors + 1, kIndex % kVectors + 1, false>...};
-  MicroKernel in_place[kRows * kVectors] = {
+  MicroKernel by_rows[kRows * kVectors] = {
       micro_kernel<kIndex / kVectors + 1, kIndex % kVectors + 1, true>...};
+  MicroKernel by_columns[kRows * kVectors] = {
+      micro_kernel<kIndex / kVectors + 1, kIndex % kVectors + 1, false>...};
 };
 constexpr MicroKernels kMicroKernels(std::make_integer_sequence<int, kRows * kVectors>{});
 
@@ -75,10 +76,12 @@ void pack_copy(int64_t rows, int64_t k, const float* from, int64_t k_stride, int
   }
 }
 
-/// 8 rows along a contiguous k, of a panel that is `width` wide.
-void pack_transpose(int64_t k, const float* from, int64_t row_stride, int64_t width, float* to) {
+/// 8 rows along a contiguous k, of a panel that is `width` wide. Rows that do not exist repeat the
+/// last one; nobody looks at what becomes of them.
+void pack_transpose(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_t width,
+                    float* to) {
   const float* row[8];
-  for (int64_t r = 0; r < 8; ++r) row[r] = from + r * row_stride;
+  for (int64_t r = 0; r < 8; ++r) row[r] = from + (r < rows ? r : rows - 1) * row_stride;
   int64_t p = 0;
   for (; p + 4 <= k; p += 4) transpose_8x4(row, p, to + p * width, width);
   for (; p < k; ++p) {
@@ -90,12 +93,12 @@ void pack_transpose(int64_t k, const float* from, int64_t row_stride, int64_t wi
 // are complete while they are in L1.
 constexpr int64_t kPackSteps = 64;
 
-/// Any strides, and rows that are missing.
+/// Any strides.
 void pack_scalar(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_t k_stride,
-                 int64_t pad, int64_t width, float* to) {
+                 int64_t width, float* to) {
   for (int64_t p = 0; p < k; ++p, from += k_stride, to += width) {
     for (int64_t r = 0; r < rows; ++r) to[r] = from[r * row_stride];
-    for (int64_t r = rows; r < rows + pad; ++r) to[r] = 0.0F;
+    for (int64_t r = rows; r < width; ++r) to[r] = 0.0F;
   }
 }
 
@@ -106,18 +109,18 @@ void pack(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_
     return;
   }
   if (k_stride != 1) {
-    pack_scalar(rows, k, from, row_stride, k_stride, width - rows, width, to);
+    pack_scalar(rows, k, from, row_stride, k_stride, width, to);
     return;
   }
-  const int64_t whole = rows / 8 * 8;
+  // Whole vectors of a panel, which multiply reads; at least a group of 8, which a tile may be.
+  constexpr int64_t kGroup = kLanes < 8 ? 8 : kLanes;
+  const int64_t all = (rows + kGroup - 1) / kGroup * kGroup;
   for (int64_t p = 0; p < k; p += kPackSteps, from += kPackSteps, to += kPackSteps * width) {
     const int64_t steps = k - p < kPackSteps ? k - p : kPackSteps;
-    for (int64_t r = 0; r < whole; r += 8) {
-      pack_transpose(steps, from + r * row_stride, row_stride, width, to + r);
-    }
-    if (whole < width) {
-      pack_scalar(rows - whole, steps, from + whole * row_stride, row_stride, 1, width - rows,
-                  width, to + whole);
+    for (int64_t r = 0; r < all; r += 8) {
+      // Behind the last row there is nothing to point at.
+      const int64_t first = r < rows ? r : rows - 1;
+      pack_transpose(rows - first, steps, from + first * row_stride, row_stride, width, to + r);
     }
   }
 }
@@ -206,12 +209,12 @@ void multiply(const GemmBlock& block) {
   const float* residual = done && block.last ? e.residual : nullptr;
   const int64_t pitch = direct ? block.c_pitch : kColumns;
   const Finish finish_tile = finish_for(e.activation);
-  const bool in_place = block.a_pitch > 0;
+  const bool by_rows = block.a_layout == GemmA::kRows;
   // Every step fetches its share of what comes next; if there is nothing, a line that is in L1.
   const float* next = block.next_floats > 0 ? block.next : block.b;
   const int64_t steps = block.tiles * block.k;
   const int64_t next_step = steps > 0 ? (block.next_floats + steps - 1) / steps : 0;
-  const MicroKernel* kernels = in_place ? kMicroKernels.in_place : kMicroKernels.packed;
+  const MicroKernel* kernels = by_rows ? kMicroKernels.by_rows : kMicroKernels.by_columns;
 
   for (int64_t t = 0; t < block.tiles; ++t) {
     const int64_t begin = tile_begin(block.rows, block.tiles, t);
@@ -223,15 +226,18 @@ void multiply(const GemmBlock& block) {
         if (e.residual != nullptr) {
           __builtin_prefetch(e.residual + (begin + r) * e.residual_pitch + j);
         }
+        if (e.pre != nullptr) __builtin_prefetch(e.pre + (begin + r) * e.pre_pitch + j, 1);
       }
     }
     float* to = direct ? c : tile;
-    const float* a = block.a + (in_place ? begin * block.a_pitch : t * block.tile_stride);
+    const bool packed = block.a_layout == GemmA::kPacked;
+    const int64_t first = packed ? t : begin;
+    const float* a = block.a + (block.a_layout == GemmA::kColumns ? first : first * block.a_pitch);
+    const int64_t a_pitch = packed ? rows : block.a_pitch;
     const float* matrix = residual == nullptr ? nullptr : residual + begin * e.residual_pitch;
     const Addends add{added && block.add, bias, matrix, e.residual_pitch};
-    kernels[(rows - 1) * kVectors + vectors - 1](block.k, a, block.a_pitch, block.b, kColumns, to,
-                                                 pitch, add, next + t * next_step * block.k,
-                                                 next_step);
+    kernels[(rows - 1) * kVectors + vectors - 1](block.k, a, a_pitch, block.b, kColumns, to, pitch,
+                                                 add, next + t * next_step * block.k, next_step);
     if (done) continue;
     const Part part{rows, block.columns, !added, block.add, block.last};
     finish_tile(e.at(begin, 0), part, to, pitch, c, block.c_pitch);
@@ -241,6 +247,11 @@ void multiply(const GemmBlock& block) {
 }  // namespace
 
 extern const Gemm gemm;
-const Gemm gemm{.mr = kRows, .nr = kColumns, .kc = kBlockK, .pack = pack, .multiply = multiply};
+const Gemm gemm{.mr = kRows,
+                .nr = kColumns,
+                .lanes = kLanes,
+                .kc = kBlockK,
+                .pack = pack,
+                .multiply = multiply};
 
 }  // namespace vitrine::kernels::VT_ISA

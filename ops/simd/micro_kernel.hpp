@@ -5,7 +5,7 @@
 //
 //   for p in 0..k:  for i in rows, j in columns:  C[i][j] += A[p][i] * B[p][j]
 //
-// A is read as broadcasts: packed as [k][kRows], or where its rows lie. B is packed as [k][nr] and
+// A is read as broadcasts: packed as [k][kRows], or where it lies. B is packed as [k][nr] and
 // read as vectors. Per step: kRows broadcasts and kVectors loads for kRows * kVectors
 // multiply-adds, e.g. 11 for 24.
 
@@ -23,12 +23,13 @@ struct Addends {
 };
 
 /// c[i * c_pitch + j] = sum over p of A[i][p] * b[p * b_pitch + j], and what `add` says. A[i][p] is
-/// a[p * kRows + i], or a[i * a_pitch + p] if kInPlace. Meanwhile k * next_step floats from `next`
-/// on are fetched into L2. (A and B need no help: the processor sees that they are read in order.)
+/// a[i * a_pitch + p] if kRowMajor, otherwise a[p * a_pitch + i]. Meanwhile k * next_step floats
+/// from `next` on are fetched into L2. (A and B need no help: the processor sees that they are read
+/// in order.)
 ///
 /// Every loop over the accumulators must be unrolled: with a single one left, g++ 12 keeps the
 /// whole array in memory and stores each accumulator after each multiply-add, at half the speed.
-template <int kRows, int kVectors, bool kInPlace>
+template <int kRows, int kVectors, bool kRowMajor>
 void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, int64_t b_pitch,
                   float* c, int64_t c_pitch, const Addends& add, const float* next,
                   int64_t next_step) {
@@ -40,14 +41,14 @@ void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, in
   }
 
 #pragma GCC unroll 1
-  for (int64_t p = 0; p < k; ++p, a += kInPlace ? 1 : kRows, b += b_pitch, next += next_step) {
+  for (int64_t p = 0; p < k; ++p, a += kRowMajor ? 1 : a_pitch, b += b_pitch, next += next_step) {
     Vec row[kVectors];
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) row[j] = load(b + j * kLanes);
     __builtin_prefetch(next, 0, 2);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      const Vec x = splat(kInPlace ? a[i * a_pitch] : a[i]);
+      const Vec x = splat(kRowMajor ? a[i * a_pitch] : a[i]);
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) sum[i][j] = fma(x, row[j], sum[i][j]);
     }
