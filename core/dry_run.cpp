@@ -40,7 +40,7 @@ int64_t DryRun::resident_bytes() const {
 }
 
 std::byte* DryRun::take(int64_t size, int64_t used) {
-  std::vector<std::byte*>& free = free_[size];
+  std::vector<FreeBlock>& free = free_[size];
   std::byte* data = nullptr;
   if (free.empty()) {
     void* mapped = mmap(nullptr, static_cast<size_t>(size), PROT_READ | PROT_WRITE,
@@ -49,8 +49,7 @@ std::byte* DryRun::take(int64_t size, int64_t used) {
     data = static_cast<std::byte*>(mapped);
     blocks_[data] = {size, used};
   } else {
-    data = free.back();
-    free.pop_back();
+    data = take_free_block(free, used).data;
     Block& block = blocks_.at(data);
     block.used = std::max(block.used, used);
   }
@@ -61,7 +60,7 @@ std::byte* DryRun::take(int64_t size, int64_t used) {
 bool DryRun::give_back(std::byte* data) {
   const auto found = blocks_.find(data);
   if (found == blocks_.end()) return false;
-  free_[found->second.size].push_back(data);
+  free_[found->second.size].push_back({data, found->second.used});
   --taken_;
   return true;
 }

@@ -5,6 +5,8 @@
 #include <map>
 #include <vector>
 
+#include "core/free_blocks.hpp"
+
 namespace vitrine {
 
 /// A rehearsal that finds out how much memory work takes, without doing the work. While one lives
@@ -42,8 +44,8 @@ class DryRun {
 
   DryRun* outer_;
   std::map<std::byte*, Block> blocks_;
-  std::map<int64_t, std::vector<std::byte*>> free_;  // by class, the last one first
-  int64_t taken_ = 0;                                // blocks in use now
+  std::map<int64_t, std::vector<FreeBlock>> free_;  // by class
+  int64_t taken_ = 0;                               // blocks in use now
 };
 
 }  // namespace vitrine

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/dry_run.hpp"
+#include "core/free_blocks.hpp"
 
 namespace vitrine {
 namespace {
@@ -40,7 +41,7 @@ SizeClass size_class(int64_t bytes) {
 
 struct Pool {
   std::mutex mutex;
-  std::array<std::vector<std::byte*>, kClasses> free;
+  std::array<std::vector<FreeBlock>, kClasses> free;
   MemoryStats stats;
 };
 
@@ -64,7 +65,7 @@ std::byte* take_from_system(int64_t bytes, int64_t used) {
 
 }  // namespace
 
-Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
+Buffer::Buffer(int64_t bytes) : bytes_(bytes), touched_(bytes) {
   if (bytes == 0) return;
   const SizeClass size = size_class(bytes);
   if (DryRun* dry = DryRun::current(); dry != nullptr) {
@@ -78,8 +79,9 @@ Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
     p.stats.live_bytes += size.bytes;
     p.stats.peak_bytes = std::max(p.stats.peak_bytes, p.stats.live_bytes);
     if (!free.empty()) {
-      data_ = free.back();
-      free.pop_back();
+      const FreeBlock block = take_free_block(free, bytes);
+      data_ = block.data;
+      touched_ = std::max(block.touched, bytes);
       p.stats.pooled_bytes -= size.bytes;
       return;
     }
@@ -100,7 +102,7 @@ Buffer::~Buffer() {
   const SizeClass size = size_class(bytes_);
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
-  p.free[static_cast<size_t>(size.index)].push_back(data_);
+  p.free[static_cast<size_t>(size.index)].push_back({data_, touched_});
   p.stats.live_bytes -= size.bytes;
   p.stats.pooled_bytes += size.bytes;
 }
@@ -119,7 +121,7 @@ void trim_memory() {
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
   for (auto& free : p.free) {
-    for (std::byte* data : free) std::free(data);
+    for (const FreeBlock& block : free) std::free(block.data);
     free.clear();
   }
   p.stats.pooled_bytes = 0;

@@ -33,10 +33,13 @@ class Buffer {
   /// Throws std::bad_alloc if the operating system refuses. 0 bytes is legal and gives data() null.
   explicit Buffer(int64_t bytes);
   Buffer(Buffer&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+      : data_(std::exchange(other.data_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)),
+        touched_(std::exchange(other.touched_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
+    std::swap(touched_, other.touched_);
     return *this;
   }
   ~Buffer();
@@ -48,6 +51,7 @@ class Buffer {
  private:
   std::byte* data_ = nullptr;
   int64_t bytes_ = 0;
+  int64_t touched_ = 0;  // of the block's bytes, by this buffer and those before it
 };
 
 /// `count` floats of scratch memory from the pool.
