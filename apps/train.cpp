@@ -87,6 +87,15 @@ void print_memory_warning(const Run& run, int64_t memory) {
              update.checkpoint_blocks ? "" : ", or --checkpoint-blocks");
 }
 
+/// Says on standard error whose knowledge makes the validation part look too good.
+void print_learned_validation(const Run& run) {
+  if (run.learned_validation().empty()) return;
+  fmt::print(stderr,
+             "vitrine: {} learned pictures of this run's validation part, whose accuracy will be "
+             "too high: take the --seed and --validation of that training\n",
+             fmt::join(run.learned_validation(), " and "));
+}
+
 /// Says on standard error how many pictures were left out, and names the first few.
 void print_bad_pictures(const Run& run) {
   constexpr size_t kNamed = 5;
@@ -127,6 +136,7 @@ int train(const TrainOptions& options, const CommonOptions& common) {
   if (!quiet) print_heading(*run, memory);
   if (!common.quiet) print_memory_warning(*run, memory);
   if (!common.quiet) print_bad_pictures(*run);
+  if (!common.quiet) print_learned_validation(*run);
   watch_interrupt();
   if (!train_with_progress(*run, o.folder, quiet)) {
     if (!common.quiet) {

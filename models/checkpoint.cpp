@@ -93,6 +93,7 @@ Metadata model_metadata(const Model& model) {
   if (model.resampling != Model().resampling) {
     metadata["vitrine.position_resampling"] = name_of(kPositionResamplings, model.resampling);
   }
+  if (!model.held_out.empty()) metadata["vitrine.held_out"] = model.held_out;
   return metadata;
 }
 
@@ -142,6 +143,8 @@ Model read_model_description(const SafetensorsFile& file) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
   }
   model.labels = parse_labels(file);
+  const auto held_out = file.metadata().find("vitrine.held_out");
+  if (held_out != file.metadata().end()) model.held_out = held_out->second;
   const auto classes = static_cast<size_t>(model.network->network_config().classes);
   if (!model.labels.empty() && model.labels.size() != classes) {
     throw FormatError(FormatKind::kMismatch, file.path(), -1,

@@ -24,14 +24,16 @@ struct Model {
   std::vector<std::string> labels;  ///< one name per class; empty if the file has none
   /// What was decided on reading a file of another program, a line each.
   std::vector<std::string> notes = {};
+  /// Which training pictures chose the weights (models/held_out.hpp); "" if that is not known.
+  std::string held_out = {};
   /// How the ecosystem that the weights come from resamples a position embedding.
   PositionResampling resampling = PositionResampling::kBicubicAntialias;
 };
 
 /// The metadata of a model file: "vitrine.format", "vitrine.config", "vitrine.preprocess",
-/// "vitrine.labels", the last three as JSON, and "vitrine.position_resampling" unless that is
-/// timm's. No times, thread counts, paths or host names: the same
-/// training gives the same bytes.
+/// "vitrine.labels", the last three as JSON, "vitrine.position_resampling" unless that is timm's,
+/// and "vitrine.held_out" of a trained model. No times, thread counts, paths or host names: the
+/// same training gives the same bytes.
 Metadata model_metadata(const Model& model);
 
 /// `tensor` as a file holds it, pointing into its storage.

@@ -13,6 +13,7 @@
 #include "core/json_text.hpp"
 #include "core/memory.hpp"
 #include "core/process_memory.hpp"
+#include "models/held_out.hpp"
 #include "models/starting_model.hpp"
 
 namespace vitrine {
@@ -138,8 +139,21 @@ int64_t Run::memory_estimate() {
                   now.resident_bytes + std::max(kPictureBytes, kLaterBytes + steps + batches));
 }
 
+/// Notes who has learned the pictures that are about to judge this run.
+void Run::hold_out(const std::vector<int64_t>& validation) {
+  const std::string now = held_out(data_->labels(), validation);
+  if (has_learned(model_.held_out, now)) learned_validation_.push_back(options_.init);
+  for (size_t i = 0; i < teachers_.size(); ++i) {
+    if (has_learned(teachers_[i].held_out(), now)) {
+      learned_validation_.push_back(options_.teacher[i]);
+    }
+  }
+  model_.held_out = now;
+}
+
 void Run::build_loaders() {
   const ValidationSplit split = split_validation(*data_, options_.validation, options_.seed);
+  hold_out(split.validation);
   LoaderOptions o;
   o.batch = options_.batch;
   o.seed = options_.seed;

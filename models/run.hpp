@@ -117,6 +117,9 @@ class Run {
   int64_t memory_estimate();
   /// What was left out of the training data, a message each.
   const std::vector<std::string>& bad_pictures() const { return bad_pictures_; }
+  /// Of the weights to start from and the teachers, those that have learned pictures of this run's
+  /// validation part: their own was another, and the accuracy on it is too high.
+  const std::vector<std::string>& learned_validation() const { return learned_validation_; }
 
   /// Trains to the end, or until the observer says stop. Writes a checkpoint at the end of every
   /// epoch, when told to stop, and every `checkpoint_steps` steps if that is not 0. Returns whether
@@ -140,6 +143,7 @@ class Run {
   Run(const std::string& folder, const RunOptions& options, int workers, bool fresh);
   void begin();
   void leave_out_bad_pictures();
+  void hold_out(const std::vector<int64_t>& validation);
   void build_loaders();
   void open_teachers();
   std::string teachers_fingerprint() const;
@@ -157,7 +161,7 @@ class Run {
   RunOptions options_;
   int workers_;
   std::shared_ptr<const Dataset> data_;
-  std::vector<std::string> bad_pictures_;
+  std::vector<std::string> bad_pictures_, learned_validation_;
   Model model_;
   std::unique_ptr<Loader> train_, validation_;
   std::vector<Teacher> teachers_;

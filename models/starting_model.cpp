@@ -92,6 +92,7 @@ Model starting_model(const RunOptions& options, const Dataset& data) {
     resize_model(*source, config->image_height, config->image_width, options.resampling);
     model.preprocess = source->preprocess;  // as its weights have learned to see
     model.resampling = source->resampling;
+    model.held_out = source->held_out;
     start_from(*model.network, *source, options.init);
   }
   if (options.head_bias != 0) set_head_bias(*model.network, options.head_bias);

@@ -24,6 +24,7 @@ class Teacher {
 
   /// Sixteen digits that follow from configuration, preprocessing and weights.
   const std::string& fingerprint() const { return fingerprint_; }
+  const std::string& held_out() const { return model_.held_out; }
   /// What people should know: what was decided on reading it, what is done to its pictures, whether
   /// its classes have other names. A line each.
   const std::vector<std::string>& notes() const { return notes_; }

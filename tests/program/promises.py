@@ -88,6 +88,19 @@ def test_a_student_learns_from_its_teacher():
         assert result["top1"] > 0.5, (kind, result)
 
 
+def test_says_whose_knowledge_of_the_validation_part_is_too_good():
+    def says(*args, data="idx:data"):
+        shutil.rmtree("again", ignore_errors=True)
+        done = run("train", "--data", data, "--batch", 16, "--epochs", 1, "--out", "again", *args)
+        return "teacher.safetensors learned pictures of this run's validation part" in done.stderr
+    for knows in (["--init", "teacher.safetensors"],
+                  ["--teacher", "teacher.safetensors", "--distillation", "soft", "--model", MODEL]):
+        assert not says(*knows)
+        for part in (["--seed", 9], ["--validation", 0.2]):
+            assert says(*knows, *part), (knows, part)
+        assert not says(*knows, "--seed", 9, data="idx:mislabelled"), knows  # other training data
+
+
 def test_a_distilled_run_that_was_killed_equals_the_uninterrupted_one():
     # With a distillation token, at another size than the teacher's.
     distilled = {"embed_dim": 32, "depth": 1, "num_heads": 2, "img_size": 16, "patch_size": 4, "in_chans": 1,
