@@ -26,6 +26,11 @@ std::string recipe_file(const std::string& name) {
   std::error_code ignored;
   if (fs::is_regular_file(name, ignored)) return name;
   const std::vector<std::string> names = recipe_names();
+  if (names.empty()) {
+    throw UsageError(fmt::format(
+        "--recipe {}: no such file, and no recipes are near the program; name a recipe's file",
+        name));
+  }
   if (std::ranges::binary_search(names, name)) return shipped_folder() + name + ".json";
   const std::string nearest = nearest_name(name, names);
   throw UsageError(

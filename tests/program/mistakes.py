@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 
+from cases import Skip
 from program import TRAIN, VITRINE, read, refused, run, small_disk
 
 
@@ -44,6 +45,17 @@ def test_missing_and_malformed_files():
     with open("cut/train-images-idx3-ubyte", "wb") as f:
         f.write(images[:-7])
     refused("train", "--data", "idx:cut", *TRAIN, "--out", "y", status=1, says="cut/train-images-idx3-ubyte")
+    assert not os.path.exists("y")
+
+
+def test_a_copy_of_the_program_that_left_its_files_behind():
+    if any(os.path.isdir(f"{prefix}/share/vitrine") for prefix in ("/usr/local", "/usr")):
+        raise Skip("an installed Vitrine has them")
+    shutil.copy(VITRINE, "alone")
+    for args, says in ((["train", "--recipe", "fashion_mnist", "--out", "y"], "no recipes are near the program"),
+                       (["classify", "white.png"], "not near the program")):
+        done = subprocess.run(["./alone", *args], capture_output=True, text=True)
+        assert done.returncode in (1, 2) and done.stderr.count("\n") == 1 and says in done.stderr, done
     assert not os.path.exists("y")
 
 
