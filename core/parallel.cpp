@@ -112,6 +112,38 @@ struct FirstException {
   }
 };
 
+/// The tasks that one thread takes first, and what is left of them. On a cache line of its own.
+struct alignas(64) Share {
+  std::atomic<int64_t> next{0};
+  int64_t end = 0;
+};
+
+/// [0, count) in even parts, one for each of `threads`.
+std::vector<Share> shares_of(int64_t count, int threads) {
+  std::vector<Share> shares(static_cast<size_t>(threads));
+  for (int w = 0; w < threads; ++w) {
+    Share& share = shares[static_cast<size_t>(w)];
+    share.next.store(count * w / threads, std::memory_order_relaxed);
+    share.end = count * (w + 1) / threads;
+  }
+  return shares;
+}
+
+/// Runs f(i) for what is left: of this worker's own share, then of the others'. Item i so is the
+/// same thread's in every region of as many items, and meets what that thread left in its cache.
+template <class F>
+void run_shares(std::vector<Share>& shares, size_t worker, const F& f) {
+  for (size_t step = 0; step < shares.size(); ++step) {
+    Share& share = shares[(worker + step) % shares.size()];
+    for (;;) {
+      if (step > 0 && share.next.load(std::memory_order_relaxed) >= share.end) break;
+      const int64_t i = share.next.fetch_add(1, std::memory_order_relaxed);
+      if (i >= share.end) break;
+      f(i);
+    }
+  }
+}
+
 struct Guarded {
   Task task;
   const void* context;
@@ -176,12 +208,14 @@ void run_tasks(int64_t count, Task task, const void* context) {
     // Left to itself the system may keep two threads, which spin while they wait, on one processor
     // for seconds: new ones beside their maker, and any while another program runs.
     const int crowded = n <= std::ssize(processors()) ? sched_getcpu() : -1;
+    std::vector<Share> shares = shares_of(count, n);
 #pragma omp parallel num_threads(n)
     {
-      bind_worker(omp_get_thread_num());  // those too that come too late for a task
-      if (omp_get_thread_num() > 0 && sched_getcpu() == crowded) leave_processor(crowded);
-#pragma omp for schedule(dynamic, 1) nowait
-      for (int64_t i = 0; i < count; ++i) run_guarded(&guarded, i, omp_get_thread_num());
+      const int worker = omp_get_thread_num();
+      bind_worker(worker);  // those too that come too late for a task
+      if (worker > 0 && sched_getcpu() == crowded) leave_processor(crowded);
+      run_shares(shares, static_cast<size_t>(worker),
+                 [&](int64_t i) { run_guarded(&guarded, i, worker); });
     }
   }
   if (first.pointer != nullptr) std::rethrow_exception(first.pointer);

@@ -51,7 +51,9 @@ constexpr int64_t chunk_count(int64_t n, int64_t grain) { return (n + grain - 1)
 
 /// Calls f(chunk, begin, end, worker) for every chunk of `grain` items of [0, n). Where the cuts
 /// are depends on n and grain, never on the number of threads: that is what keeps results
-/// bit-identical. Work that adds up keeps one partial result per chunk and adds them in order.
+/// bit-identical. Each thread takes a run of neighbouring chunks first, the same run in every
+/// region of as many chunks: what it wrote in one operation it finds in its cache in the next.
+/// Work that adds up keeps one partial result per chunk and adds them in order.
 /// `worker` < threads() picks a scratch buffer that no other running chunk uses.
 template <class F>
 void parallel_chunks(int64_t n, int64_t grain, const F& f) {

@@ -15,19 +15,18 @@
 
 #include "ops/gemm.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
+#include "ops/gemm_cuts.hpp"
 #include "ops/kernels/all.hpp"
 
 namespace vitrine {
 namespace {
 
+using namespace detail;
 using kernels::Gemm;
-using kernels::GemmA;
 using kernels::GemmBlock;
 using kernels::tile_begin;
 
@@ -38,87 +37,15 @@ constexpr int64_t kPackedB = 1 << 22;
 // A task should take some microseconds: floats to pack, multiply-adds to compute.
 constexpr int64_t kPackFloats = 1 << 14;
 constexpr int64_t kTaskMacs = 1 << 18;
-// Tasks that a product, or a batch of small ones, should at least have, so that no thread waits
-// long for the last one; and rows that a task should keep.
-constexpr int64_t kTasks = 16;
-constexpr int64_t kTaskRows = 64;
-// Floats from one column of a transposed A to the next: the L1 prefetcher follows steps of 2 KB.
-constexpr int64_t kNearColumns = 512;
-// The kernels' packing writes up to 15 floats behind a tile.
-constexpr int64_t kSlack = 16;
-
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-/// Rows of packed A that one core's L2 holds beside the panels of B that pass by.
-int64_t chunk_rows(const Gemm& kernel, int64_t k) {
-  static const int64_t l2 = [] {
-    const int64_t bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);  // 0 or -1 if unknown
-    return std::clamp<int64_t>(bytes, 1 << 18, 1 << 21);
-  }();
-  const int64_t floats = l2 / static_cast<int64_t>(sizeof(float)) * 13 / 16 - kernel.nr * k;
-  return std::max(floats / k, 4 * kernel.mr);
-}
-
-struct Problem {
-  int64_t m, n, k;
-  StridedMatrix a, b;
-  const PackedMatrix* packed;  // instead of b
-  float* c;
-  int64_t ldc;
-  GemmEpilogue epilogue;
-  const ImageRows* images = nullptr;  // instead of a
-
-  /// How the kernel gets A. Rows that lie whole are multiplied where they are; so are the columns
-  /// of a narrow transposed A. (In a wide one, a tile's few values of every column are so far apart
-  /// that reading them again for each panel of B costs more than packing.)
-  GemmA a_layout() const {
-    if (images != nullptr || (a.column_stride == 1 && a.row_stride > 0)) return GemmA::kRows;
-    const bool near = a.row_stride == 1 && a.column_stride <= kNearColumns;
-    return near ? GemmA::kColumns : GemmA::kPacked;
-  }
-  bool a_in_place() const { return images == nullptr && a_layout() != GemmA::kPacked; }
-};
-
-/// Floats from one gathered row to the next: an odd number of cache lines, so that the rows of a
-/// tile, which are read side by side, lie in different sets of the cache.
-int64_t gathered_pitch(int64_t k) { return (ceil_div(k, kSlack) | 1) * kSlack; }
 
 /// Room for one panel of B.
 int64_t panel_floats(const Gemm& kernel, const BlocksOfK& blocks) {
   return ceil_div(blocks.longest() * kernel.nr, kSlack) * kSlack;
 }
 
-/// Rows [begin, end) of A cut into chunks, and those into tiles, both evenly.
-struct RowCuts {
-  int64_t begin, rows, chunks, tiles;  // tiles per chunk
-  int64_t tile_stride, chunk_stride;   // floats
-  int64_t row_pitch;                   // of gathered rows, in floats; 0 if tiles are packed
-
-  RowCuts(const Gemm& kernel, const Problem& p, int64_t begin_, int64_t end, int64_t k,
-          int64_t most_rows)
-      : begin(begin_), rows(end - begin_), row_pitch(p.images != nullptr ? gathered_pitch(k) : 0) {
-    // A multiple of mr, so that fewer rows never need more tiles.
-    chunks = ceil_div(rows, std::max(most_rows / kernel.mr, int64_t{1}) * kernel.mr);
-    tiles = ceil_div(ceil_div(rows, chunks), kernel.mr);
-    tile_stride =
-        row_pitch > 0 ? kernel.mr * row_pitch : ceil_div(kernel.mr * k, kSlack) * kSlack + kSlack;
-    chunk_stride = tiles * tile_stride;
-  }
-  int64_t chunk_begin(int64_t chunk) const { return tile_begin(rows, chunks, chunk); }
-  int64_t chunk_rows(int64_t chunk) const { return chunk_begin(chunk + 1) - chunk_begin(chunk); }
-  /// Tiles of a chunk: one of few rows may have no use for all of them.
-  int64_t chunk_tiles(int64_t chunk) const { return std::min(tiles, chunk_rows(chunk)); }
-  int64_t floats() const { return chunks * chunk_stride; }
-  /// What GemmBlock::a_pitch is for A as it lies, gathered, or packed.
-  int64_t a_pitch(const Problem& p) const {
-    if (!p.a_in_place()) return p.images != nullptr ? row_pitch : tile_stride;
-    return p.a_layout() == GemmA::kRows ? p.a.row_stride : p.a.column_stride;
-  }
-};
-
 /// Packs (or gathers) tile `tile` of chunk `chunk` over [k_begin, k_begin + k); `to` is the chunk's
 /// place.
-void pack_tile(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t chunk,
+void pack_tile(const Gemm& kernel, const GemmProblem& p, const RowCuts& cuts, int64_t chunk,
                int64_t tile, int64_t k_begin, int64_t k, float* to) {
   const int64_t rows = cuts.chunk_rows(chunk);
   const int64_t tiles = cuts.chunk_tiles(chunk);
@@ -135,7 +62,7 @@ void pack_tile(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_
               to + tile * cuts.tile_stride);
 }
 
-void pack_panel(const Gemm& kernel, const Problem& p, int64_t panel, int64_t k_begin, int64_t k,
+void pack_panel(const Gemm& kernel, const GemmProblem& p, int64_t panel, int64_t k_begin, int64_t k,
                 float* to) {
   const StridedMatrix from = p.b.at(k_begin, kernel.panel_begin(p.n, panel));
   kernel.pack(kernel.panel_columns(p.n, panel), k, from.data, from.column_stride, from.row_stride,
@@ -149,7 +76,7 @@ struct Ahead {
 };
 
 /// The part of C that a chunk of packed A and a panel of packed B give.
-void multiply(const Gemm& kernel, const Problem& p, const RowCuts& cuts, int64_t chunk,
+void multiply(const Gemm& kernel, const GemmProblem& p, const RowCuts& cuts, int64_t chunk,
               const float* a, const float* b, Ahead next, int64_t panel, const BlocksOfK& blocks,
               int64_t block) {
   const int64_t column = kernel.panel_begin(p.n, panel);
@@ -180,7 +107,7 @@ constexpr int64_t kFewChunks = 2;
 /// One pass: the panels [first, first + panels), one block of K, the rows of `cuts`.
 struct Pass {
   const Gemm& kernel;
-  const Problem& p;
+  const GemmProblem& p;
   const RowCuts& cuts;
   const BlocksOfK& blocks;
   int64_t block;
@@ -229,7 +156,7 @@ struct Pass {
   /// The panel that this thread will probably multiply after `panel`.
   Ahead panel_after(int64_t panel) const {
     const int64_t k = blocks.size(block);
-    const int64_t next = panel + threads();
+    const int64_t next = panel + 1;
     if (next >= panels) return {nullptr, 0};
     const int64_t floats = kernel.nr * k;
     if (p.packed != nullptr) return {p.packed->panel(block, first + next), floats};
@@ -237,6 +164,18 @@ struct Pass {
     // Not packed yet. The rows of a weight lie one behind the other, other panels here and there.
     const bool together = p.b.row_stride == 1 && p.b.column_stride == k;
     return {p.b.at(0, kernel.panel_begin(p.n, first + next)).data, together ? floats : 0};
+  }
+
+  /// What will probably be read after this tile: the next panel. With the first panel of a chunk of
+  /// A it is the chunk itself, a tile ahead of its use: rows that another thread has written, or
+  /// that L2 has lost, come too late otherwise.
+  Ahead ahead(int64_t chunk, int64_t panel) const {
+    const bool whole = p.images == nullptr && p.a.column_stride == 1 && p.a.row_stride == p.k;
+    const int64_t rows = cuts.chunk_rows(chunk) - kernel.mr;
+    if (threads() == 1 || panel > 0 || rows <= 0 || !whole || blocks.count > 1) {
+      return panel_after(panel);
+    }
+    return {p.a.at(cuts.begin + cuts.chunk_begin(chunk) + kernel.mr, 0).data, rows * p.k};
   }
 
   void multiply_all() const {
@@ -251,7 +190,7 @@ struct Pass {
                         const int64_t chunks = i / panels * together;
                         for (int64_t chunk = chunks; chunk < chunks + together; ++chunk) {
                           multiply(kernel, p, cuts, chunk, a + chunk * cuts.chunk_stride, from,
-                                   panel_after(panel), first + panel, blocks, block);
+                                   ahead(chunk, panel), first + panel, blocks, block);
                         }
                       }
                     });
@@ -259,21 +198,19 @@ struct Pass {
 };
 
 /// Rows of A that are packed before they are multiplied. Gathered ones should still be in L2 then.
-int64_t rows_per_pass(const Gemm& kernel, const Problem& p, int64_t k, int64_t chunk) {
+int64_t rows_per_pass(const Gemm& kernel, const GemmProblem& p, int64_t k, int64_t chunk) {
   if (p.a_in_place()) return p.m;
   if (p.images == nullptr) return std::max(kPackedA / k, chunk);
   return threads() * std::max(chunk / kernel.mr, int64_t{1}) * kernel.mr;
 }
 
-void run(const Gemm& kernel, const Problem& p) {
+void run(const Gemm& kernel, const GemmProblem& p) {
   if (p.m <= 0 || p.n <= 0) return;
   profile_macs(p.m * p.n * p.k);
   const BlocksOfK blocks(p.k, kernel.kc);
   const int64_t k = std::max<int64_t>(blocks.longest(), 1);
   const int64_t all_panels = kernel.panels(p.n);
-  const int64_t parts = ceil_div(kTasks, all_panels);
-  const int64_t most_rows =
-      std::min(chunk_rows(kernel, k), std::max(ceil_div(p.m, parts), kTaskRows));
+  const int64_t most_rows = rows_per_chunk(kernel, p.m, k, all_panels);
   const int64_t some_rows = std::min(rows_per_pass(kernel, p, k, most_rows), p.m);
   const RowCuts largest(kernel, p, 0, some_rows, k, most_rows);
   const bool late = p.packed == nullptr && some_rows == p.m && largest.chunks <= kFewChunks;
@@ -307,8 +244,9 @@ constexpr int64_t kLargeMacs = 1 << 25;
 
 /// One task of a batch: a chunk of A times all of B, block by block of K, a panel of B at a time.
 /// Meanwhile the operands of `next`, the task after this one, come into L2.
-void run_chunk(const Gemm& kernel, const Problem& p, const RowCuts& cuts, const BlocksOfK& blocks,
-               int64_t chunk, float* a, float* b, const Problem& next) {
+void run_chunk(const Gemm& kernel, const GemmProblem& p, const RowCuts& cuts,
+               const BlocksOfK& blocks, int64_t chunk, float* a, float* b,
+               const GemmProblem& next) {
   for (int64_t block = 0; block < blocks.count; ++block) {
     const int64_t k = blocks.size(block);
     const int64_t k_begin = blocks.begin(block);
@@ -330,8 +268,8 @@ void run_chunk(const Gemm& kernel, const Problem& p, const RowCuts& cuts, const 
 }
 
 /// Item `item` of a batch: the last axis runs fastest.
-Problem item_of(const Problem& p, std::span<const GemmBatchAxis> batch, int64_t item) {
-  Problem q = p;
+GemmProblem item_of(const GemmProblem& p, std::span<const GemmBatchAxis> batch, int64_t item) {
+  GemmProblem q = p;
   for (size_t x = batch.size(); x-- > 0;) {
     const int64_t i = item % batch[x].size;
     item /= batch[x].size;
@@ -342,7 +280,7 @@ Problem item_of(const Problem& p, std::span<const GemmBatchAxis> batch, int64_t 
   return q;
 }
 
-void run_batch(const Gemm& kernel, const Problem& p, std::span<const GemmBatchAxis> batch) {
+void run_batch(const Gemm& kernel, const GemmProblem& p, std::span<const GemmBatchAxis> batch) {
   int64_t items = 1;
   for (const GemmBatchAxis& axis : batch) items *= axis.size;
   if (items == 0 || p.m <= 0 || p.n <= 0) return;
@@ -365,17 +303,17 @@ void run_batch(const Gemm& kernel, const Problem& p, std::span<const GemmBatchAx
                     float* a = scratch.floats() + worker * worker_floats;
                     for (int64_t i = begin; i < end; ++i) {
                       const int64_t item = i / cuts.chunks;
-                      const Problem next = item_of(p, batch, std::min(item + 1, items - 1));
+                      const GemmProblem next = item_of(p, batch, std::min(item + 1, items - 1));
                       run_chunk(kernel, item_of(p, batch, item), cuts, blocks, i % cuts.chunks, a,
                                 a + cuts.chunk_stride, next);
                     }
                   });
 }
 
-Problem problem_of(const ImageRows& a, int64_t n, const StridedMatrix& b,
-                   const PackedMatrix* packed, float* c, int64_t ldc,
-                   const GemmEpilogue& epilogue) {
-  Problem p{a.m(), n, a.k(), {a.data, a.pitch, 1}, b, packed, c, ldc, epilogue};
+GemmProblem problem_of(const ImageRows& a, int64_t n, const StridedMatrix& b,
+                       const PackedMatrix* packed, float* c, int64_t ldc,
+                       const GemmEpilogue& epilogue) {
+  GemmProblem p{a.m(), n, a.k(), {a.data, a.pitch, 1}, b, packed, c, ldc, epilogue};
   if (!a.in_place()) p.images = &a;
   return p;
 }

@@ -7,6 +7,7 @@
 #include <omp.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <stdexcept>
@@ -119,6 +120,34 @@ TEST_CASE("parallel_for: a worker leaves the processor of its caller", "[core][t
     if (processor[0] != processor[1]) ++apart;
   }
   CHECK(apart > kRounds / 2);  // the system may move either in between
+  set_threads(0);
+}
+
+TEST_CASE("parallel_for: a thread begins with its own share and helps with what is left",
+          "[core][threads]") {
+  if (omp_get_thread_limit() < 2) return;
+  set_threads(2);
+  constexpr int64_t kItems = 6;
+  std::vector<int> worker_of(kItems);
+  const auto run = [&](auto&& wait) {
+    std::atomic<int> begun{0};
+    parallel_chunks(kItems, 1, [&](int64_t i, int64_t, int64_t, int worker) {
+      worker_of[static_cast<size_t>(i)] = worker;
+      wait(i, ++begun, begun);
+    });
+    CHECK(begun == kItems);
+  };
+  for (int round = 0; round < 20; ++round) {
+    // In step: nobody ends an item before the other has begun as many.
+    run([](int64_t, int mine, const std::atomic<int>& begun) {
+      while (begun < (mine + 1) / 2 * 2) std::this_thread::yield();
+    });
+    CHECK(worker_of == std::vector<int>{0, 0, 0, 1, 1, 1});
+    // Whoever has item 0 is stuck in it until all the others have begun.
+    run([](int64_t i, int, const std::atomic<int>& begun) {
+      while (i == 0 && begun < kItems) std::this_thread::yield();
+    });
+  }
   set_threads(0);
 }
 
