@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/isa.hpp"
 #include "core/json_text.hpp"
+#include "core/memory.hpp"
 
 namespace vitrine {
 namespace {
@@ -97,6 +98,7 @@ bool train_with_progress(Run& run, const RunFolder& folder, bool quiet, const Ru
                     100 * e.accuracy, e.validation.loss(), 100 * e.validation.accuracy(),
                     e.best ? "  best" : "", format_duration(e.seconds), time_of_pictures(e)));
     write_png(folder.path + "/curves.png", draw_curves(folder.path + "/metrics.jsonl"));
+    trim_heap();
     progress.relabel(label(std::min(e.epoch + 1, e.epochs - 1)));
     progress.resume();
   };

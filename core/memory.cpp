@@ -1,5 +1,6 @@
 #include "core/memory.hpp"
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -116,6 +117,8 @@ void reset_peak_memory() {
   const std::lock_guard lock(pool().mutex);
   pool().stats.peak_bytes = pool().stats.live_bytes;
 }
+
+void trim_heap() { malloc_trim(0); }
 
 void trim_memory() {
   Pool& p = pool();

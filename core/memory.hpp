@@ -19,6 +19,11 @@ void reset_peak_memory();
 /// Gives every block that waits in the pool back to the operating system.
 void trim_memory();
 
+/// Gives the pages that the C library keeps of what was freed back to the operating system; the
+/// pool's blocks stay. For after work that comes now and then, such as drawing: each time its
+/// memory may lie elsewhere, and a long run would grow by all those places.
+void trim_heap();
+
 /// A block of memory from the pool: aligned to 64 bytes (a cache line, and a full AVX-512
 /// register), uninitialised, returned to the pool when it dies. Movable, not copyable.
 ///
