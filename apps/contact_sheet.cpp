@@ -9,6 +9,7 @@
 #include "apps/fit_picture.hpp"
 #include "apps/text.hpp"
 #include "apps/tile_columns.hpp"
+#include "core/ceil_div.hpp"
 #include "ops/check.hpp"
 
 namespace vitrine {
@@ -55,7 +56,7 @@ Image contact_sheet(std::span<const ClassifiedPicture> pictures, const std::stri
         "there must be at least one picture, or a title");
   const auto count = static_cast<int64_t>(pictures.size());
   const int64_t columns = tile_columns(count, kAspect);
-  const int64_t rows = (count + columns - 1) / columns;
+  const int64_t rows = ceil_div(count, columns);
   const bool any_wrong = std::ranges::any_of(pictures, [](const ClassifiedPicture& p) {
     return !p.truth.empty() && p.truth != p.predicted;
   });

@@ -11,6 +11,7 @@
 #include "apps/heat_map.hpp"
 #include "apps/text.hpp"
 #include "apps/tile_columns.hpp"
+#include "core/ceil_div.hpp"
 #include "ops/check.hpp"
 
 namespace vitrine {
@@ -70,7 +71,7 @@ Image draw_attention_maps(const Image& picture, const Tensor& maps, const std::s
 
   const auto count = static_cast<int64_t>(panels.size());
   const int64_t across = tile_columns(count, kAspect);
-  const int64_t down = (count + across - 1) / across;
+  const int64_t down = ceil_div(count, across);
   const int64_t top = kMargin + (title.empty() ? 0 : 40);
   const int64_t cell = std::max(fitted.width, kLeastCell);
   const int64_t pitch_x = cell + kGap;

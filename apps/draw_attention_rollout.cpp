@@ -9,6 +9,7 @@
 #include "apps/fit_picture.hpp"
 #include "apps/heat_map.hpp"
 #include "apps/text.hpp"
+#include "core/ceil_div.hpp"
 #include "ops/check.hpp"
 
 namespace vitrine {
@@ -68,7 +69,7 @@ Image draw_attention_rollout(std::span<const RolloutPicture> pictures) {
   check(!pictures.empty(), "draw_attention_rollout", "there must be at least one picture");
   const auto count = static_cast<int64_t>(pictures.size());
   const int64_t groups = groups_for(count);
-  const int64_t rows = (count + groups - 1) / groups;
+  const int64_t rows = ceil_div(count, groups);
   Canvas canvas(2 * kMargin + groups * (kGroupWidth + kGroupGap) - kGroupGap,
                 kMargin + kHeading + rows * (kSide + kCaption) + kMargin / 2);
   draw_text(canvas, {kMargin, kMargin + 0.8 * kTitle}, "Attention rollout",

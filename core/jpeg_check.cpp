@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/bytes.hpp"
+#include "core/ceil_div.hpp"
 #include "core/error.hpp"
 #include "core/image.hpp"
 
@@ -231,8 +232,7 @@ void JpegCheck::check_size() const {
     mcu_width = std::max<int64_t>(mcu_width, 8 * c.horizontal);
     mcu_height = std::max<int64_t>(mcu_height, 8 * c.vertical);
   }
-  const int64_t mcus = ((facts_.width + mcu_width - 1) / mcu_width) *
-                       ((facts_.height + mcu_height - 1) / mcu_height);
+  const int64_t mcus = ceil_div(facts_.width, mcu_width) * ceil_div(facts_.height, mcu_height);
   // A block costs at least one bit, for its DC coefficient.
   if (mcus * blocks_per_mcu > 8 * static_cast<int64_t>(bytes_.size())) {
     refuse(FormatKind::kTruncated, fmt::format("{} x {} pixels cannot be in a file of {} bytes",

@@ -11,6 +11,7 @@
 #include <new>
 #include <vector>
 
+#include "core/ceil_div.hpp"
 #include "core/dry_run.hpp"
 #include "core/free_blocks.hpp"
 
@@ -34,7 +35,7 @@ SizeClass size_class(int64_t bytes) {
   const int64_t wanted = std::max(bytes, Buffer::kAlignment);
   const int exponent = 63 - std::countl_zero(static_cast<uint64_t>(wanted - 1));  // 2^e < wanted
   const int64_t step = std::max<int64_t>((int64_t{1} << exponent) / kStepsPerDoubling, 1);
-  const int64_t steps = (wanted - (int64_t{1} << exponent) + step - 1) / step;
+  const int64_t steps = ceil_div(wanted - (int64_t{1} << exponent), step);
   const int64_t size = (int64_t{1} << exponent) + steps * step;
   return {exponent * kStepsPerDoubling + static_cast<int>(steps) - 1,
           (size + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment};

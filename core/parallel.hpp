@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/ceil_div.hpp"
+
 namespace vitrine {
 
 /// Number of threads that parallel work may use: set_threads, else VITRINE_THREADS, else the number
@@ -46,9 +48,6 @@ namespace detail {
 void run_tasks(int64_t count, Task task, const void* context);
 }  // namespace detail
 
-/// Number of chunks into which parallel_chunks cuts n items: depends on n and grain alone.
-constexpr int64_t chunk_count(int64_t n, int64_t grain) { return (n + grain - 1) / grain; }
-
 /// Calls f(chunk, begin, end, worker) for every chunk of `grain` items of [0, n). Where the cuts
 /// are depends on n and grain, never on the number of threads: that is what keeps results
 /// bit-identical. Each thread takes a run of neighbouring chunks first, the same run in every
@@ -66,7 +65,7 @@ void parallel_chunks(int64_t n, int64_t grain, const F& f) {
     const auto& c = *static_cast<const Context*>(opaque);
     (*c.f)(i, i* c.grain, std::min(c.n, (i + 1) * c.grain), worker);
   };
-  detail::run_tasks(chunk_count(n, context.grain), task, &context);
+  detail::run_tasks(ceil_div(n, context.grain), task, &context);
 }
 
 /// Calls f(begin, end) for every chunk of `grain` items of [0, n); see parallel_chunks.

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/bytes.hpp"
+#include "core/ceil_div.hpp"
 #include "core/error.hpp"
 #include "core/image.hpp"
 
@@ -55,8 +56,8 @@ int64_t unpacked_size(const PngFacts& facts) {
                                            {0, 1, 1, 2}}};
   int64_t size = 0;
   for (const Pass& pass : kAdam7) {
-    size += rows((facts.width - pass.x0 + pass.dx - 1) / pass.dx,
-                 (facts.height - pass.y0 + pass.dy - 1) / pass.dy);
+    size +=
+        rows(ceil_div(facts.width - pass.x0, pass.dx), ceil_div(facts.height - pass.y0, pass.dy));
   }
   return size;
 }

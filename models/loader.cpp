@@ -12,6 +12,7 @@
 #include <numeric>
 #include <thread>
 
+#include "core/ceil_div.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "models/random_erase.hpp"
@@ -114,7 +115,7 @@ struct Loader::State {
   ~State();
 
   Slot& slot(int64_t batch) { return slots[static_cast<size_t>(batch) % slots.size()]; }
-  int64_t pieces(const Slot& s) const { return chunk_count(s.count, piece); }
+  int64_t pieces(const Slot& s) const { return ceil_div(s.count, piece); }
   void claim(int64_t batch);
   void prepare(Slot& s, int64_t batch, int64_t number, std::span<uint8_t> pixels) const;
   void prepare_here(int64_t batch);
@@ -135,7 +136,7 @@ Loader::State::State(std::shared_ptr<const Dataset> data, std::vector<int64_t> p
   mean = o.preprocess.mean_floats();
   stddev = o.preprocess.stddev_floats();
   const auto n = static_cast<int64_t>(indices.size());
-  batches = o.drop_last ? n / o.batch : chunk_count(n, o.batch);
+  batches = o.drop_last ? n / o.batch : ceil_div(n, o.batch);
   samples = o.drop_last ? batches * o.batch : n;
   piece = std::clamp<int64_t>(kPieceBytes / o.preprocess.numel(), 1, o.batch);
 

@@ -153,6 +153,7 @@ class Run {
   void save_checkpoint() const;
   void write_train_line(double lr, double grad_norm, double seconds);
   void write_metrics(const std::string& line);
+  static constexpr const char* kMetrics = "metrics.jsonl";
   std::string path(const char* name) const { return folder_ + "/" + name; }
   int64_t steps_per_epoch() const { return train_->batches() / options_.update.accumulate; }
 

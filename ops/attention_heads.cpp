@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/ceil_div.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
@@ -50,10 +51,10 @@ struct Cut {
   int64_t grain;    // tasks per chunk
 
   Cut(const AttentionProblem& problem, int64_t tasks) {
-    const int64_t wanted = chunk_count(tasks, std::max<int64_t>(problem.count, 1));
+    const int64_t wanted = ceil_div(tasks, std::max<int64_t>(problem.count, 1));
     const int64_t most = std::max<int64_t>(problem.queries / kMinQueries, 1);
-    queries = chunk_count(problem.queries, std::min(wanted, most));
-    parts = chunk_count(problem.queries, queries);
+    queries = ceil_div(problem.queries, std::min(wanted, most));
+    parts = ceil_div(problem.queries, queries);
     const int64_t work = problem.queries * problem.keys * problem.head_dim / parts;
     // Heads of one batch element share cache lines and pages.
     const int64_t neighbours = std::min(problem.heads, problem.count / tasks);
@@ -90,7 +91,7 @@ int64_t product_macs(const AttentionProblem& problem) {
 class WorkerScratch {
  public:
   explicit WorkerScratch(int64_t floats)
-      : floats_(chunk_count(floats, 16) * 16), buffer_(scratch_floats(floats_ * threads())) {}
+      : floats_(ceil_div(floats, 16) * 16), buffer_(scratch_floats(floats_ * threads())) {}
   float* of(int worker) const { return buffer_.floats() + worker * floats_; }
 
  private:

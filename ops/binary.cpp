@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/ceil_div.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
 #include "ops/check.hpp"
@@ -39,8 +40,8 @@ void for_each_piece(const LoopNest& loops, const float* a, const float* b, const
   if (loops.outer_steps(0) == 0) return;
   const int64_t n = run.size >= 2 * kChunkElements ? kChunkElements : run.size;
   const int64_t rows = n < run.size ? 1 : std::clamp<int64_t>(kChunkElements / n, 1, row.size);
-  const int64_t runs = chunk_count(run.size, n);
-  const int64_t groups = chunk_count(row.size, rows);
+  const int64_t runs = ceil_div(run.size, n);
+  const int64_t groups = ceil_div(row.size, rows);
   const int64_t grain = std::max<int64_t>(kChunkElements / (rows * n), 1);
   parallel_for(loops.outer_steps(2) * groups * runs, grain, [&](int64_t begin, int64_t end) {
     for (int64_t piece = begin; piece < end; ++piece) {

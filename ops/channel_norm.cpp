@@ -12,6 +12,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/ceil_div.hpp"
 #include "core/parallel.hpp"
 #include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
@@ -34,7 +35,7 @@ double at(const Tensor& t, int64_t i) { return static_cast<double>(t.data()[i]);
 template <class F>
 void for_each_piece(const ChannelNormSizes& s, const F& f) {
   const int64_t rows = std::max<int64_t>(kChunkElements / std::max<int64_t>(s.channels, 1), 1);
-  const int64_t pieces = chunk_count(s.rows, rows);
+  const int64_t pieces = ceil_div(s.rows, rows);
   parallel_for(s.outer * pieces, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t row = i % pieces * rows;
@@ -89,8 +90,8 @@ struct GradientSums {
 GradientSums gradient_sums(const Tensor& dy, const ChannelNormSaved& saved,
                            const ChannelNormSizes& s, const Tensor& mean) {
   const int64_t by_work = kChunkElements / std::max<int64_t>(s.channels, 1);
-  const int64_t rows = std::max({by_work, chunk_count(s.rows, kMaxParts), int64_t{1}});
-  const int64_t parts = chunk_count(s.rows, rows);
+  const int64_t rows = std::max({by_work, ceil_div(s.rows, kMaxParts), int64_t{1}});
+  const int64_t parts = ceil_div(s.rows, rows);
   Tensor partial = Tensor::empty({2, s.outer, parts, s.channels});
   float* sums = partial.mutable_data();
   float* products = sums + s.outer * parts * s.channels;

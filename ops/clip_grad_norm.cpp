@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/ceil_div.hpp"
 #include "core/profile.hpp"
 #include "ops/for_each_chunk.hpp"
 #include "ops/kernels/all.hpp"
@@ -25,7 +26,7 @@ double grad_norm(std::span<const Tensor> grads) {
   const ProfileScope profile("clip_grad_norm");
   const std::vector<int64_t> sizes = sizes_of(grads);
   int64_t chunks = 0;
-  for (const int64_t n : sizes) chunks += chunk_count(n, kChunkElements);
+  for (const int64_t n : sizes) chunks += ceil_div(n, kChunkElements);
   std::vector<double> partial(static_cast<size_t>(chunks));
   const kernels::ClipGradNorm& kernel = *kernels::active().clip_grad_norm;
   for_each_chunk(sizes, kChunkElements,

@@ -15,6 +15,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/ceil_div.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
 #include "ops/check.hpp"
@@ -263,8 +264,8 @@ void gradient_of_pixels(const Sizes& s, const Conv2dOptions& o, const Tensor& dy
                        .width = s.grid.w,
                        .pitch = s.outputs,
                        .channels = s.group_outputs(),
-                       .rows = chunk_count(s.image.h - h.pixels[0].first, o.stride.h),
-                       .columns = chunk_count(s.image.w - w.pixels[0].first, o.stride.w),
+                       .rows = ceil_div(s.image.h - h.pixels[0].first, o.stride.h),
+                       .columns = ceil_div(s.image.w - w.pixels[0].first, o.stride.w),
                        .taps_h = h.taps,
                        .taps_w = w.taps};
   const Tensor kernels = seen_kernels(s, by_element, h, w, group);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/ceil_div.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
 #include "core/random.hpp"
@@ -53,7 +54,7 @@ Tensor scale_samples(const Tensor& x, const Tensor& factors, const Tensor& resid
   const int64_t width = samples == 0 ? 0 : x.numel() / samples;
   // Small samples go together; a large one is cut into pieces, since a batch may have fewer samples
   // than there are threads.
-  const int64_t pieces = std::max<int64_t>(chunk_count(width, kChunkElements), 1);
+  const int64_t pieces = std::max<int64_t>(ceil_div(width, kChunkElements), 1);
   const int64_t grain =
       pieces > 1 ? 1 : std::max<int64_t>(kChunkElements / std::max<int64_t>(width, 1), 1);
   float* to = y.mutable_data();

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "core/ceil_div.hpp"
 #include "core/parallel.hpp"
 
 namespace vitrine {
@@ -15,7 +16,7 @@ namespace vitrine {
 template <class F>
 void for_each_chunk(std::span<const int64_t> sizes, int64_t chunk_elements, const F& f) {
   std::vector<int64_t> first{0};  // number of each array's first chunk
-  for (const int64_t n : sizes) first.push_back(first.back() + chunk_count(n, chunk_elements));
+  for (const int64_t n : sizes) first.push_back(first.back() + ceil_div(n, chunk_elements));
   parallel_for(first.back(), 1, [&](int64_t from, int64_t to) {
     for (int64_t chunk = from; chunk < to; ++chunk) {
       const auto after = std::ranges::upper_bound(first, chunk);

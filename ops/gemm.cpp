@@ -17,6 +17,7 @@
 
 #include <algorithm>
 
+#include "core/ceil_div.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
 #include "ops/gemm_cuts.hpp"

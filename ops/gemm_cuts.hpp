@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/ceil_div.hpp"
 #include "core/parallel.hpp"
 #include "ops/gemm.hpp"
 #include "ops/gemm_packed.hpp"
@@ -22,8 +23,6 @@ constexpr int64_t kTaskRows = 64;
 constexpr int64_t kNearColumns = 512;
 // The kernels' packing writes up to 15 floats behind a tile.
 constexpr int64_t kSlack = 16;
-
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// C = epilogue(A B): what a product reads and writes.
 struct GemmProblem {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/ceil_div.hpp"
 #include "core/isa.hpp"
 #include "core/memory.hpp"
 #include "core/tensor.hpp"
@@ -34,10 +35,10 @@ struct BlocksOfK {
   int64_t count;
 
   BlocksOfK(int64_t k_, int64_t longest)
-      : k(k_), count(k_ <= longest ? 1 : (k_ + longest - 1) / longest) {}
+      : k(k_), count(k_ <= longest ? 1 : ceil_div(k_, longest)) {}
   int64_t begin(int64_t block) const { return block * k / count; }
   int64_t size(int64_t block) const { return begin(block + 1) - begin(block); }
-  int64_t longest() const { return (k + count - 1) / count; }
+  int64_t longest() const { return ceil_div(k, count); }
 };
 
 /// The right operand of a product, (k, n), in the order in which the micro-kernel of one ISA reads

@@ -1,5 +1,6 @@
 #include "ops/layer_norm.hpp"
 
+#include "core/ceil_div.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
 #include "ops/check.hpp"
@@ -61,7 +62,7 @@ LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const 
   const int64_t width = x.dim(-1);
   const int64_t rows = rows_of(x);
   const int64_t grain = rows_per_chunk(rows, width);
-  const int64_t chunks = chunk_count(rows, grain);
+  const int64_t chunks = ceil_div(rows, grain);
 
   LayerNormGradients g;
   if (needs[0]) g.dx = Tensor::empty(x.shape());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/ceil_div.hpp"
 #include "core/error.hpp"
 
 namespace vitrine {
@@ -11,8 +12,6 @@ namespace {
 
 // Sides of images: the windows of an axis are held in memory.
 constexpr int64_t kLargest = int64_t{1} << 20;
-
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 PoolAxis fixed_axis(int64_t size, int64_t count, int64_t kernel, int64_t stride, int64_t dilation,
                     int64_t before, int64_t after) {

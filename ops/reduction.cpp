@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/ceil_div.hpp"
 #include "core/parallel.hpp"
 #include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
@@ -54,9 +55,9 @@ bool one_block(const Shape& shape, const Axes& reduced) {
 struct Cut {
   explicit Cut(const Reduction& r)
       : strip(std::clamp<int64_t>(r.inner, 1, kMaxStrip)),
-        rows(std::max({chunk_count(r.n, kMaxParts), kChunkElements / strip, int64_t{1}})),
-        strips(chunk_count(r.inner, strip)),
-        parts(std::max<int64_t>(chunk_count(r.n, rows), 1)),
+        rows(std::max({ceil_div(r.n, kMaxParts), kChunkElements / strip, int64_t{1}})),
+        strips(ceil_div(r.inner, strip)),
+        parts(std::max<int64_t>(ceil_div(r.n, rows), 1)),
         grain(std::max<int64_t>(kChunkElements / (std::clamp<int64_t>(r.n, 1, rows) * strip), 1)) {}
 
   int64_t strip, rows;    // of one task, at most

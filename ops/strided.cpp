@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/ceil_div.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 
@@ -112,7 +113,7 @@ void strided_copy(const LoopNest& given, const float* from, float* to) {
   if (run.size >= 2 * kChunkElements && !transposed) {
     // A long run is cut by treating it as rows of its own.
     const int64_t whole = loops.outer_steps(1);
-    const int64_t pieces = chunk_count(run.size, kChunkElements);
+    const int64_t pieces = ceil_div(run.size, kChunkElements);
     parallel_for(whole * pieces, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const auto at = loops.offsets(i / pieces, 1);
@@ -125,8 +126,8 @@ void strided_copy(const LoopNest& given, const float* from, float* to) {
   }
   // Groups of rows of the innermost matrix; a group is a multiple of the block of a transposition.
   const int64_t fit = std::max<int64_t>(kChunkElements / std::max<int64_t>(run.size, 1), 1);
-  const int64_t group = std::min(row.size, chunk_count(fit, kBlock) * kBlock);
-  const int64_t groups = chunk_count(row.size, group);
+  const int64_t group = std::min(row.size, ceil_div(fit, kBlock) * kBlock);
+  const int64_t groups = ceil_div(row.size, group);
   const int64_t grain = std::max<int64_t>(kChunkElements / (group * run.size), 1);
   const auto copy = transposed ? transpose_rows : copy_rows;
   parallel_for(loops.outer_steps(2) * groups, grain, [&](int64_t begin, int64_t end) {

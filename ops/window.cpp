@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/ceil_div.hpp"
 #include "core/error.hpp"
 
 namespace vitrine {
@@ -27,12 +28,12 @@ int64_t places_along(std::string_view op, int64_t image, int64_t kernel, int64_t
                     extent, image, before + after));
   }
   if (!ceil) return free / stride + 1;
-  const int64_t count = (free + stride - 1) / stride + 1;
+  const int64_t count = ceil_div(free, stride) + 1;
   return (count - 1) * stride >= image + before ? count - 1 : count;
 }
 
 int64_t same_total(int64_t image, int64_t kernel, int64_t stride, int64_t dilation) {
-  const int64_t last = (image + stride - 1) / stride - 1;
+  const int64_t last = ceil_div(image, stride) - 1;
   return std::max<int64_t>(last * stride + (kernel - 1) * dilation + 1 - image, 0);
 }
 

@@ -12,23 +12,12 @@
 
 #include "core/error.hpp"
 #include "tests/golden_path.hpp"
+#include "tests/sanitized.hpp"
 
 // The malformed, hostile and borderline files of golden/bad: each must get its verdict, within the
 // manifest's limits of time and memory.
 
 namespace vitrine::test {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kMeasurable = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool kMeasurable = false;  // the sanitizers' own memory and time would be measured
-#else
-inline constexpr bool kMeasurable = true;
-#endif
-#else
-inline constexpr bool kMeasurable = true;
-#endif
 
 /// Peak memory in bytes since reset_peak(), from /proc; nothing where that does not exist.
 inline std::optional<int64_t> peak_bytes() {
@@ -86,7 +75,7 @@ inline void check_bad_files(const std::string& format,
       CHECK(std::find(kinds.begin(), kinds.end(), kind) != kinds.end());
       CHECK(message.find('\n') == std::string::npos);
     }
-    if (kMeasurable) {
+    if (!kSanitized) {
       CHECK(took.count() < seconds);
       if (before) CHECK(*peak_bytes() - *before < mebibytes << 20);
     }

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/ceil_div.hpp"
 #include "core/error.hpp"
 #include "core/isa.hpp"
 #include "core/random.hpp"
@@ -37,7 +38,7 @@ TEST_CASE("parallel_for: every item once, cut at multiples of the grain", "[core
         for (int64_t i = begin; i < end; ++i) ++seen[static_cast<size_t>(i)];
       });
       CHECK(wrong == 0);
-      CHECK(chunks == chunk_count(items, grain));
+      CHECK(chunks == ceil_div(items, grain));
       for (const auto& s : seen) CHECK(s == 1);
     }
   }

@@ -13,23 +13,12 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "tests/sanitized.hpp"
 
 namespace vitrine::golden {
 namespace {
 
 namespace fs = std::filesystem;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kMeasured = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool kMeasured = false;
-#else
-constexpr bool kMeasured = true;
-#endif
-#else
-constexpr bool kMeasured = true;
-#endif
 
 /// The child is killed after this much real time.
 constexpr unsigned kHangSeconds = 60;
@@ -94,7 +83,7 @@ void write_all(int fd, const std::string& text) {
   const double seconds =
       static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
       1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-  if (kMeasured) {
+  if (!test::kSanitized) {
     result.expect(grown <= limits.resident_mib,
                   fmt::format("took {:.0f} MiB, allowed {:.0f}", grown, limits.resident_mib));
     result.expect(seconds <= limits.seconds,
