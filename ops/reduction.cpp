@@ -85,7 +85,7 @@ void for_each_task(const Reduction& r, const Cut& cut, const Kernel& kernel) {
 }
 
 /// The sums over the parts, in double and in order. partial is (parts, results).
-Tensor add_parts(const Reduction& r, const Cut& cut, Tensor partial) {
+Tensor add_parts(const Reduction& r, const Cut& cut, const Tensor& partial) {
   if (cut.parts == 1) return partial.reshape(r.dropped);
   Tensor y = Tensor::empty(r.dropped);
   const float* from = partial.data();

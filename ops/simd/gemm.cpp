@@ -39,8 +39,8 @@ constexpr int64_t kBlockK = 1024;
 constexpr int64_t kLineFloats = 16;  // of a cache line
 
 using MicroKernel = void (*)(int64_t k, const float* a, int64_t a_pitch, const float* b,
-                             int64_t b_pitch, float* c, int64_t c_pitch, const Addends& add,
-                             const float* next, int64_t next_step);
+                             int64_t b_pitch, float* c, int64_t c_pitch, int64_t last,
+                             const Addends& add, const float* next, int64_t next_step);
 
 /// Micro-kernels for 1 .. kRows rows and 1 .. kVectors vectors, row-major; for an A whose rows, or
 /// columns, lie whole (GemmA).
@@ -198,9 +198,10 @@ void multiply(const GemmBlock& block) {
   alignas(64) float tile[kRows * kColumns];
   const GemmEpilogue& e = block.epilogue;
   const int64_t vectors = (block.columns + kLanes - 1) / kLanes;
-  // Tiles of whole vectors go straight to C, with C, bias and residual added while the sums are in
-  // registers. alpha, which multiplies the sums alone, leaves all of that to finish.
-  const bool direct = block.columns % kLanes == 0 && (!block.add || e.alpha == 1.0F);
+  const int64_t last = block.columns - (vectors - 1) * kLanes;  // floats of the last vector
+  // Sums go straight to C, with C, bias and residual added while they are in registers. alpha,
+  // which multiplies the sums alone, leaves all of that to finish.
+  const bool direct = !block.add || e.alpha == 1.0F;
   const bool added = direct && e.alpha == 1.0F;
   const bool plain =
       e.activation == Activation::kNone && e.scale == nullptr && e.pre == nullptr && !e.relu;
@@ -237,7 +238,8 @@ void multiply(const GemmBlock& block) {
     const float* matrix = residual == nullptr ? nullptr : residual + begin * e.residual_pitch;
     const Addends add{added && block.add, bias, matrix, e.residual_pitch};
     kernels[(rows - 1) * kVectors + vectors - 1](block.k, a, a_pitch, block.b, kColumns, to, pitch,
-                                                 add, next + t * next_step * block.k, next_step);
+                                                 last, add, next + t * next_step * block.k,
+                                                 next_step);
     if (done) continue;
     const Part part{rows, block.columns, !added, block.add, block.last};
     finish_tile(e.at(begin, 0), part, to, pitch, c, block.c_pitch);

@@ -23,16 +23,19 @@ struct Addends {
 };
 
 /// c[i * c_pitch + j] = sum over p of A[i][p] * b[p * b_pitch + j], and what `add` says. A[i][p] is
-/// a[i * a_pitch + p] if kRowMajor, otherwise a[p * a_pitch + i]. Meanwhile k * next_step floats
-/// from `next` on are fetched into L2. (A and B need no help: the processor sees that they are read
-/// in order.)
+/// a[i * a_pitch + p] if kRowMajor, otherwise a[p * a_pitch + i]. Of the last vector of a row, C
+/// and what is added have `last` floats (1 to kLanes). Meanwhile k * next_step floats from `next`
+/// on are fetched into L2. (A and B need no help: the processor sees that they are read in order.)
 ///
 /// Every loop over the accumulators must be unrolled: with a single one left, g++ 12 keeps the
 /// whole array in memory and stores each accumulator after each multiply-add, at half the speed.
 template <int kRows, int kVectors, bool kRowMajor>
 void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, int64_t b_pitch,
-                  float* c, int64_t c_pitch, const Addends& add, const float* next,
+                  float* c, int64_t c_pitch, int64_t last, const Addends& add, const float* next,
                   int64_t next_step) {
+  const auto load_part = [last](int j, const float* from) {
+    return j + 1 < kVectors || last == kLanes ? load(from) : load_tail(from, last);
+  };
   Vec sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
@@ -59,14 +62,14 @@ void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, in
     for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) {
-        sum[i][j] = sum[i][j] + load(c + i * c_pitch + j * kLanes);
+        sum[i][j] = sum[i][j] + load_part(j, c + i * c_pitch + j * kLanes);
       }
     }
   }
   if (add.bias != nullptr) {
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) {
-      const Vec bias = load(add.bias + j * kLanes);
+      const Vec bias = load_part(j, add.bias + j * kLanes);
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) sum[i][j] = sum[i][j] + bias;
     }
@@ -76,14 +79,21 @@ void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, in
     for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) {
-        sum[i][j] = sum[i][j] + load(add.matrix + i * add.pitch + j * kLanes);
+        sum[i][j] = sum[i][j] + load_part(j, add.matrix + i * add.pitch + j * kLanes);
       }
     }
   }
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
-    for (int j = 0; j < kVectors; ++j) store(c + i * c_pitch + j * kLanes, sum[i][j]);
+    for (int j = 0; j < kVectors; ++j) {
+      float* to = c + i * c_pitch + j * kLanes;
+      if (j + 1 < kVectors || last == kLanes) {
+        store(to, sum[i][j]);
+      } else {
+        store_tail(to, sum[i][j], last);
+      }
+    }
   }
 }
 
