@@ -3,11 +3,12 @@
 //
 //   for columns of B that fit kPackedB:            (all at once if B was packed before)
 //     for blocks of K:
-//       for rows of A that fit kPackedA:
+//       for as many rows of A as the threads' L2 hold:
 //         pack B's panels (first time) and A's tiles     parallel over panels and tiles
 //                                                        (A stays where it is if its rows lie in
 //                                                        memory whole, or its columns do and are
-//                                                        near; images' rows are gathered)
+//                                                        near, and then all rows are one pass;
+//                                                        images' rows are gathered)
 //         multiply                                       parallel over (chunk of rows, panel)
 //
 // A chunk of A stays in L2 while the panels of B pass by. The cuts of K decide the bits and
@@ -31,9 +32,8 @@ using kernels::Gemm;
 using kernels::GemmBlock;
 using kernels::tile_begin;
 
-// Packed A and B of one pass, in floats: 8 MB and 16 MB, to stay in L3 where there is a large one,
-// and to bound the scratch memory.
-constexpr int64_t kPackedA = 1 << 21;
+// Packed B of one pass, in floats: 16 MB, to stay in L3 where there is a large one, and to bound
+// the scratch memory.
 constexpr int64_t kPackedB = 1 << 22;
 // A task should take some microseconds: floats to pack, multiply-adds to compute.
 constexpr int64_t kPackFloats = 1 << 14;
@@ -104,6 +104,15 @@ void multiply(const Gemm& kernel, const GemmProblem& p, const RowCuts& cuts, int
 // Up to so many chunks of A, a thread packs a panel of B just before it multiplies it with all of
 // them, and the panel never leaves its cache. With more, all panels are packed before.
 constexpr int64_t kFewChunks = 2;
+// The same where B is the larger one, and the threads' shares of its panels are equal to 1/32: for
+// this, rows no longer keep to their thread.
+constexpr int64_t kSomeChunks = 8;
+
+int64_t most_late_chunks(const GemmProblem& p, int64_t panels) {
+  const int64_t rounds = ceil_div(panels, threads());
+  const bool fair = rounds * threads() * 32 <= panels * 33;
+  return p.n > p.m && fair ? kSomeChunks : kFewChunks;
+}
 
 /// One pass: the panels [first, first + panels), one block of K, the rows of `cuts`.
 struct Pass {
@@ -198,11 +207,11 @@ struct Pass {
   }
 };
 
-/// Rows of A that are packed before they are multiplied. Gathered ones should still be in L2 then.
-int64_t rows_per_pass(const Gemm& kernel, const GemmProblem& p, int64_t k, int64_t chunk) {
+/// Rows of A that are gathered or packed before they are multiplied: they should still be in L2
+/// then.
+int64_t rows_per_pass(const Gemm& kernel, const GemmProblem& p, int64_t chunk) {
   if (p.a_in_place()) return p.m;
-  if (p.images == nullptr) return std::max(kPackedA / k, chunk);
-  return threads() * std::max(chunk / kernel.mr, int64_t{1}) * kernel.mr;
+  return threads() * ceil_div(chunk, kernel.mr) * kernel.mr;
 }
 
 void run(const Gemm& kernel, const GemmProblem& p) {
@@ -212,9 +221,10 @@ void run(const Gemm& kernel, const GemmProblem& p) {
   const int64_t k = std::max<int64_t>(blocks.longest(), 1);
   const int64_t all_panels = kernel.panels(p.n);
   const int64_t most_rows = rows_per_chunk(kernel, p.m, k, all_panels);
-  const int64_t some_rows = std::min(rows_per_pass(kernel, p, k, most_rows), p.m);
+  const int64_t some_rows = std::min(rows_per_pass(kernel, p, most_rows), p.m);
   const RowCuts largest(kernel, p, 0, some_rows, k, most_rows);
-  const bool late = p.packed == nullptr && some_rows == p.m && largest.chunks <= kFewChunks;
+  const bool late =
+      p.packed == nullptr && some_rows == p.m && largest.chunks <= most_late_chunks(p, all_panels);
 
   int64_t some_panels = all_panels;
   int64_t b_floats = 0;

@@ -122,11 +122,12 @@ TEST_CASE("gemm: large products, several chunks of rows and blocks of K", "[ops]
 
 TEST_CASE("gemm: more rows than one pass packs, more columns than one pass packs", "[ops][isa]") {
   const ScopedIsa isa(test::each_isa());
-  // Passes of 2^21 floats of A and 2^22 of B: many rows with k = 1024, many columns.
+  // Passes of an L2 of packed A for each thread, and of 2^22 floats of B.
+  const Trans ta = GENERATE(Trans::kNo, Trans::kYes);
   for (const auto [m, n, k] :
        {std::array<int64_t, 3>{2100, 3, 1024}, {2, 4300, 1024}, {2200, 2, 1500}}) {
-    const Case c(Trans::kNo, Trans::kYes, m, n, k);
-    CAPTURE(m, n, k);
+    const Case c(ta, Trans::kYes, m, n, k);
+    CAPTURE(m, n, k, ta == Trans::kYes);
     CHECK(max_error(c.run(), c.want()) < c.tolerance());
   }
 }
