@@ -33,6 +33,9 @@ constexpr int64_t kPictureBytes = int64_t{15} << 20;
 
 constexpr const char* kModel = "model.safetensors";
 
+/// x as people want to read it; whole numbers would hide how fast a large network is.
+double four_digits(double x) { return std::stod(fmt::format("{:.4g}", x)); }
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -192,7 +195,7 @@ void Run::write_train_line(double lr, double grad_norm, double seconds) {
                      {"top1", static_cast<double>(line_sums_.correct) / n},
                      {"lr", lr},
                      {"grad_norm", grad_norm},
-                     {"images_per_s", std::round(n / seconds)}};
+                     {"images_per_s", four_digits(n / seconds)}};
   write_metrics(write_json(line));
   line_sums_ = {};
 }
