@@ -250,6 +250,23 @@ TEST_CASE("gemm: the same bits for any number of threads, cut, and packing", "[o
   CHECK(parts == one);
 }
 
+TEST_CASE("gemm: the same bits where a large B is packed panel by panel, or A in passes",
+          "[ops][threads]") {
+  const ScopedIsa isa(test::each_isa());
+  // Three chunks of rows or more, fewer rows than columns, panels that two threads share evenly.
+  for (const auto& [ta, tb] : {std::pair{Trans::kNo, Trans::kYes}, {Trans::kYes, Trans::kNo}}) {
+    const Case c(ta, tb, 900, 1056, 1024);
+    set_threads(1);
+    const auto packed = c.run_packed();
+    for (const int n : {1, 2, 3}) {
+      set_threads(n);
+      CAPTURE(n, ta == Trans::kYes);
+      CHECK(c.run() == packed);
+    }
+    set_threads(0);
+  }
+}
+
 TEST_CASE("gemm: a batch gives the bits of its items", "[ops][threads]") {
   const ScopedIsa isa(test::each_isa());
   const auto [ta, tb] = GENERATE(from_range(transposes));
