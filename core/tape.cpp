@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -23,6 +24,16 @@ struct Pause {
 
 }  // namespace
 
+Tensor Needs::take_sum(int64_t input) const {
+  const int64_t slot = slots_.empty() ? -1 : slots_[static_cast<size_t>(input)];
+  return slot < 0 ? Tensor() : std::exchange(gradients_[static_cast<size_t>(slot)], Tensor());
+}
+
+Saved::Saved(const Tensor& tensor) : again_(Tape::recomputation_of(tensor)) {
+  if (again_ == nullptr) tensor_ = tensor.detach();
+  add();
+}
+
 Tape::Tape() : id_(g_next_id++), outer_(std::exchange(t_current, this)) {}
 
 Tape::~Tape() { t_current = outer_; }
@@ -41,7 +52,14 @@ Tape* Tape::recording(std::span<const Tensor* const> inputs) {
   return nullptr;
 }
 
-void Tape::record(std::span<const Tensor* const> inputs, Tensor& output, Backward backward) {
+std::shared_ptr<Recomputation> Tape::recomputation_of(const Tensor& tensor) {
+  if (t_current == nullptr || tensor.tape_ != t_current->id_) return nullptr;
+  const auto found = t_current->recomputations_.find(tensor.slot_);
+  return found == t_current->recomputations_.end() ? nullptr : found->second;
+}
+
+void Tape::record(std::span<const Tensor* const> inputs, Tensor& output, Backward backward,
+                  std::function<Tensor()> recompute) {
   Node node{
       {}, static_cast<int64_t>(watched_.size()), std::move(backward), ProfileScope::current()};
   node.inputs.reserve(inputs.size());
@@ -51,6 +69,12 @@ void Tape::record(std::span<const Tensor* const> inputs, Tensor& output, Backwar
   }
   output.tape_ = id_;
   output.slot_ = node.output;
+  const auto again = [](const Tensor* input) {
+    return input != nullptr && recomputation_of(*input) != nullptr;
+  };
+  if (recompute && std::ranges::none_of(inputs, again)) {
+    recomputations_.emplace(node.output, std::make_shared<Recomputation>(std::move(recompute)));
+  }
   watched_.push_back(false);
   nodes_.push_back(std::move(node));
 }
@@ -102,6 +126,7 @@ Gradients Tape::backward(std::span<const Tensor> outputs, std::span<const Tensor
   while (!nodes_.empty()) {
     const Node node = std::move(nodes_.back());
     nodes_.pop_back();
+    recomputations_.erase(node.output);  // all who read it come later on the list
     const Tensor dy = std::exchange(gradients_[static_cast<size_t>(node.output)], Tensor());
     if (!dy.defined()) continue;  // nothing that was asked for depends on it
     uint64_t needs = 0;
@@ -110,7 +135,7 @@ Gradients Tape::backward(std::span<const Tensor> outputs, std::span<const Tensor
       if (node.inputs[i] >= 0) needs |= uint64_t{1} << bit;
     }
     const ProfileScope profile(node.name, true);
-    std::vector<Tensor> gradients = node.backward(dy, Needs(needs));
+    std::vector<Tensor> gradients = node.backward(dy, Needs(needs, node.inputs, gradients_));
     VT_CHECK(gradients.size() == node.inputs.size());
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (node.inputs[i] < 0) continue;

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/tensor.hpp"
@@ -21,32 +23,60 @@ class Needs {
   bool operator[](int64_t input) const { return ((bits_ >> std::min(input, kLast)) & 1U) != 0; }
   static constexpr int64_t kLast = 63;
 
+  /// What other operations have sent to `input` so far, or an undefined tensor. For an operation
+  /// that adds to it while it writes its own gradient: what it returns is then the sum of both.
+  Tensor take_sum(int64_t input) const;
+
  private:
+  friend class Tape;
+  Needs(uint64_t bits, std::span<const int64_t> slots, std::span<Tensor> gradients)
+      : bits_(bits), slots_(slots), gradients_(gradients) {}
+
   uint64_t bits_;
+  std::span<const int64_t> slots_;  // of the inputs
+  std::span<Tensor> gradients_;     // by slot
 };
 
 /// From the gradient of an operation's output to those of its inputs, in order; an input that does
 /// not need one may stay undefined.
 using Backward = std::function<std::vector<Tensor>(const Tensor& dy, Needs needs)>;
 
+/// An operation's output that need not be kept for those who read it in backward, because it is
+/// cheap to compute from what the operation's own backward keeps anyway, such as a layer norm's.
+class Recomputation {
+ public:
+  explicit Recomputation(std::function<Tensor()> compute) : compute_(std::move(compute)) {}
+  /// The output; computed when somebody asks first.
+  const Tensor& value() {
+    if (!value_.defined()) value_ = compute_();
+    return value_;
+  }
+
+ private:
+  std::function<Tensor()> compute_;
+  Tensor value_;
+};
+
 /// A tensor that a backward will read. While it lives, writing to the tensor's storage throws.
+/// If the tape knows how to compute the tensor again, that is kept in its place.
 class Saved {
  public:
   Saved() = default;
-  explicit Saved(const Tensor& tensor) : tensor_(tensor.detach()) { add(); }
-  Saved(const Saved& other) : tensor_(other.tensor_) { add(); }
+  explicit Saved(const Tensor& tensor);
+  Saved(const Saved& other) : tensor_(other.tensor_), again_(other.again_) { add(); }
   Saved& operator=(const Saved&) = delete;
   ~Saved() {
     if (tensor_.defined()) tensor_.storage().drop_capture();
   }
-  const Tensor& get() const { return tensor_; }
-  operator const Tensor&() const { return tensor_; }  // NOLINT: reads as the tensor that it is
+  const Tensor& get() const { return again_ ? again_->value() : tensor_; }
+  operator const Tensor&() const { return get(); }  // NOLINT: reads as the tensor that it is
 
  private:
   void add() {
     if (tensor_.defined()) tensor_.storage().add_capture();
   }
   Tensor tensor_;
+  std::shared_ptr<Recomputation> again_;
 };
 
 class Gradients;
@@ -85,10 +115,16 @@ class Tape {
   static Tape* recording(std::span<const Tensor* const> inputs);
 
   /// Notes that `output` came from `inputs` and how gradients flow back. Called by operations.
-  void record(std::initializer_list<const Tensor*> inputs, Tensor& output, Backward backward) {
-    record(std::span(inputs.begin(), inputs.size()), output, std::move(backward));
+  /// `recompute`, if given, computes the output again, bit for bit, from what `backward` keeps;
+  /// then those who save the output keep this instead. Not if an input is computed again itself: of
+  /// a chain of such operations every second output is kept.
+  void record(std::initializer_list<const Tensor*> inputs, Tensor& output, Backward backward,
+              std::function<Tensor()> recompute = {}) {
+    record(std::span(inputs.begin(), inputs.size()), output, std::move(backward),
+           std::move(recompute));
   }
-  void record(std::span<const Tensor* const> inputs, Tensor& output, Backward backward);
+  void record(std::span<const Tensor* const> inputs, Tensor& output, Backward backward,
+              std::function<Tensor()> recompute = {});
 
   /// Gradients of the scalar `loss` with respect to every watched tensor.
   Gradients backward(const Tensor& loss);
@@ -104,6 +140,9 @@ class Tape {
     std::string_view name;  // of the operation, for the profile
   };
   void accumulate(int64_t slot, Tensor gradient);
+  friend class Saved;
+  /// How to compute `tensor` again, or null.
+  static std::shared_ptr<Recomputation> recomputation_of(const Tensor& tensor);
 
   uint64_t id_;
   Tape* outer_;
@@ -111,6 +150,7 @@ class Tape {
   std::vector<Node> nodes_;
   std::vector<bool> watched_;      // by slot
   std::vector<Tensor> gradients_;  // by slot, while backward runs
+  std::unordered_map<int64_t, std::shared_ptr<Recomputation>> recomputations_;  // by slot
 };
 
 /// What backward found.

@@ -38,6 +38,12 @@ RandomKey key_of(const Pass& pass, int64_t block, Mask mask) {
   return {pass.seed, pass.step, static_cast<uint32_t>(block) * kMasksPerBlock + mask};
 }
 
+/// x + DropPath(gamma * branch), gamma being 1 if it is absent.
+Tensor add_path(const Tensor& x, Tensor branch, const Tensor& gamma, float path, RandomKey key) {
+  if (gamma.defined()) branch = mul(branch, gamma);
+  return path > 0 ? drop_path_add(x, branch, path, key) : add(x, branch);
+}
+
 /// x + DropPath(gamma * dropout(proj(hidden))): the end of both branches of a block. One fused
 /// matrix product where nothing random or watched is in between.
 Tensor add_branch(const Tensor& x, const Tensor& hidden, const Linear& proj, const Tensor& gamma,
@@ -51,9 +57,7 @@ Tensor add_branch(const Tensor& x, const Tensor& hidden, const Linear& proj, con
   Tensor branch = proj(hidden);
   if (drop > 0) branch = dropout(branch, drop, key_of(pass, block.index, dropout_mask));
   pass.report(name, branch);
-  if (gamma.defined()) branch = mul(branch, gamma);
-  return path > 0 ? drop_path_add(x, branch, path, key_of(pass, block.index, path_mask))
-                  : add(x, branch);
+  return add_path(x, branch, gamma, path, key_of(pass, block.index, path_mask));
 }
 
 /// Columns of a pair of tokens side by side, (B, 2 D) -> (B, D): the first, or the second.
@@ -102,6 +106,11 @@ Tensor Attention::heads_of(const Tensor& x, const Pass& pass, const std::string&
   return permute(o, {0, 2, 1, 3}).reshape({batch, n, heads * head_width});
 }
 
+Tensor Mlp::operator()(const Tensor& x, const Tensor& residual, const Tensor& scale) const {
+  return vitrine::mlp(x, fc1.weight.value, fc1.bias.value, activation, fc2.weight.value,
+                      fc2.bias.value, residual, scale);
+}
+
 Tensor Mlp::hidden_of(const Tensor& x, const Pass& pass, const std::string& name) const {
   if (pass.probe == nullptr) return linear(x, fc1.weight.value, fc1.bias.value, activation);
   const Tensor before = fc1(x);
@@ -122,10 +131,13 @@ Tensor Block::operator()(const Tensor& input, const Pass& pass) const {
 
   const Tensor u = norm2(z);
   pass.report(name + ".norm2", u);
-  Tensor h = mlp.hidden_of(u, pass, name + ".mlp");
-  if (pass.training && dropout > 0) {
-    h = vitrine::dropout(h, dropout, key_of(pass, index, kMlpDropout));
+  const bool drops = pass.training && dropout > 0;
+  if (pass.probe == nullptr && !drops) {
+    if (!pass.training || drop_path == 0) return mlp(u, z, ls2.value);
+    return add_path(z, mlp(u), ls2.value, drop_path, key_of(pass, index, kMlpPath));
   }
+  Tensor h = mlp.hidden_of(u, pass, name + ".mlp");
+  if (drops) h = vitrine::dropout(h, dropout, key_of(pass, index, kMlpDropout));
   const Tensor result =
       add_branch(z, h, mlp.fc2, ls2.value, *this, pass, kMlpOutDropout, kMlpPath, name + ".mlp");
   pass.report(name, result);

@@ -38,6 +38,9 @@ struct Mlp {
   Linear fc1, fc2;
   Activation activation = Activation::kGelu;
 
+  /// x (B, N, D) -> residual + scale * fc2(activation(fc1(x))), as ops' mlp: (B, N, D)
+  Tensor operator()(const Tensor& x, const Tensor& residual = {}, const Tensor& scale = {}) const;
+
   /// x (B, N, D) -> the hidden layer after the activation: (B, N, M)
   Tensor hidden_of(const Tensor& x, const Pass& pass, const std::string& name) const;
 

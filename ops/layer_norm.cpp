@@ -47,11 +47,15 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, floa
   });
 
   if (Tape* tape = Tape::recording({&x, &gamma, &beta})) {
-    tape->record({&x, &gamma, &beta}, y,
-                 [x = Saved(x), gamma = Saved(gamma), statistics](const Tensor& dy, Needs needs) {
-                   auto g = layer_norm_backward(dy, x, gamma, statistics, needs);
-                   return std::vector{g.dx, g.dgamma, g.dbeta};
-                 });
+    tape->record(
+        {&x, &gamma, &beta}, y,
+        [x = Saved(x), gamma = Saved(gamma), statistics](const Tensor& dy, Needs needs) {
+          auto g = layer_norm_backward(dy, x, gamma, statistics, needs);
+          return std::vector{g.dx, g.dgamma, g.dbeta};
+        },
+        [x = Saved(x), gamma = Saved(gamma), beta = Saved(beta), eps] {
+          return layer_norm(x, gamma, beta, eps);
+        });
   }
   return y;
 }
@@ -65,7 +69,10 @@ LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const 
   const int64_t chunks = ceil_div(rows, grain);
 
   LayerNormGradients g;
-  if (needs[0]) g.dx = Tensor::empty(x.shape());
+  // In a residual network x goes round the branch too: its gradient from there is added in passing.
+  Tensor sum = needs.take_sum(0);
+  if (needs[0]) g.dx = sum.defined() && sum.unique() ? sum : Tensor::empty(x.shape());
+  if (sum.defined()) check_shape("layer_norm_backward", "sum", sum, x.shape());
   float* dx = needs[0] ? g.dx.mutable_data() : nullptr;
   // Partial sums of dgamma and dbeta, one row of each per chunk.
   Tensor partial = Tensor::zeros({2, chunks, width});
@@ -77,17 +84,18 @@ LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const 
     const int64_t at = begin * width;
     kernel.backward(end - begin, width, dy.data() + at, x.data() + at, pointer(gamma),
                     statistics.mean.data() + begin, statistics.rstd.data() + begin,
-                    dx == nullptr ? nullptr : dx + at, needs[1] ? dgamma + chunk * width : nullptr,
+                    sum.defined() ? sum.data() + at : nullptr, dx == nullptr ? nullptr : dx + at,
+                    needs[1] ? dgamma + chunk * width : nullptr,
                     needs[2] ? dbeta + chunk * width : nullptr);
   });
 
   const auto add_chunks = [&](const float* from) {
-    Tensor sum = Tensor::zeros({width});
-    float* to = sum.mutable_data();
+    Tensor total = Tensor::zeros({width});
+    float* to = total.mutable_data();
     for (int64_t chunk = 0; chunk < chunks; ++chunk, from += width) {
       for (int64_t i = 0; i < width; ++i) to[i] += from[i];
     }
-    return sum;
+    return total;
   };
   if (needs[1]) g.dgamma = add_chunks(dgamma);
   if (needs[2]) g.dbeta = add_chunks(dbeta);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/error.hpp"
 #include "core/profile.hpp"
 #include "ops/activation.hpp"
 #include "ops/binary.hpp"
@@ -35,31 +36,51 @@ Tensor product(const Tensor& x, const Tensor& weight, const GemmEpilogue& epilog
   return y;
 }
 
+/// activation(x W^T + b). If `before` is given it becomes the argument of the activation.
+Tensor activated(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation,
+                 Tensor* before) {
+  GemmEpilogue epilogue;
+  epilogue.activation = activation;
+  if (bias.defined()) epilogue.bias = bias.data();
+  if (before != nullptr) {
+    *before = Tensor::empty(x.shape().with(-1, weight.dim(0)));
+    epilogue.pre = before->mutable_data();
+    epilogue.pre_pitch = weight.dim(0);
+  }
+  return product(x, weight, epilogue);
+}
+
+/// residual + scale * (x W^T + b); residual and scale may be undefined.
+Tensor added(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
+             const Tensor& scale) {
+  GemmEpilogue epilogue;
+  if (bias.defined()) epilogue.bias = bias.data();
+  if (scale.defined()) epilogue.scale = scale.data();
+  if (residual.defined()) epilogue.residual = residual.data();
+  epilogue.residual_pitch = weight.dim(0);
+  return product(x, weight, epilogue);
+}
+
+/// x, which is read for the gradient of the weight alone.
+Saved saved_for(const Tensor& weight, const Tensor& x) {
+  return Tape::recording({&weight}) != nullptr ? Saved(x) : Saved();
+}
+
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation) {
   const ProfileScope profile("linear");
   check_arguments("linear", x, weight, bias);
-  const int64_t n = weight.dim(0);
   Tape* tape = Tape::recording({&x, &weight, &bias});
-
-  GemmEpilogue epilogue;
-  epilogue.activation = activation;
-  if (bias.defined()) epilogue.bias = bias.data();
-  Tensor before;  // the argument of the activation, for backward
   const bool keeps = tape != nullptr && activation != Activation::kNone;
-  if (keeps) {
-    before = Tensor::empty(x.shape().with(-1, n));
-    epilogue.pre = before.mutable_data();
-    epilogue.pre_pitch = n;
-  }
-  Tensor y = product(x, weight, epilogue);
+  Tensor before;
+  Tensor y = activated(x, weight, bias, activation, keeps ? &before : nullptr);
   if (tape == nullptr) return y;
 
   Tensor saved = before;
   if (keeps && derivative_from_output(function_of(activation))) saved = y;
   tape->record({&x, &weight, &bias}, y,
-               [x = Saved(x), weight = Saved(weight), saved = Saved(saved), activation](
+               [x = saved_for(weight, x), weight = Saved(weight), saved = Saved(saved), activation](
                    const Tensor& dy, Needs needs) {
                  const Tensor d = activation == Activation::kNone
                                       ? dy
@@ -81,15 +102,10 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   // The gradient of scale needs the product by itself.
   if (tape != nullptr && scale.defined()) return add(residual, mul(linear(x, weight, bias), scale));
 
-  GemmEpilogue epilogue;
-  if (bias.defined()) epilogue.bias = bias.data();
-  if (scale.defined()) epilogue.scale = scale.data();
-  epilogue.residual = residual.data();
-  epilogue.residual_pitch = n;
-  Tensor y = product(x, weight, epilogue);
+  Tensor y = added(x, weight, bias, residual, scale);
   if (tape != nullptr) {
     tape->record({&x, &weight, &bias, &residual}, y,
-                 [x = Saved(x), weight = Saved(weight)](const Tensor& dy, Needs needs) {
+                 [x = saved_for(weight, x), weight = Saved(weight)](const Tensor& dy, Needs needs) {
                    LinearGradients g = linear_backward(dy, x, weight, needs);
                    return std::vector{g.dx, g.dweight, g.dbias, dy};
                  });
@@ -97,24 +113,87 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   return y;
 }
 
+Tensor mlp(const Tensor& x, const Tensor& fc1_weight, const Tensor& fc1_bias, Activation activation,
+           const Tensor& fc2_weight, const Tensor& fc2_bias, const Tensor& residual,
+           const Tensor& scale) {
+  if (scale.defined() && !residual.defined()) throw ShapeError("[mlp] scale wants a residual");
+  Tape* tape =
+      Tape::recording({&x, &fc1_weight, &fc1_bias, &fc2_weight, &fc2_bias, &residual, &scale});
+  const bool keeps_output =
+      activation == Activation::kNone || derivative_from_output(function_of(activation));
+  if (tape == nullptr || keeps_output) {
+    const Tensor hidden = linear(x, fc1_weight, fc1_bias, activation);
+    return residual.defined() ? linear_add(hidden, fc2_weight, fc2_bias, residual, scale)
+                              : linear(hidden, fc2_weight, fc2_bias);
+  }
+  // The gradient of scale needs the branch by itself.
+  if (scale.defined()) {
+    return add(residual,
+               mul(mlp(x, fc1_weight, fc1_bias, activation, fc2_weight, fc2_bias), scale));
+  }
+  const ProfileScope profile("mlp");
+  check_arguments("mlp", x, fc1_weight, fc1_bias);
+  Tensor before;  // the argument of the activation
+  const Tensor hidden = activated(x, fc1_weight, fc1_bias, activation, &before);
+  check_arguments("mlp", hidden, fc2_weight, fc2_bias);
+  if (residual.defined()) {
+    check_shape("mlp", "residual", residual, x.shape().with(-1, fc2_weight.dim(0)));
+  }
+  Tensor y = added(hidden, fc2_weight, fc2_bias, residual, scale);
+  tape->record(
+      {&x, &fc1_weight, &fc1_bias, &fc2_weight, &fc2_bias, &residual}, y,
+      [x = saved_for(fc1_weight, x), fc1_weight = Saved(fc1_weight), before = Saved(before),
+       fc2_weight = Saved(fc2_weight), activation](const Tensor& dy, Needs needs) {
+        MlpGradients g = mlp_backward(dy, x, fc1_weight, before, activation, fc2_weight, needs);
+        return std::vector{g.fc1.dx, g.fc1.dweight, g.fc1.dbias, g.fc2.dweight, g.fc2.dbias, dy};
+      });
+  return y;
+}
+
 LinearGradients linear_backward(const Tensor& dy, const Tensor& x, const Tensor& weight,
                                 Needs needs) {
   const int64_t n = weight.dim(0);
   const int64_t k = weight.dim(1);
-  check_shape("linear_backward", "dy", dy, x.shape().with(-1, n));
-  const int64_t rows = rows_of(x);
+  check_rank("linear_backward", "dy", dy, 1);
+  check_shape("linear_backward", "dy", dy, dy.shape().with(-1, n));
+  const int64_t rows = rows_of(dy);
   LinearGradients g;
   if (needs[0]) {
-    g.dx = Tensor::empty(x.shape());
+    g.dx = Tensor::empty(dy.shape().with(-1, k));
     gemm(Trans::kNo, Trans::kNo, rows, k, n, dy.data(), n, weight.data(), k, g.dx.mutable_data(),
          k);
   }
   if (needs[1]) {
+    check_shape("linear_backward", "x", x, dy.shape().with(-1, k));
     g.dweight = Tensor::empty(weight.shape());
     gemm(Trans::kYes, Trans::kNo, n, k, rows, dy.data(), n, x.data(), k, g.dweight.mutable_data(),
          k);
   }
   if (needs[2]) g.dbias = sum(dy.reshape({rows, n}), {0});
+  return g;
+}
+
+MlpGradients mlp_backward(const Tensor& dy, const Tensor& x, const Tensor& fc1_weight,
+                          const Tensor& before, Activation activation, const Tensor& fc2_weight,
+                          Needs needs) {
+  const int64_t width = fc2_weight.dim(0);
+  const int64_t hidden_width = fc2_weight.dim(1);
+  check_shape("mlp_backward", "dy", dy, before.shape().with(-1, width));
+  Tensor dbefore = Tensor::empty(before.shape());
+  Tensor hidden = needs[3] ? Tensor::empty(before.shape()) : Tensor();
+  GemmEpilogue epilogue;
+  epilogue.activation = activation;
+  epilogue.before = before.data();
+  epilogue.before_pitch = hidden_width;
+  if (needs[3]) epilogue.after = hidden.mutable_data();
+  gemm(Trans::kNo, Trans::kNo, rows_of(dy), hidden_width, width, dy.data(), width,
+       fc2_weight.data(), hidden_width, dbefore.mutable_data(), hidden_width, epilogue);
+
+  MlpGradients g;
+  const uint64_t fc2_needs = uint64_t{needs[3]} << 1 | uint64_t{needs[4]} << 2;
+  g.fc2 = linear_backward(dy, hidden, fc2_weight, Needs(fc2_needs));
+  hidden = Tensor();
+  g.fc1 = linear_backward(dbefore, x, fc1_weight, needs);
   return g;
 }
 

@@ -22,6 +22,18 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias,
 Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
                   const Tensor& scale = {});
 
+/// y = residual + scale * (activation(x W1^T + b1) W2^T + b2): the MLP branch of a transformer.
+///   x          (..., K)
+///   fc1_weight (M, K), fc1_bias (M), fc2_weight (N, M), fc2_bias (N); biases may be undefined
+///   residual   (..., N), or undefined for 0; scale (N), LayerScale's gamma, or undefined for 1: it
+///              wants a residual
+///   returns    (..., N); differentiable in all of them. Throws ShapeError.
+/// The same bits as linear and linear_add in turn. For backward the argument of the activation is
+/// kept, but not the hidden layer, which is computed again beside the derivative.
+Tensor mlp(const Tensor& x, const Tensor& fc1_weight, const Tensor& fc1_bias, Activation activation,
+           const Tensor& fc2_weight, const Tensor& fc2_bias, const Tensor& residual = {},
+           const Tensor& scale = {});
+
 struct LinearGradients {
   Tensor dx;       ///< (..., K)
   Tensor dweight;  ///< (N, K)
@@ -29,8 +41,21 @@ struct LinearGradients {
 };
 
 /// Gradients of x W^T + b: dx = dy W, dW = dy^T x, db = sum of dy's rows. needs[0] is x, needs[1]
-/// weight, needs[2] bias; what is not needed stays undefined.
+/// weight, needs[2] bias; what is not needed stays undefined. x is read for dweight alone and may
+/// be undefined without it. Throws ShapeError.
 LinearGradients linear_backward(const Tensor& dy, const Tensor& x, const Tensor& weight,
                                 Needs needs);
+
+struct MlpGradients {
+  LinearGradients fc1;
+  LinearGradients fc2;  ///< dx stays undefined: it never is in memory
+};
+
+/// Gradients of activation(x W1^T + b1) W2^T + b2; `before` is x W1^T + b1, (..., M). needs[0] is
+/// x, needs[1] and [2] are weight and bias of fc1, needs[3] and [4] those of fc2.
+///   d hidden = dy W2,  d before = d hidden * activation'(before),  dW2 = dy^T activation(before)
+MlpGradients mlp_backward(const Tensor& dy, const Tensor& x, const Tensor& fc1_weight,
+                          const Tensor& before, Activation activation, const Tensor& fc2_weight,
+                          Needs needs);
 
 }  // namespace vitrine

@@ -11,6 +11,8 @@ namespace vitrine {
 ///   v = alpha (A B)[i][j] + bias[j]
 ///   pre[i][j] = v                     what the backward of the activation needs
 ///   v = activation(v) scale[j]        scale is LayerScale's gamma
+///       or, with `before`, the backward of that activation, whose argument was `before`:
+///       v activation'(before[i][j]) scale[j], and after[i][j] = activation(before[i][j])
 ///   C[i][j] = v + residual[i][j], and with `relu` max(0, that)
 /// With `accumulate` it is C[i][j] += alpha (A B)[i][j], and nothing else may be set.
 struct GemmEpilogue {
@@ -24,6 +26,9 @@ struct GemmEpilogue {
   int64_t residual_pitch = 0;
   float* pre = nullptr;  ///< (m, n) with a row pitch
   int64_t pre_pitch = 0;
+  const float* before = nullptr;  ///< (m, n) with a row pitch; may not overlap C
+  float* after = nullptr;         ///< (m, n) with the pitch of `before`
+  int64_t before_pitch = 0;
 
   /// The same for the part of C that begins at (row, column).
   GemmEpilogue at(int64_t row, int64_t column) const {
@@ -32,6 +37,8 @@ struct GemmEpilogue {
     if (scale != nullptr) e.scale += column;
     if (residual != nullptr) e.residual += row * residual_pitch + column;
     if (pre != nullptr) e.pre += row * pre_pitch + column;
+    if (before != nullptr) e.before += row * before_pitch + column;
+    if (after != nullptr) e.after += row * before_pitch + column;
     return e;
   }
 };

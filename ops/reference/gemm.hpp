@@ -27,7 +27,13 @@ void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_
 inline float gemm_epilogue(const GemmEpilogue& e, int64_t i, int64_t j, float v) {
   if (e.bias != nullptr) v += e.bias[j];
   if (e.pre != nullptr) e.pre[i * e.pre_pitch + j] = v;
-  v = activate(e.activation, v);
+  if (e.before != nullptr) {
+    const float before = e.before[i * e.before_pitch + j];
+    if (e.after != nullptr) e.after[i * e.before_pitch + j] = activate(e.activation, before);
+    v *= activation_derivative(e.activation, before);
+  } else {
+    v = activate(e.activation, v);
+  }
   if (e.scale != nullptr) v *= e.scale[j];
   if (e.residual != nullptr) v += e.residual[i * e.residual_pitch + j];
   return e.relu && v < 0 ? 0.0F : v;

@@ -30,10 +30,10 @@ void layer_norm_forward(int64_t rows, int64_t width, const T* x, const T* gamma,
 
 /// With n = (x - mean) rstd and g = dy gamma:
 ///   dgamma = sum over rows of dy n         dbeta = sum over rows of dy
-///   dx = rstd (g - mean(g) - n mean(g n))
+///   dx = rstd (g - mean(g) - n mean(g n)) + sum
 template <class T>
 void layer_norm_backward(int64_t rows, int64_t width, const T* dy, const T* x, const T* gamma,
-                         const T* mean, const T* rstd, T* dx, T* dgamma, T* dbeta) {
+                         const T* mean, const T* rstd, const T* sum, T* dx, T* dgamma, T* dbeta) {
   for (int64_t r = 0; r < rows; ++r, dy += width, x += width) {
     T sum_g = 0;
     T sum_gn = 0;
@@ -51,9 +51,10 @@ void layer_norm_backward(int64_t rows, int64_t width, const T* dy, const T* x, c
     for (int64_t i = 0; i < width; ++i) {
       const T n = (x[i] - mean[r]) * rstd[r];
       const T g = gamma == nullptr ? dy[i] : dy[i] * gamma[i];
-      dx[i] = rstd[r] * (g - mean_g - n * mean_gn);
+      dx[i] = rstd[r] * (g - mean_g - n * mean_gn) + (sum == nullptr ? 0 : sum[i]);
     }
     dx += width;
+    if (sum != nullptr) sum += width;
   }
 }
 

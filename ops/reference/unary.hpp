@@ -4,9 +4,19 @@
 #include <cstdint>
 
 #include "ops/kernels/unary.hpp"
-#include "ops/reference/activation.hpp"
 
 namespace vitrine::reference {
+
+template <class T>
+T sigmoid(T x) {
+  return 1 / (1 + std::exp(-x));
+}
+
+/// Phi(x), the distribution function of the standard normal distribution.
+template <class T>
+T normal_cdf(T x) {
+  return std::erfc(-x / std::sqrt(T(2))) / 2;
+}
 
 /// The tanh form of GELU is x sigmoid(2 u) with u = sqrt(2 / pi) (x + 0.044715 x^3), since
 /// (1 + tanh u) / 2 = sigmoid(2 u).

@@ -55,7 +55,7 @@ inline Vec gelu_tanh_derivative(Vec x) {
 inline constexpr float kQuickGeluSlope = 1.702f;
 
 /// f(x) for a kind known at run time: the switch is outside of every loop when inlined.
-inline Vec activate(Activation kind, Vec x) {
+[[gnu::always_inline]] inline Vec activate(Activation kind, Vec x) {
   switch (kind) {
     case Activation::kNone:
       return x;
@@ -78,7 +78,7 @@ inline Vec activate(Activation kind, Vec x) {
 }
 
 /// f'(x) from x; relu'(0) = 0.
-inline Vec activation_derivative(Activation kind, Vec x) {
+[[gnu::always_inline]] inline Vec activation_derivative(Activation kind, Vec x) {
   const Vec one = splat(1.0f);
   switch (kind) {
     case Activation::kNone:

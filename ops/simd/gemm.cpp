@@ -138,7 +138,7 @@ struct Part {
 /// `sum` may be c. Column by column, so that bias and scale stay in registers. Every addition is an
 /// explicit fma or stands alone: what the compiler would contract could differ between whole
 /// vectors and tails, and so between cuts of C.
-template <Activation kActivation>
+template <Activation kActivation, bool kBackward>
 void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int64_t sum_pitch,
             float* c, int64_t c_pitch) {
   const bool last = part_of_c.last;
@@ -157,7 +157,15 @@ void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int6
       if (part_of_c.sums) v = fma(v, alpha, add ? part.load(to) : splat(0.0F)) + bias;
       if (last) {
         if (pre != nullptr) part.store(pre + r * e.pre_pitch + j, v);
-        v = activate(kActivation, v);
+        if constexpr (kBackward) {
+          // Both at once: they have nearly everything in common.
+          const Vec x = part.load(e.before + r * e.before_pitch + j);
+          const Vec y = activate(kActivation, x);
+          v = v * activation_derivative(kActivation, x);
+          if (e.after != nullptr) part.store(e.after + r * e.before_pitch + j, y);
+        } else {
+          v = activate(kActivation, v);
+        }
         if (residual != nullptr) {
           v = fma(v, scale, part.load(residual + r * e.residual_pitch + j));
         } else if (scales) {
@@ -172,26 +180,27 @@ void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int6
 
 using Finish = void (*)(const GemmEpilogue&, const Part&, const float*, int64_t, float*, int64_t);
 
+template <bool kBackward>
 Finish finish_for(Activation activation) {
   switch (activation) {
     case Activation::kNone:
-      return finish<Activation::kNone>;
+      return finish<Activation::kNone, kBackward>;
     case Activation::kRelu:
-      return finish<Activation::kRelu>;
+      return finish<Activation::kRelu, kBackward>;
     case Activation::kGelu:
-      return finish<Activation::kGelu>;
+      return finish<Activation::kGelu, kBackward>;
     case Activation::kGeluTanh:
-      return finish<Activation::kGeluTanh>;
+      return finish<Activation::kGeluTanh, kBackward>;
     case Activation::kQuickGelu:
-      return finish<Activation::kQuickGelu>;
+      return finish<Activation::kQuickGelu, kBackward>;
     case Activation::kSilu:
-      return finish<Activation::kSilu>;
+      return finish<Activation::kSilu, kBackward>;
     case Activation::kTanh:
-      return finish<Activation::kTanh>;
+      return finish<Activation::kTanh, kBackward>;
     case Activation::kSigmoid:
-      return finish<Activation::kSigmoid>;
+      return finish<Activation::kSigmoid, kBackward>;
   }
-  return finish<Activation::kNone>;
+  return finish<Activation::kNone, kBackward>;
 }
 
 void multiply(const GemmBlock& block) {
@@ -203,13 +212,14 @@ void multiply(const GemmBlock& block) {
   // which multiplies the sums alone, leaves all of that to finish.
   const bool direct = !block.add || e.alpha == 1.0F;
   const bool added = direct && e.alpha == 1.0F;
-  const bool plain =
-      e.activation == Activation::kNone && e.scale == nullptr && e.pre == nullptr && !e.relu;
+  const bool plain = e.activation == Activation::kNone && e.scale == nullptr && e.pre == nullptr &&
+                     e.before == nullptr && !e.relu;
   const bool done = added && (!block.last || plain);
   const float* bias = added && block.last ? e.bias : nullptr;
   const float* residual = done && block.last ? e.residual : nullptr;
   const int64_t pitch = direct ? block.c_pitch : kColumns;
-  const Finish finish_tile = finish_for(e.activation);
+  const Finish finish_tile =
+      e.before != nullptr ? finish_for<true>(e.activation) : finish_for<false>(e.activation);
   const bool by_rows = block.a_layout == GemmA::kRows;
   // Every step fetches its share of what comes next; if there is nothing, a line that is in L1.
   const float* next = block.next_floats > 0 ? block.next : block.b;
@@ -228,6 +238,8 @@ void multiply(const GemmBlock& block) {
           __builtin_prefetch(e.residual + (begin + r) * e.residual_pitch + j);
         }
         if (e.pre != nullptr) __builtin_prefetch(e.pre + (begin + r) * e.pre_pitch + j, 1);
+        if (e.before != nullptr) __builtin_prefetch(e.before + (begin + r) * e.before_pitch + j);
+        if (e.after != nullptr) __builtin_prefetch(e.after + (begin + r) * e.before_pitch + j, 1);
       }
     }
     float* to = direct ? c : tile;

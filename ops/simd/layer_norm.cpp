@@ -58,7 +58,8 @@ void forward(int64_t rows, int64_t width, const float* x, const float* gamma, co
 }
 
 void backward(int64_t rows, int64_t width, const float* dy, const float* x, const float* gamma,
-              const float* mean, const float* rstd, float* dx, float* dgamma, float* dbeta) {
+              const float* mean, const float* rstd, const float* sum, float* dx, float* dgamma,
+              float* dbeta) {
   const float n = static_cast<float>(width);
   for (int64_t r = 0; r < rows; ++r, dy += width, x += width) {
     const Vec m = splat(mean[r]);
@@ -78,14 +79,16 @@ void backward(int64_t rows, int64_t width, const float* dy, const float* x, cons
     if (dx == nullptr) continue;
     const Vec mean_g = splat(reduce_add(sum_g) / n);
     const Vec mean_gn = splat(reduce_add(sum_gn) / n);
-    // dx = s (g - mean(g) - normal mean(g normal))
+    // dx = s (g - mean(g) - normal mean(g normal)) + sum
     for_each_vector(width, [&](int64_t i, auto part) {
       const Vec d = part.load(dy + i);
       const Vec normal = (part.load(x + i) - m) * s;
       const Vec g = gamma == nullptr ? d : d * part.load(gamma + i);
-      part.store(dx + i, s * (g - mean_g - normal * mean_gn));
+      const Vec rest = g - mean_g - normal * mean_gn;
+      part.store(dx + i, sum == nullptr ? s * rest : fma(s, rest, part.load(sum + i)));
     });
     dx += width;
+    if (sum != nullptr) sum += width;
   }
 }
 

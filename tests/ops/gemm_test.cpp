@@ -150,7 +150,8 @@ TEST_CASE("gemm: any size may be 0", "[ops][isa]") {
 
 TEST_CASE("gemm: every epilogue is what its definition says", "[ops][isa]") {
   const ScopedIsa isa(test::each_isa());
-  const int parts = GENERATE(0, 1, 2, 4, 8, 15, 16, 31);  // bits: bias, scale, residual, pre, relu
+  // bits: bias, scale, residual, pre, relu, before, after
+  const int parts = GENERATE(0, 1, 2, 4, 8, 15, 16, 31, 32, 96, 127);
   const auto activation =
       GENERATE(Activation::kNone, Activation::kRelu, Activation::kGelu, Activation::kGeluTanh,
                Activation::kQuickGelu, Activation::kSilu, Activation::kTanh, Activation::kSigmoid);
@@ -173,16 +174,29 @@ TEST_CASE("gemm: every epilogue is what its definition says", "[ops][isa]") {
     if ((parts & 8) != 0) e.pre = pre.data();
     e.pre_pitch = n + 1;
     e.relu = (parts & 16) != 0;
+    const auto before = randoms(m * (n + 2), 6);
+    std::vector<float> after(before.size(), kGuard);
+    if ((parts & 32) != 0) e.before = before.data();
+    if ((parts & 64) != 0) e.after = after.data();
+    e.before_pitch = n + 2;
 
     auto want = c.want();
     std::vector<double> want_pre(pre.size(), kGuard);
+    std::vector<double> want_after(after.size(), kGuard);
     for (int64_t i = 0; i < m; ++i) {
       for (int64_t j = 0; j < n; ++j) {
         double& w = want[static_cast<size_t>(i * c.ldc + j)];
         w *= static_cast<double>(e.alpha);
         if (e.bias != nullptr) w += static_cast<double>(e.bias[j]);
         if (e.pre != nullptr) want_pre[static_cast<size_t>(i * e.pre_pitch + j)] = w;
-        w = reference::activate(activation, w);
+        if (e.before != nullptr) {
+          const auto at = static_cast<size_t>(i * e.before_pitch + j);
+          const auto x = static_cast<double>(before[at]);
+          w *= reference::activation_derivative(activation, x);
+          if (e.after != nullptr) want_after[at] = reference::activate(activation, x);
+        } else {
+          w = reference::activate(activation, w);
+        }
         if (e.scale != nullptr) w *= static_cast<double>(e.scale[j]);
         if (e.residual != nullptr) w += static_cast<double>(e.residual[i * e.residual_pitch + j]);
         if (e.relu) w = std::max(w, 0.0);
@@ -192,6 +206,7 @@ TEST_CASE("gemm: every epilogue is what its definition says", "[ops][isa]") {
     const double tolerance = scaled ? 2e-6 : c.tolerance();
     CHECK(max_error(c.run(e), want) < tolerance);
     CHECK(max_error(pre, want_pre) < tolerance);
+    CHECK(max_error(after, want_after) < 2e-6);
     CHECK(max_error(c.run_packed(e), want) < tolerance);
   }
 }

@@ -12,9 +12,11 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "ops/binary.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/layer_norm.hpp"
 #include "ops/reference/layer_norm.hpp"
+#include "ops/unary.hpp"
 #include "tests/any_threads.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"
@@ -49,7 +51,8 @@ struct Case {
     reference::layer_norm_forward(rows, width, x.data(), gamma.data(), beta.data(), kEps, y.data(),
                                   mean.data(), rstd.data());
     reference::layer_norm_backward(rows, width, dy.data(), x.data(), gamma.data(), mean.data(),
-                                   rstd.data(), dx.data(), dgamma.data(), dbeta.data());
+                                   rstd.data(), static_cast<const double*>(nullptr), dx.data(),
+                                   dgamma.data(), dbeta.data());
   }
 
   /// sum(dy * y) as a function of the three inputs.
@@ -103,8 +106,18 @@ TEST_CASE("layer_norm: kernels agree with the reference on every ISA", "[ops][is
   kernel.forward(rows, width, x.data() + shift, gamma.data() + shift, beta.data() + shift,
                  static_cast<float>(kEps), y.data() + shift, mean.data(), rstd.data());
   kernel.backward(rows, width, dy.data() + shift, x.data() + shift, gamma.data() + shift,
-                  mean.data(), rstd.data(), dx.data() + shift, dgamma.data() + shift,
+                  mean.data(), rstd.data(), nullptr, dx.data() + shift, dgamma.data() + shift,
                   dbeta.data() + shift);
+  // y as something to add to, from elsewhere and in place.
+  auto elsewhere = dx;
+  auto in_place = y;
+  for (auto* to : {&elsewhere, &in_place}) {
+    const float* sum = (to == &in_place ? in_place : y).data() + shift;
+    kernel.backward(rows, width, dy.data() + shift, x.data() + shift, gamma.data() + shift,
+                    mean.data(), rstd.data(), sum, to->data() + shift, nullptr, nullptr);
+  }
+  std::vector<double> with_sum(c.dx.size());
+  for (size_t i = 0; i < with_sum.size(); ++i) with_sum[i] = c.dx[i] + c.y[i];
   const auto part = [&](const std::vector<float>& v, size_t n) {
     return std::span(v).subspan(static_cast<size_t>(shift), n);
   };
@@ -113,6 +126,8 @@ TEST_CASE("layer_norm: kernels agree with the reference on every ISA", "[ops][is
   const double tolerance = 4e-6 * (1 + offset) * std::max(rstd_max, 1.0);
   CHECK(max_error(part(y, c.y.size()), c.y) < tolerance);
   CHECK(max_error(part(dx, c.dx.size()), c.dx) < tolerance);
+  CHECK(max_error(part(elsewhere, c.dx.size()), with_sum) < 2 * tolerance);
+  CHECK(elsewhere == in_place);
   CHECK(max_error(part(dgamma, c.dgamma.size()), c.dgamma) < tolerance);
   CHECK(max_error(part(dbeta, c.dbeta.size()), c.dbeta) < tolerance);
   CHECK(y.back() == 7.0F);
@@ -135,6 +150,93 @@ TEST_CASE("layer_norm: operation, tape, and the number of threads", "[ops][threa
     const Gradients g = tape.backward(std::span(&y, 1), std::span(&dy, 1));
     return std::vector{y, g.of(x), g.of(gamma), g.of(beta)};
   });
+}
+
+TEST_CASE("layer_norm: in a residual network its gradient is added to that of the other path",
+          "[ops][gradient]") {
+  const ScopedIsa isa(test::each_isa());
+  // x + layer_norm(x), where `add` sends the same dy both ways, and 3 x + layer_norm(x).
+  const float factor = GENERATE(1.0F, 3.0F);
+  Tensor x = test::random_tensor({5, 19}, 1);
+  Tensor gamma = test::random_tensor({19}, 2);
+  const Tensor beta = test::random_tensor({19}, 3);
+  const Tensor dy = test::random_tensor({5, 19}, 4);
+  const auto gradient = [&](bool residual) {
+    Tape tape;
+    tape.watch(x);
+    const Tensor y = layer_norm(x, gamma, beta, 1e-6F);
+    const Tensor z = factor == 1 ? add(x, y) : add(mul(x, factor), y);
+    const Tensor out = residual ? z : y;
+    return tape.backward(std::span(&out, 1), std::span(&dy, 1)).of(x);
+  };
+  const auto alone = gradient(false);
+  const auto both = gradient(true);
+  for (size_t i = 0; i < both.values().size(); ++i) {
+    CHECK(both.values()[i] == Approx(alone.values()[i] + factor * dy.values()[i]).margin(2e-6));
+  }
+  CHECK(test::same_bits(dy, test::random_tensor({5, 19}, 4)));  // nobody wrote into it
+}
+
+TEST_CASE("layer_norm: who saves its output keeps its argument instead", "[ops][memory]") {
+  const Tensor dy = test::random_tensor({64, 96}, 4);
+  Tensor x = test::random_tensor({64, 96}, 1);
+  Tensor gamma = test::random_tensor({96}, 2);
+  const Tensor beta = test::random_tensor({96}, 3);
+  const auto run = [&](bool release) {
+    Tape tape;
+    tape.watch(x);
+    tape.watch(gamma);
+    Tensor y = layer_norm(x, gamma, beta, 1e-6F);
+    const Tensor z = square(y);
+    CHECK(y.unique());
+    // square did not keep y, so what becomes of it changes nothing.
+    if (release)
+      y = Tensor();
+    else
+      std::ranges::fill(std::span(y.mutable_data(), 64 * 96), 7.0F);
+    const Gradients g = tape.backward(std::span(&z, 1), std::span(&dy, 1));
+    return std::vector{g.of(x), g.of(gamma)};
+  };
+  const auto one = run(true);
+  const auto two = run(false);
+  for (size_t i = 0; i < one.size(); ++i) CHECK(test::same_bits(one[i], two[i]));
+  // Against a square of a tensor that is kept.
+  Tape tape;
+  Tensor y = layer_norm(x, gamma, beta, 1e-6F);
+  tape.watch(y);
+  const Tensor z = square(y);
+  const Tensor dz = tape.backward(std::span(&z, 1), std::span(&dy, 1)).of(y);
+  Tape again;
+  again.watch(x);
+  const Tensor plain = layer_norm(x, gamma, beta, 1e-6F);
+  CHECK(test::same_bits(again.backward(std::span(&plain, 1), std::span(&dz, 1)).of(x), one[0]));
+}
+
+TEST_CASE("layer_norm: a chain of norms is computed again from what is kept", "[ops][gradient]") {
+  const Tensor dy = test::random_tensor({7, 33}, 4);
+  const auto norm = [](const Tensor& t) { return layer_norm(t, Tensor(), Tensor(), 1e-6F); };
+  Tensor x = test::random_tensor({7, 33}, 1);
+  Tape whole;
+  whole.watch(x);
+  Tensor y = x;
+  for (int i = 0; i < 4; ++i) y = square(norm(norm(y)));
+  const Tensor together = whole.backward(std::span(&y, 1), std::span(&dy, 1)).of(x);
+
+  // The same, each step on a tape of its own.
+  std::vector<Tensor> inputs = {x.detach()};
+  for (int i = 0; i < 4; ++i) {
+    inputs.push_back(norm(inputs.back()));
+    inputs.push_back(norm(inputs.back()));
+    inputs.push_back(square(inputs.back()));
+  }
+  Tensor gradient = dy;
+  for (size_t i = inputs.size() - 1; i-- > 0;) {
+    Tape tape;
+    tape.watch(inputs[i]);
+    const Tensor out = i % 3 == 2 ? square(inputs[i]) : norm(inputs[i]);
+    gradient = tape.backward(std::span(&out, 1), std::span(&gradient, 1)).of(inputs[i]);
+  }
+  CHECK(test::same_bits(together, gradient));
 }
 
 TEST_CASE("layer_norm: arguments that do not fit are refused", "[ops][errors]") {

@@ -1,4 +1,4 @@
-// linear and linear_add: the layers' products.
+// linear, linear_add and mlp: the layers' products.
 //   values    against the formula in double on every ISA, for every activation, frozen or not
 //   gradient  the tape's gradients against differences of that formula: error below 2e-5
 //   bits      the same for any number of threads, and with a tape as without; a batch in two halves
@@ -131,6 +131,96 @@ TEST_CASE("linear_add: values and gradients follow the formula", "[ops][gradient
   if (with_scale) check(scale, &Inputs::scale);
 }
 
+TEST_CASE("mlp: the bits of linear and linear_add in turn, and of their gradients",
+          "[ops][gradient]") {
+  const ScopedIsa isa(test::each_isa());
+  const auto activation = GENERATE(Activation::kNone, Activation::kRelu, Activation::kGelu,
+                                   Activation::kQuickGelu, Activation::kSilu, Activation::kTanh);
+  const int parts = GENERATE(0, 1, 3);  // bits: residual, scale
+  const Tensor dy = random_tensor({3, 11, 21}, 4);
+  std::vector<Tensor> in = {random_tensor({3, 11, 30}, 1), random_tensor({70, 30}, 2),
+                            random_tensor({70}, 3),        random_tensor({21, 70}, 5),
+                            random_tensor({21}, 6),        random_tensor({3, 11, 21}, 7),
+                            random_tensor({21}, 8)};
+  const Tensor residual = (parts & 1) != 0 ? in[5] : Tensor();
+  const auto results = [&](bool fused, uint64_t watched) {
+    Tape tape;
+    for (size_t i = 0; i < in.size(); ++i) {
+      if ((watched >> i & 1U) != 0) tape.watch(in[i]);
+    }
+    const Tensor r = (parts & 1) != 0 ? in[5] : Tensor();
+    const Tensor s = (parts & 2) != 0 ? in[6] : Tensor();
+    Tensor y;
+    if (fused) {
+      y = mlp(in[0], in[1], in[2], activation, in[3], in[4], r, s);
+    } else {
+      const Tensor hidden = linear(in[0], in[1], in[2], activation);
+      y = r.defined() ? linear_add(hidden, in[3], in[4], r, s) : linear(hidden, in[3], in[4]);
+    }
+    const Gradients g = tape.backward(std::span(&y, 1), std::span(&dy, 1));
+    std::vector<Tensor> all = {y};
+    for (const Tensor& t : in) all.push_back(g.of(t));
+    for (Tensor& t : in) t = t.detach();
+    return all;
+  };
+  // Everything; the first layer frozen; the second layer frozen; only what goes round.
+  for (const uint64_t watched : {0x7FU, 0x78U, 0x07U, 0x20U}) {
+    CAPTURE(static_cast<int>(activation), parts, watched);
+    const auto want = results(false, watched);
+    const auto got = results(true, watched);
+    for (size_t i = 0; i < want.size(); ++i) {
+      REQUIRE(got[i].defined() == want[i].defined());
+      if (want[i].defined()) CHECK(same_bits(got[i], want[i]));
+    }
+  }
+}
+
+TEST_CASE("mlp: gradients follow the formula", "[ops][gradient]") {
+  const ScopedIsa isa(test::each_isa());
+  constexpr int64_t kHidden = 6;
+  Tensor x = random_tensor({4, kK}, 1);
+  Tensor w1 = random_tensor({kHidden, kK}, 2);
+  Tensor b1 = random_tensor({kHidden}, 3);
+  Tensor w2 = random_tensor({kN, kHidden}, 4);
+  Tensor b2 = random_tensor({kN}, 5);
+  const Tensor dy = random_tensor({4, kN}, 6);
+  const std::vector<Doubles> in = {doubles(x), doubles(w1), doubles(b1), doubles(w2), doubles(b2)};
+  const auto value = [&](const std::vector<Doubles>& at) {
+    const Doubles hidden = formula(kHidden, kK, Activation::kGelu, {at[0], at[1], at[2], {}, {}});
+    return dot(formula(kN, kHidden, Activation::kNone, {hidden, at[3], at[4], {}, {}}),
+               doubles(dy));
+  };
+  Tape tape;
+  for (Tensor* t : {&x, &w1, &b1, &w2, &b2}) tape.watch(*t);
+  const Tensor y = mlp(x, w1, b1, Activation::kGelu, w2, b2);
+  const Gradients g = tape.backward(std::span(&y, 1), std::span(&dy, 1));
+  const Tensor* inputs[] = {&x, &w1, &b1, &w2, &b2};
+  for (size_t part = 0; part < in.size(); ++part) {
+    const auto want = differences(
+        [&](const Doubles& v) {
+          auto at = in;
+          at[part] = v;
+          return value(at);
+        },
+        in[part], 1e-4);
+    CHECK(max_error(g.of(*inputs[part]).values(), want) < 2e-5);
+  }
+}
+
+TEST_CASE("mlp: the hidden layer is not kept for backward", "[ops][memory]") {
+  const Tensor x = random_tensor({64, 16}, 1);
+  Tensor w1 = random_tensor({256, 16}, 2);
+  const Tensor b1 = random_tensor({256}, 3);
+  const Tensor w2 = random_tensor({16, 256}, 4);
+  Tape tape;
+  tape.watch(w1);
+  const int64_t before = memory_stats().live_bytes;
+  const Tensor y = mlp(x, w1, b1, Activation::kGelu, w2, Tensor());
+  const int64_t kept = memory_stats().live_bytes - before;
+  CHECK(kept >= 64 * (16 + 256) * 4);
+  CHECK(kept < 64 * (16 + 2 * 256) * 4);
+}
+
 TEST_CASE("linear: a frozen weight gives the same bits", "[ops][isa]") {
   const ScopedIsa isa(test::each_isa());
   const Tensor x = random_tensor({50, 70}, 1);
@@ -193,6 +283,21 @@ TEST_CASE("linear: arguments that do not fit are refused, empty ones are not", "
   CHECK_THROWS_AS(linear(x, Tensor(), Tensor()), ShapeError);
   CHECK_THROWS_AS(linear(Tensor::scalar(1), weight, Tensor()), ShapeError);
   CHECK_THROWS_AS(linear_add(x, weight, Tensor(), Tensor::zeros({2, 4})), ShapeError);
+  Tensor known = x.clone();
+  Tape tape;
+  tape.watch(known);
+  for (const Tensor& t : {x, known}) {
+    const auto branch = [&](const Tensor& second, const Tensor& residual) {
+      return mlp(t, weight, Tensor(), Activation::kGelu, second, Tensor(), residual);
+    };
+    CHECK_THROWS_AS(branch(Tensor::zeros({5, 4}), Tensor()), ShapeError);
+    CHECK_THROWS_AS(branch(Tensor(), Tensor()), ShapeError);
+    CHECK_THROWS_AS(branch(Tensor::zeros({5, 3}), Tensor::zeros({2, 4})), ShapeError);
+    CHECK(branch(Tensor::zeros({5, 3}), Tensor::zeros({2, 5})).shape() == Shape{2, 5});
+    CHECK_THROWS_WITH(mlp(t, weight, Tensor(), Activation::kGelu, Tensor::zeros({5, 3}), Tensor(),
+                          Tensor(), Tensor::zeros({5})),
+                      "[mlp] scale wants a residual");
+  }
   CHECK_THROWS_AS(linear_add(x, weight, Tensor(), Tensor::zeros({2, 3}), Tensor::zeros({2})),
                   ShapeError);
   CHECK(linear(Tensor::zeros({0, 4}), weight, Tensor()).shape() == Shape{0, 3});
