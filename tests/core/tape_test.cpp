@@ -119,6 +119,58 @@ TEST_CASE("tape: wrong use is refused", "[core][tape][errors]") {
   CHECK_THROWS_AS(tape.backward(loss), ShapeError);  // twice
 }
 
+TEST_CASE("tape: an output that is cheap is computed again, once for all who read it",
+          "[core][tape]") {
+  Tensor x = Tensor::full({1}, 2.0F);
+  int computed = 0;
+  const auto triple = [&](Tape& tape, const Tensor& of) {
+    const float value = 3 * of.item();
+    Tensor y = Tensor::full({1}, value);
+    tape.record(
+        {&of}, y, [](const Tensor& dy, Needs) { return std::vector{mul(dy, 3.0F)}; },
+        [&computed, value] {
+          ++computed;
+          return Tensor::full({1}, value);
+        });
+    return y;
+  };
+  Tape tape;
+  tape.watch(x);
+  const Tensor y = triple(tape, x);
+  const Tensor z = add(mul(y, y), square(y));  // 2 (3 x)^2
+  CHECK(y.unique());                           // nobody kept it
+  // Nothing is computed again from what is computed again itself: this one is kept.
+  const Tensor second = triple(tape, y);
+  const Tensor kept = square(second);
+  CHECK_FALSE(second.unique());
+  CHECK(computed == 0);
+  CHECK(tape.backward(z).of(x).item() == 72.0F);
+  CHECK(computed == 1);
+}
+
+TEST_CASE("tape: an operation may add its gradient to what others have sent", "[core][tape]") {
+  Tensor x = Tensor::full({1}, 2.0F);
+  std::vector<float> found;
+  const auto twice = [&](Tape& tape, const Tensor& of) {
+    Tensor y = Tensor::full({1}, 2 * of.item());
+    tape.record({&of}, y, [&found](const Tensor& dy, Needs needs) {
+      const Tensor sum = needs.take_sum(0);
+      found.push_back(sum.defined() ? sum.item() : 0.0F);
+      const Tensor own = mul(dy, 2.0F);
+      return std::vector{sum.defined() ? add(sum, own) : own};
+    });
+    return y;
+  };
+  Tape tape;
+  tape.watch(x);
+  const Tensor first = twice(tape, x);
+  const Tensor second = twice(tape, x);
+  const Tensor loss = add(add(first, second), mul(x, 5.0F));
+  CHECK(tape.backward(loss).of(x).item() == 9.0F);
+  CHECK(found == std::vector<float>{5.0F, 7.0F});
+  CHECK_FALSE(Needs::all().take_sum(0).defined());  // outside of a tape there is nothing
+}
+
 TEST_CASE("tape: a second tape pauses the first", "[core][tape]") {
   Tensor x = Tensor::full({2}, 2.0F);
   Tape outer;

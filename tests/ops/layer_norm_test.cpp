@@ -3,6 +3,8 @@
 //   kernel    every ISA against the reference in double: widths around every vector size and those
 //             of ViTs, misaligned, offsets of up to 1000 deviations (a one-pass variance fails)
 //   operation shapes, errors, tape, bit-identical results for any number of threads
+//   residual  the other path's gradient is added in passing, in place or not
+//   memory    its output is computed again for those who would save it
 // Not here: the values of PyTorch (golden_check), models.
 
 #include "ops/layer_norm.hpp"
