@@ -1,25 +1,27 @@
 #include "apps/measure_gemm.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "apps/fill_random.hpp"
 #include "core/error.hpp"
+#include "core/tensor.hpp"
 
 namespace vitrine {
 namespace {
 
-std::vector<float> random_matrix(int64_t floats, uint64_t stream) {
-  std::vector<float> values(static_cast<size_t>(floats));
-  fill_random(values, 1, stream);
+/// In memory of the kind that the operations' results lie in, huge pages if it is large.
+Tensor random_matrix(int64_t floats, uint64_t stream) {
+  Tensor values = Tensor::empty({floats});
+  fill_random({values.mutable_data(), static_cast<size_t>(floats)}, 1, stream);
   return values;
 }
 
 struct Operands {
   const GemmShape& s;
   int64_t lda, ldb;
-  std::vector<float> a, b, c;
+  Tensor a, b, c;
 
   explicit Operands(const GemmShape& shape)
       : s(shape),
@@ -27,34 +29,35 @@ struct Operands {
         ldb(shape.b == Trans::kNo ? shape.n : shape.k),
         a(random_matrix(shape.batch * shape.m * shape.k, 1)),
         b(random_matrix(shape.batch * shape.k * shape.n, 2)),
-        c(static_cast<size_t>(shape.batch * shape.m * shape.n)) {}
+        c(Tensor::zeros({shape.batch * shape.m * shape.n})) {}
 
   void ours() {
     if (s.batch == 1) {
-      gemm(s.a, s.b, s.m, s.n, s.k, a.data(), lda, b.data(), ldb, c.data(), s.n);
+      gemm(s.a, s.b, s.m, s.n, s.k, a.data(), lda, b.data(), ldb, c.mutable_data(), s.n);
       return;
     }
     const GemmBatchAxis axis{s.batch, s.m * s.k, s.k * s.n, s.m * s.n};
     gemm_batched(std::span(&axis, 1), s.a, s.b, s.m, s.n, s.k, a.data(), lda, b.data(), ldb,
-                 c.data(), s.n);
+                 c.mutable_data(), s.n);
   }
-  void packed(const PackedMatrix& matrix) { gemm(s.a, s.m, a.data(), lda, matrix, c.data(), s.n); }
+  void packed(const PackedMatrix& matrix) {
+    gemm(s.a, s.m, a.data(), lda, matrix, c.mutable_data(), s.n);
+  }
   void theirs(const GemmPeer& peer) {
     for (int64_t i = 0; i < s.batch; ++i) {
       peer(s.a, s.b, s.m, s.n, s.k, a.data() + i * s.m * s.k, lda, b.data() + i * s.k * s.n, ldb,
-           c.data() + i * s.m * s.n, s.n);
+           c.mutable_data() + i * s.m * s.n, s.n);
     }
   }
 };
 
 void check_peer(Operands& operands, const GemmPeer& peer) {
   operands.ours();
-  const std::vector<float> want = operands.c;
-  std::ranges::fill(operands.c, 0.0F);
+  const Tensor want = std::exchange(operands.c, Tensor::zeros(operands.c.shape()));
   operands.theirs(peer);
   const float tolerance = 1e-5F * static_cast<float>(operands.s.k);
-  for (size_t i = 0; i < want.size(); ++i) {
-    if (!(std::abs(operands.c[i] - want[i]) <= tolerance)) {
+  for (int64_t i = 0; i < want.numel(); ++i) {
+    if (!(std::abs(operands.c.data()[i] - want.data()[i]) <= tolerance)) {
       throw IoError(peer.name(), "computes another product than we do");
     }
   }

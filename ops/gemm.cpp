@@ -11,6 +11,7 @@
 //                                                        images' rows are gathered)
 //         multiply                                       parallel over (chunk of rows, panel)
 //
+// Gradients of weights, with a long K, go other ways (run_transposed, run_deep).
 // A chunk of A stays in L2 while the panels of B pass by. The cuts of K decide the bits and
 // come from the ISA; all others are only about speed.
 
@@ -21,6 +22,7 @@
 #include "core/ceil_div.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
+#include "ops/gemm_blocks.hpp"
 #include "ops/gemm_cuts.hpp"
 #include "ops/kernels/all.hpp"
 
@@ -29,89 +31,28 @@ namespace {
 
 using namespace detail;
 using kernels::Gemm;
-using kernels::GemmBlock;
-using kernels::tile_begin;
+using kernels::GemmAhead;
 
 // Packed B of one pass, in floats: 16 MB, to stay in L3 where there is a large one, and to bound
 // the scratch memory.
 constexpr int64_t kPackedB = 1 << 22;
-// A task should take some microseconds: floats to pack, multiply-adds to compute.
+// Floats to pack that take some microseconds, as a task should.
 constexpr int64_t kPackFloats = 1 << 14;
-constexpr int64_t kTaskMacs = 1 << 18;
-
-/// Room for one panel of B.
-int64_t panel_floats(const Gemm& kernel, const BlocksOfK& blocks) {
-  return ceil_div(blocks.longest() * kernel.nr, kSlack) * kSlack;
-}
-
-/// Packs (or gathers) tile `tile` of chunk `chunk` over [k_begin, k_begin + k); `to` is the chunk's
-/// place.
-void pack_tile(const Gemm& kernel, const GemmProblem& p, const RowCuts& cuts, int64_t chunk,
-               int64_t tile, int64_t k_begin, int64_t k, float* to) {
-  const int64_t rows = cuts.chunk_rows(chunk);
-  const int64_t tiles = cuts.chunk_tiles(chunk);
-  if (tile >= tiles) return;
-  const int64_t begin = tile_begin(rows, tiles, tile);
-  const int64_t height = tile_begin(rows, tiles, tile + 1) - begin;
-  const int64_t row = cuts.begin + cuts.chunk_begin(chunk) + begin;
-  if (p.images != nullptr) {
-    p.images->gather(row, height, k_begin, k, to + begin * cuts.row_pitch, cuts.row_pitch);
-    return;
-  }
-  const StridedMatrix from = p.a.at(row, k_begin);
-  kernel.pack(height, k, from.data, from.row_stride, from.column_stride, height,
-              to + tile * cuts.tile_stride);
-}
-
-void pack_panel(const Gemm& kernel, const GemmProblem& p, int64_t panel, int64_t k_begin, int64_t k,
-                float* to) {
-  const StridedMatrix from = p.b.at(k_begin, kernel.panel_begin(p.n, panel));
-  kernel.pack(kernel.panel_columns(p.n, panel), k, from.data, from.column_stride, from.row_stride,
-              kernel.nr, to);
-}
-
-/// What a thread will probably read after the block of C that it computes.
-struct Ahead {
-  const float* data;
-  int64_t floats;
-};
-
-/// The part of C that a chunk of packed A and a panel of packed B give.
-void multiply(const Gemm& kernel, const GemmProblem& p, const RowCuts& cuts, int64_t chunk,
-              const float* a, const float* b, Ahead next, int64_t panel, const BlocksOfK& blocks,
-              int64_t block) {
-  const int64_t column = kernel.panel_begin(p.n, panel);
-  const int64_t row = cuts.begin + cuts.chunk_begin(chunk);
-  kernel.multiply(GemmBlock{
-      .rows = cuts.chunk_rows(chunk),
-      .tiles = cuts.chunk_tiles(chunk),
-      .columns = kernel.panel_columns(p.n, panel),
-      .k = blocks.size(block),
-      .a = p.a_in_place() ? p.a.at(row, blocks.begin(block)).data : a,
-      .a_layout = p.a_layout(),
-      .a_pitch = cuts.a_pitch(p),
-      .b = b,
-      .next = next.data,
-      .next_floats = next.floats,
-      .c = p.c + row * p.ldc + column,
-      .c_pitch = p.ldc,
-      .add = block > 0 || p.epilogue.accumulate,
-      .last = block + 1 == blocks.count,
-      .epilogue = p.epilogue.at(row, column),
-  });
-}
 
 // Up to so many chunks of A, a thread packs a panel of B just before it multiplies it with all of
 // them, and the panel never leaves its cache. With more, all panels are packed before.
 constexpr int64_t kFewChunks = 2;
-// The same where B is the larger one, and the threads' shares of its panels are equal to 1/32: for
-// this, rows no longer keep to their thread.
+// The same where B is the larger one, and the threads' shares of its panels are equal: for this,
+// rows no longer keep to their thread.
 constexpr int64_t kSomeChunks = 8;
 
+/// Whether the threads' shares of so many panels are equal to 1/32.
+bool equal_shares(int64_t panels) {
+  return ceil_div(panels, threads()) * threads() * 32 <= panels * 33;
+}
+
 int64_t most_late_chunks(const GemmProblem& p, int64_t panels) {
-  const int64_t rounds = ceil_div(panels, threads());
-  const bool fair = rounds * threads() * 32 <= panels * 33;
-  return p.n > p.m && fair ? kSomeChunks : kFewChunks;
+  return p.n > p.m && equal_shares(panels) ? kSomeChunks : kFewChunks;
 }
 
 /// One pass: the panels [first, first + panels), one block of K, the rows of `cuts`.
@@ -164,22 +105,20 @@ struct Pass {
   }
 
   /// The panel that this thread will probably multiply after `panel`.
-  Ahead panel_after(int64_t panel) const {
+  GemmAhead panel_after(int64_t panel) const {
     const int64_t k = blocks.size(block);
     const int64_t next = panel + 1;
-    if (next >= panels) return {nullptr, 0};
+    if (next >= panels) return {};
     const int64_t floats = kernel.nr * k;
     if (p.packed != nullptr) return {p.packed->panel(block, first + next), floats};
     if (!late) return {b + next * floats, floats};
-    // Not packed yet. The rows of a weight lie one behind the other, other panels here and there.
-    const bool together = p.b.row_stride == 1 && p.b.column_stride == k;
-    return {p.b.at(0, kernel.panel_begin(p.n, first + next)).data, together ? floats : 0};
+    return ahead_of_packing(kernel, p, first + next, blocks.begin(block), k);
   }
 
   /// What will probably be read after this tile: the next panel. With the first panel of a chunk of
   /// A it is the chunk itself, a tile ahead of its use: rows that another thread has written, or
   /// that L2 has lost, come too late otherwise.
-  Ahead ahead(int64_t chunk, int64_t panel) const {
+  GemmAhead ahead(int64_t chunk, int64_t panel) const {
     const bool whole = p.images == nullptr && p.a.column_stride == 1 && p.a.row_stride == p.k;
     const int64_t rows = cuts.chunk_rows(chunk) - kernel.mr;
     if (threads() == 1 || panel > 0 || rows <= 0 || !whole || blocks.count > 1) {
@@ -214,10 +153,46 @@ int64_t rows_per_pass(const Gemm& kernel, const GemmProblem& p, int64_t chunk) {
   return threads() * ceil_div(chunk, kernel.mr) * kernel.mr;
 }
 
+/// Whether every thread should keep its panels of C for all of K, instead of meeting the others
+/// after each block of it: for gradients of weights, whose K is the number of rows.
+bool is_deep(const Gemm& kernel, const GemmProblem& p, const BlocksOfK& blocks) {
+  return p.a_layout() == kernels::GemmA::kColumns && p.packed == nullptr && blocks.count > 1 &&
+         equal_shares(kernel.panels(p.n));
+}
+
+/// For every thread's panels of C:  for blocks of K:  for panels:  pack one of B, multiply it with
+/// A where that lies.
+void run_deep(const Gemm& kernel, const GemmProblem& p, const BlocksOfK& blocks) {
+  const int64_t panels = kernel.panels(p.n);
+  const int64_t parts = threads();
+  const int64_t part_floats = panel_floats(kernel, blocks);
+  const Buffer packed = scratch_floats(parts * part_floats);
+  const RowCuts cuts(kernel, p, 0, p.m, blocks.longest(), p.m);  // one chunk
+  parallel_for(parts, 1, [&](int64_t part, int64_t) {
+    float* b = packed.floats() + part * part_floats;
+    const int64_t begin = part * panels / parts;
+    const int64_t end = (part + 1) * panels / parts;
+    for (int64_t block = 0; block < blocks.count; ++block) {
+      for (int64_t panel = begin; panel < end; ++panel) {
+        pack_panel(kernel, p, panel, blocks.begin(block), blocks.size(block), b);
+        const int64_t next_block = panel + 1 < end ? block : block + 1;
+        const int64_t next_panel = panel + 1 < end ? panel + 1 : begin;
+        GemmAhead ahead;
+        if (next_block < blocks.count) {
+          ahead = ahead_of_packing(kernel, p, next_panel, blocks.begin(next_block),
+                                   blocks.size(next_block));
+        }
+        multiply(kernel, p, cuts, 0, nullptr, b, ahead, panel, blocks, block);
+      }
+    }
+  });
+}
+
 void run(const Gemm& kernel, const GemmProblem& p) {
   if (p.m <= 0 || p.n <= 0) return;
   profile_macs(p.m * p.n * p.k);
   const BlocksOfK blocks(p.k, kernel.kc);
+  if (is_deep(kernel, p, blocks)) return run_deep(kernel, p, blocks);
   const int64_t k = std::max<int64_t>(blocks.longest(), 1);
   const int64_t all_panels = kernel.panels(p.n);
   const int64_t most_rows = rows_per_chunk(kernel, p.m, k, all_panels);
@@ -250,75 +225,23 @@ void run(const Gemm& kernel, const GemmProblem& p) {
   }
 }
 
-/// A product so large that it is worth its own parallel regions, in multiply-adds.
-constexpr int64_t kLargeMacs = 1 << 25;
-
-/// One task of a batch: a chunk of A times all of B, block by block of K, a panel of B at a time.
-/// Meanwhile the operands of `next`, the task after this one, come into L2.
-void run_chunk(const Gemm& kernel, const GemmProblem& p, const RowCuts& cuts,
-               const BlocksOfK& blocks, int64_t chunk, float* a, float* b,
-               const GemmProblem& next) {
-  for (int64_t block = 0; block < blocks.count; ++block) {
-    const int64_t k = blocks.size(block);
-    const int64_t k_begin = blocks.begin(block);
-    for (int64_t tile = 0; tile < cuts.tiles && k > 0 && !p.a_in_place(); ++tile) {
-      pack_tile(kernel, p, cuts, chunk, tile, k_begin, k, a);
-    }
-    const int64_t panels = kernel.panels(p.n);
-    for (int64_t panel = 0; panel < panels; ++panel) {
-      if (k > 0) pack_panel(kernel, p, panel, k_begin, k, b);
-      // Even panels fetch A, odd ones B, in equal shares.
-      const bool of_a = panel % 2 == 0;
-      const int64_t floats = of_a ? p.m * p.k : p.k * p.n;
-      const int64_t shares = of_a ? ceil_div(panels, 2) : panels / 2;
-      const float* from = (of_a ? next.a.data : next.b.data) + panel / 2 * floats / shares;
-      multiply(kernel, p, cuts, chunk, a, b, {from, ceil_div(floats, shares)}, panel, blocks,
-               block);
-    }
-  }
+/// Whether C^T = B^T A^T, whose bits are the same, takes less time than C = A B: of an A and B
+/// whose columns, and rows, lie whole, B is the narrow one. It then is multiplied where it lies,
+/// and A is packed in whole vectors instead of tiles.
+bool better_transposed(const GemmProblem& p) {
+  return p.a.row_stride == 1 && p.b.column_stride == 1 && p.m > p.n && p.n <= kNearColumns &&
+         p.epilogue.is_none();
 }
 
-/// Item `item` of a batch: the last axis runs fastest.
-GemmProblem item_of(const GemmProblem& p, std::span<const GemmBatchAxis> batch, int64_t item) {
-  GemmProblem q = p;
-  for (size_t x = batch.size(); x-- > 0;) {
-    const int64_t i = item % batch[x].size;
-    item /= batch[x].size;
-    q.a.data += i * batch[x].a;
-    q.b.data += i * batch[x].b;
-    q.c += i * batch[x].c;
-  }
-  return q;
-}
-
-void run_batch(const Gemm& kernel, const GemmProblem& p, std::span<const GemmBatchAxis> batch) {
-  int64_t items = 1;
-  for (const GemmBatchAxis& axis : batch) items *= axis.size;
-  if (items == 0 || p.m <= 0 || p.n <= 0) return;
-  if (items == 1 || p.m * p.n * p.k >= kLargeMacs) {
-    for (int64_t i = 0; i < items; ++i) run(kernel, item_of(p, batch, i));
-    return;
-  }
-  profile_macs(items * p.m * p.n * p.k);
-  const BlocksOfK blocks(p.k, kernel.kc);
-  const int64_t k = std::max<int64_t>(blocks.longest(), 1);
-  const int64_t tasks = threads() == 1 ? 1 : kTasks;
-  const int64_t parts = std::min(ceil_div(tasks, items), ceil_div(p.m, kTaskRows));
-  const RowCuts cuts(kernel, p, 0, p.m, k, std::min(chunk_rows(kernel, k), ceil_div(p.m, parts)));
-  const int64_t worker_floats = cuts.chunk_stride + panel_floats(kernel, blocks);
-  const Buffer scratch = scratch_floats(threads() * worker_floats);
-
-  const int64_t macs = cuts.chunk_rows(0) * p.n * k;
-  parallel_chunks(items * cuts.chunks, std::max<int64_t>(kTaskMacs / macs, 1),
-                  [&](int64_t, int64_t begin, int64_t end, int worker) {
-                    float* a = scratch.floats() + worker * worker_floats;
-                    for (int64_t i = begin; i < end; ++i) {
-                      const int64_t item = i / cuts.chunks;
-                      const GemmProblem next = item_of(p, batch, std::min(item + 1, items - 1));
-                      run_chunk(kernel, item_of(p, batch, item), cuts, blocks, i % cuts.chunks, a,
-                                a + cuts.chunk_stride, next);
-                    }
-                  });
+void run_transposed(const Gemm& kernel, const GemmProblem& p) {
+  const Buffer buffer = scratch_floats(p.m * p.n);
+  const auto transposed = [](const StridedMatrix& x) {
+    return StridedMatrix{x.data, x.column_stride, x.row_stride};
+  };
+  run(kernel, {p.n, p.m, p.k, transposed(p.b), transposed(p.a), nullptr, buffer.floats(), p.m, {}});
+  parallel_for(p.m, kTaskRows, [&](int64_t begin, int64_t end) {
+    kernel.transpose(p.n, end - begin, buffer.floats() + begin, p.m, p.c + begin * p.ldc, p.ldc);
+  });
 }
 
 GemmProblem problem_of(const ImageRows& a, int64_t n, const StridedMatrix& b,
@@ -333,8 +256,11 @@ GemmProblem problem_of(const ImageRows& a, int64_t n, const StridedMatrix& b,
 
 void gemm(Trans a, Trans b, int64_t m, int64_t n, int64_t k, const float* a_data, int64_t lda,
           const float* b_data, int64_t ldb, float* c, int64_t ldc, const GemmEpilogue& epilogue) {
-  run(*kernels::active().gemm, {m, n, k, StridedMatrix::of(a, a_data, lda),
-                                StridedMatrix::of(b, b_data, ldb), nullptr, c, ldc, epilogue});
+  const Gemm& kernel = *kernels::active().gemm;
+  const StridedMatrix from_a = StridedMatrix::of(a, a_data, lda);
+  const StridedMatrix from_b = StridedMatrix::of(b, b_data, ldb);
+  const GemmProblem p{m, n, k, from_a, from_b, nullptr, c, ldc, epilogue};
+  better_transposed(p) ? run_transposed(kernel, p) : run(kernel, p);
 }
 
 void gemm(Trans a, int64_t m, const float* a_data, int64_t lda, const PackedMatrix& b, float* c,
@@ -352,15 +278,6 @@ void gemm(const ImageRows& a, Trans b, int64_t n, const float* b_data, int64_t l
 void gemm(const ImageRows& a, const PackedMatrix& b, float* c, int64_t ldc,
           const GemmEpilogue& epilogue) {
   run(*kernels::of(b.isa()).gemm, problem_of(a, b.n(), {}, &b, c, ldc, epilogue));
-}
-
-void gemm_batched(std::span<const GemmBatchAxis> batch, Trans a, Trans b, int64_t m, int64_t n,
-                  int64_t k, const float* a_data, int64_t lda, const float* b_data, int64_t ldb,
-                  float* c, int64_t ldc, const GemmEpilogue& epilogue) {
-  run_batch(*kernels::active().gemm,
-            {m, n, k, StridedMatrix::of(a, a_data, lda), StridedMatrix::of(b, b_data, ldb), nullptr,
-             c, ldc, epilogue},
-            batch);
 }
 
 }  // namespace vitrine

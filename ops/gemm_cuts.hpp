@@ -11,7 +11,7 @@
 #include "ops/gemm_packed.hpp"
 #include "ops/kernels/gemm.hpp"
 
-// How ops/gemm.cpp cuts a product into tasks. No bit of the result depends on it.
+// How a product is cut into tasks. No bit of the result depends on it.
 
 namespace vitrine::detail {
 
@@ -19,6 +19,8 @@ namespace vitrine::detail {
 // long for the last one; and rows that a task should keep.
 constexpr int64_t kTasks = 16;
 constexpr int64_t kTaskRows = 64;
+// Multiply-adds that take some microseconds, as a task should.
+constexpr int64_t kTaskMacs = 1 << 18;
 // Floats from one column of a transposed A to the next: the L1 prefetcher follows steps of 2 KB.
 constexpr int64_t kNearColumns = 512;
 // The kernels' packing writes up to 15 floats behind a tile.

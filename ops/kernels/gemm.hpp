@@ -30,6 +30,12 @@ struct GemmEpilogue {
   float* after = nullptr;         ///< (m, n) with the pitch of `before`
   int64_t before_pitch = 0;
 
+  /// Whether C is the product alone.
+  bool is_none() const {
+    return alpha == 1.0F && !accumulate && activation == Activation::kNone && bias == nullptr &&
+           scale == nullptr && residual == nullptr && !relu && pre == nullptr && before == nullptr;
+  }
+
   /// The same for the part of C that begins at (row, column).
   GemmEpilogue at(int64_t row, int64_t column) const {
     GemmEpilogue e = *this;
@@ -58,6 +64,13 @@ enum class GemmA {
   kColumns,  ///< a[p * a_pitch + i]
 };
 
+/// Floats in one piece; or, with a pitch, that many of each of k rows.
+struct GemmAhead {
+  const float* data = nullptr;
+  int64_t floats = 0;
+  int64_t pitch = 0;
+};
+
 /// A block of rows of A times one panel of B, over one block of K.
 struct GemmBlock {
   int64_t rows;     ///< of A and C, split evenly over `tiles`
@@ -67,10 +80,9 @@ struct GemmBlock {
   const float* a;
   GemmA a_layout;
   int64_t a_pitch;
-  const float* b;     ///< packed panel, [k][nr]
-  const float* next;  ///< what will probably be read after this, to be fetched meanwhile
-  int64_t next_floats;
-  float* c;  ///< (rows, columns) with a row pitch
+  const float* b;   ///< packed panel, [k][nr]
+  GemmAhead ahead;  ///< what will probably be read after this, to be fetched into L2 meanwhile
+  float* c;         ///< (rows, columns) with a row pitch
   int64_t c_pitch;
   bool add;               ///< C holds the sum over the blocks of K before this one
   bool last;              ///< the epilogue's turn
@@ -106,6 +118,10 @@ struct Gemm {
   /// the tile are overwritten.
   void (*pack)(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_t k_stride,
                int64_t width, float* to);
+
+  /// to[c * to_pitch + r] = from[r * from_pitch + c] for r < rows, c < columns.
+  void (*transpose)(int64_t rows, int64_t columns, const float* from, int64_t from_pitch, float* to,
+                    int64_t to_pitch);
 
   void (*multiply)(const GemmBlock& block);
 };

@@ -67,6 +67,7 @@ constexpr Gemm kGemm{.mr = vitrine::reference::kGemmRows,
                      .lanes = 1,
                      .kc = vitrine::reference::kGemmBlockK,
                      .pack = vitrine::reference::gemm_pack,
+                     .transpose = vitrine::reference::gemm_transpose,
                      .multiply = vitrine::reference::gemm_multiply};
 
 constexpr LayerNorm kLayerNorm{vitrine::reference::layer_norm_forward<float>,

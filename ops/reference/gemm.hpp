@@ -52,6 +52,13 @@ inline void gemm_pack(int64_t rows, int64_t k, const float* from, int64_t row_st
   }
 }
 
+inline void gemm_transpose(int64_t rows, int64_t columns, const float* from, int64_t from_pitch,
+                           float* to, int64_t to_pitch) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) to[c * to_pitch + r] = from[r * from_pitch + c];
+  }
+}
+
 /// The product of packed operands; the loop over j is inside so that B is read in order.
 inline void gemm_multiply(const kernels::GemmBlock& block) {
   for (int64_t t = 0; t < block.tiles; ++t) {

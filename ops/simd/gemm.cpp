@@ -125,6 +125,21 @@ void pack(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_
   }
 }
 
+void transpose(int64_t rows, int64_t columns, const float* from, int64_t from_pitch, float* to,
+               int64_t to_pitch) {
+  const int64_t whole = rows / 8 * 8;
+  for (int64_t j = 0; j < columns; j += kPackSteps, from += kPackSteps) {
+    const int64_t steps = columns - j < kPackSteps ? columns - j : kPackSteps;
+    float* row = to + j * to_pitch;
+    for (int64_t r = 0; r < whole; r += 8) {
+      pack_transpose(8, steps, from + r * from_pitch, from_pitch, to_pitch, row + r);
+    }
+    for (int64_t p = 0; p < steps; ++p) {
+      for (int64_t r = whole; r < rows; ++r) row[p * to_pitch + r] = from[r * from_pitch + p];
+    }
+  }
+}
+
 /// The part of C that is being finished.
 struct Part {
   int64_t rows, columns;
@@ -203,6 +218,28 @@ Finish finish_for(Activation activation) {
   return finish<Activation::kNone, kBackward>;
 }
 
+/// What a tile fetches of GemmBlock::ahead: a line at each step of k, `step` floats apart.
+struct Share {
+  const float* next;
+  int64_t step;
+};
+
+Share share_of(const GemmBlock& block, int64_t tile) {
+  const GemmAhead& ahead = block.ahead;
+  const int64_t steps = block.tiles * block.k;
+  if (ahead.pitch == 0 && ahead.floats > 0) {
+    const int64_t step = (ahead.floats + steps - 1) / steps;
+    return {ahead.data + tile * step * block.k, step};
+  }
+  // One line of all rows, and between such tiles as many without.
+  const int64_t lines = (ahead.floats + kLineFloats - 1) / kLineFloats;
+  const int64_t every = lines > 0 && block.tiles > lines ? block.tiles / lines : 1;
+  if (tile % every == 0 && tile / every < lines) {
+    return {ahead.data + tile / every * kLineFloats, ahead.pitch};
+  }
+  return {block.b, 0};  // a line that is in L1
+}
+
 void multiply(const GemmBlock& block) {
   alignas(64) float tile[kRows * kColumns];
   const GemmEpilogue& e = block.epilogue;
@@ -221,10 +258,6 @@ void multiply(const GemmBlock& block) {
   const Finish finish_tile =
       e.before != nullptr ? finish_for<true>(e.activation) : finish_for<false>(e.activation);
   const bool by_rows = block.a_layout == GemmA::kRows;
-  // Every step fetches its share of what comes next; if there is nothing, a line that is in L1.
-  const float* next = block.next_floats > 0 ? block.next : block.b;
-  const int64_t steps = block.tiles * block.k;
-  const int64_t next_step = steps > 0 ? (block.next_floats + steps - 1) / steps : 0;
   const MicroKernel* kernels = by_rows ? kMicroKernels.by_rows : kMicroKernels.by_columns;
 
   for (int64_t t = 0; t < block.tiles; ++t) {
@@ -249,9 +282,9 @@ void multiply(const GemmBlock& block) {
     const int64_t a_pitch = packed ? rows : block.a_pitch;
     const float* matrix = residual == nullptr ? nullptr : residual + begin * e.residual_pitch;
     const Addends add{added && block.add, bias, matrix, e.residual_pitch};
+    const Share share = share_of(block, t);
     kernels[(rows - 1) * kVectors + vectors - 1](block.k, a, a_pitch, block.b, kColumns, to, pitch,
-                                                 last, add, next + t * next_step * block.k,
-                                                 next_step);
+                                                 last, add, share.next, share.step);
     if (done) continue;
     const Part part{rows, block.columns, !added, block.add, block.last};
     finish_tile(e.at(begin, 0), part, to, pitch, c, block.c_pitch);
@@ -266,6 +299,7 @@ const Gemm gemm{.mr = kRows,
                 .lanes = kLanes,
                 .kc = kBlockK,
                 .pack = pack,
+                .transpose = transpose,
                 .multiply = multiply};
 
 }  // namespace vitrine::kernels::VT_ISA

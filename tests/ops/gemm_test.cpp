@@ -282,6 +282,29 @@ TEST_CASE("gemm: the same bits where a large B is packed panel by panel, or A in
   }
 }
 
+TEST_CASE("gemm: gradients of weights, A^T B with a long K", "[ops][threads]") {
+  const ScopedIsa isa(test::each_isa());
+  // More rows than columns, which goes by way of the transpose, and fewer; the columns fill vectors
+  // or do not; one block of K and several.
+  for (const auto [m, n, k] : {std::array<int64_t, 3>{200, 96, 2100},
+                               {96, 200, 2100},
+                               {130, 48, 60},
+                               {99, 50, 1100},
+                               {600, 528, 1050}}) {
+    const Case c(Trans::kYes, Trans::kNo, m, n, k, 1);
+    set_threads(1);
+    const auto packed = c.run_packed();
+    CAPTURE(m, n, k);
+    CHECK(max_error(packed, c.want()) < c.tolerance());
+    for (const int threads : {1, 2, 3, 4}) {
+      set_threads(threads);
+      CAPTURE(threads);
+      CHECK(c.run() == packed);
+    }
+    set_threads(0);
+  }
+}
+
 TEST_CASE("gemm: a batch gives the bits of its items", "[ops][threads]") {
   const ScopedIsa isa(test::each_isa());
   const auto [ta, tb] = GENERATE(from_range(transposes));
