@@ -2,7 +2,7 @@
 """check_inner_loops.py [--count FILE] OBJDUMP OBJECT...: the micro-kernels of ops/simd/gemm.cpp as the compiler left them.
 
 g++ 12 is known to keep a whole array of accumulators on the stack, which halves the speed and changes no result. So
-every micro-kernel's loop over k must hold the multiply-adds of one step, read each vector of B and each
+every micro-kernel's loop over k must hold the multiply-adds of whole steps, read each vector of B and each
 value of A once, and touch no vector on the stack. (Only tiles of 4 rows and more: fewer occur in products that wait for
 memory anyway.) OBJECT is .../ISA/gemm.o of sse42, avx2, avx512 or neon64.
 Ends with "N passed, N failed, 0 skipped"; status 1 if something failed, unless --count leaves that to who reads FILE.
@@ -89,7 +89,7 @@ def main():
         if seen < 2 * 3 * 2:  # 4 to 6 rows at least, 2 vectors, A packed and in place
             print(f"{path}: only {seen} micro-kernels")
             failed += 1
-        print(f"{isa}: {seen} micro-kernels; the largest has {largest[0]} multiply-adds and {largest[1]} reads per step")
+        print(f"{isa}: {seen} micro-kernels; the largest has {largest[0]} multiply-adds and {largest[1]} reads per round")
     if a.count:
         with open(a.count, "w") as f:
             f.write(f"{passed} {failed} 0\n")

@@ -43,7 +43,9 @@ void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, in
     for (int j = 0; j < kVectors; ++j) sum[i][j] = splat(0.0F);
   }
 
-#pragma GCC unroll 1
+  // Two steps in a turn: processors foresee the end of a loop of 96 turns, and not that of one of
+  // 192, as K is in small models.
+#pragma GCC unroll 2
   for (int64_t p = 0; p < k; ++p, a += kRowMajor ? 1 : a_pitch, b += b_pitch, next += next_step) {
     Vec row[kVectors];
 #pragma GCC unroll 4
