@@ -42,7 +42,7 @@ constexpr int64_t kPackFloats = 1 << 14;
 // Up to so many chunks of A, a thread packs a panel of B just before it multiplies it with all of
 // them, and the panel never leaves its cache. With more, all panels are packed before.
 constexpr int64_t kFewChunks = 2;
-// The same where B is the larger one, and the threads' shares of its panels are equal: for this,
+// The same where B is no smaller, and the threads' shares of its panels are equal: for this,
 // rows no longer keep to their thread.
 constexpr int64_t kSomeChunks = 8;
 
@@ -52,7 +52,7 @@ bool equal_shares(int64_t panels) {
 }
 
 int64_t most_late_chunks(const GemmProblem& p, int64_t panels) {
-  return p.n > p.m && equal_shares(panels) ? kSomeChunks : kFewChunks;
+  return p.n >= p.m && equal_shares(panels) ? kSomeChunks : kFewChunks;
 }
 
 /// One pass: the panels [first, first + panels), one block of K, the rows of `cuts`.
