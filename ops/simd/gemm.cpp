@@ -231,7 +231,8 @@ Share share_of(const GemmBlock& block, int64_t tile) {
     const int64_t step = (ahead.floats + steps - 1) / steps;
     return {ahead.data + tile * step * block.k, step};
   }
-  // One line of all rows, and between such tiles as many without.
+  // A tile fetches one line of every row, the first such tile the first line. The tiles that do are
+  // spread over the block, since a burst of fetches delays the multiplication.
   const int64_t lines = (ahead.floats + kLineFloats - 1) / kLineFloats;
   const int64_t every = lines > 0 && block.tiles > lines ? block.tiles / lines : 1;
   if (tile % every == 0 && tile / every < lines) {
