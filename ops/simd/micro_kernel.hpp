@@ -14,6 +14,14 @@
 namespace vitrine::simd {
 namespace {
 
+// Steps of k in a turn of the loop. Processors foresee the end of a loop of 96 turns, and not that
+// of one of 192, as K is in small models. On ARM g++ 12 would keep values on the stack for it.
+#if defined(__aarch64__)
+constexpr int kStepsInTurn = 1;
+#else
+constexpr int kStepsInTurn = 2;
+#endif
+
 /// What is added to a tile of sums before it is stored, in this order.
 struct Addends {
   bool c;               ///< what C holds already
@@ -43,9 +51,7 @@ void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, in
     for (int j = 0; j < kVectors; ++j) sum[i][j] = splat(0.0F);
   }
 
-  // Two steps in a turn: processors foresee the end of a loop of 96 turns, and not that of one of
-  // 192, as K is in small models.
-#pragma GCC unroll 2
+#pragma GCC unroll kStepsInTurn
   for (int64_t p = 0; p < k; ++p, a += kRowMajor ? 1 : a_pitch, b += b_pitch, next += next_step) {
     Vec row[kVectors];
 #pragma GCC unroll 4
