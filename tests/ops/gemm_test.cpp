@@ -12,11 +12,9 @@
 #include <catch2/catch.hpp>
 #include <limits>
 
-#include "core/error.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "ops/kernels/all.hpp"
-#include "ops/linear.hpp"
 #include "ops/reference/gemm.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"
@@ -350,60 +348,14 @@ TEST_CASE("gemm: two axes of a batch, one of them repeating B", "[ops][isa]") {
 }
 
 TEST_CASE("gemm: the second call takes no new block", "[ops][memory]") {
-  const Case c(Trans::kNo, Trans::kYes, 197, 192, 192);
-  c.run();
-  const int64_t before = memory_stats().new_blocks;
-  c.run();
-  CHECK(memory_stats().new_blocks == before);
-}
-
-TEST_CASE("gemm: a frozen weight is packed once per ISA and view", "[ops]") {
-  Tensor weight = test::random_tensor({10, 6}, 1);
-  CHECK(packed_weight(weight) == nullptr);
-  weight.freeze();
-  const auto packed = packed_weight(weight);
-  REQUIRE(packed != nullptr);
-  CHECK(packed->n() == 10);
-  CHECK(packed->k() == 6);
-  const Tensor half = weight.rows(5, 10);
-  const auto packed_half = packed_weight(half);
-  CHECK(packed_half->n() == 5);
-  CHECK(packed_weight(weight) == packed);
-  CHECK(packed_weight(half) == packed_half);
-  {
-    const ScopedIsa other(Isa::kReference);
-    CHECK(packed_weight(weight)->isa() == Isa::kReference);
+  // A layer's product, and the gradient of its weight.
+  for (const Case& c : {Case(Trans::kNo, Trans::kYes, 197, 192, 192),
+                        Case(Trans::kYes, Trans::kNo, 192, 96, 1100)}) {
+    c.run();
+    const int64_t before = memory_stats().new_blocks;
+    c.run();
+    CHECK(memory_stats().new_blocks == before);
   }
-  CHECK(packed_weight(weight) ==
-        (active_isa() == Isa::kReference ? packed_weight(weight) : packed));
-}
-
-TEST_CASE("gemm: a packed weight is all that is kept, and gives back the same bits",
-          "[ops][memory]") {
-  const auto check = [](int64_t n, int64_t k) {
-    Tensor weight = test::random_tensor({n, k}, 1);
-    const Tensor before = weight.clone();
-    const Tensor x = test::random_tensor({3, k}, 2);
-    CHECK_THROWS_AS(pack_weight(weight), ShapeError);
-    weight.freeze();
-    pack_weight(weight);
-    CHECK(weight.storage().moved_out());
-    const Tensor y = linear(x, weight, Tensor());
-    CHECK(weight.storage().moved_out());
-    CHECK(std::ranges::equal(y.values(), linear(x, before, Tensor()).values()));
-    CHECK(std::ranges::equal(weight.values(), before.values()));
-    CHECK_FALSE(weight.storage().moved_out());
-  };
-  check(1, 1);
-  check(50, 7);
-  check(100, 2500);  // several panels, several blocks of K
-
-  // Rows of a fused weight keep the storage that they share.
-  Tensor fused = test::random_tensor({10, 6}, 3);
-  fused.freeze();
-  pack_weight(fused.rows(2, 5));
-  CHECK_FALSE(fused.storage().moved_out());
-  CHECK_THROWS_AS(pack_weight(fused.reshape({60})), ShapeError);
 }
 
 }  // namespace
