@@ -2,7 +2,7 @@
 """check_inner_loops.py [--count FILE] OBJDUMP OBJECT...: the micro-kernels of ops/simd/gemm.cpp as the compiler left them.
 
 g++ 12 is known to keep a whole array of accumulators on the stack, which halves the speed and changes no result. So
-every micro-kernel's loop over k must hold the multiply-adds of whole steps, read each vector of B and each
+every micro-kernel's loops over k must hold the multiply-adds of whole steps, read each vector of B and each
 value of A once, and touch no vector on the stack. (Only tiles of 4 rows and more: fewer occur in products that wait for
 memory anyway.) OBJECT is .../ISA/gemm.o of sse42, avx2, avx512 or neon64.
 Ends with "N passed, N failed, 0 skipped"; status 1 if something failed, unless --count leaves that to who reads FILE.
@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 KERNEL = re.compile(r"^[0-9a-f]+ <.*\bmicro_kernel<(\d+), (\d+), (true|false)>.*>:$")
+JUMP = re.compile(r"^(j|b$|b\.|cb|tb|bl|call|ret)")
 INSTRUCTION = re.compile(r"^\s+([0-9a-f]+):\s+(\S+)\s*(.*)$")
 MULTIPLY = {"sse42": r"^mulps$", "avx2": r"^vfn?m(add|sub)\d+ps$", "avx512": r"^vfn?m(add|sub)\d+ps$", "neon64": r"^fml[as]$"}
 VECTOR = r"%[xyz]mm\d|\bv\d+\.|\b[qs]\d+\b"
@@ -31,16 +32,17 @@ def kernels(objdump, path):
             yield head.groups(), [(int(m[1], 16), m[2], m[3]) for m in found if m]
 
 
-def innermost_loop(code, multiply):
-    """The shortest run of instructions that ends in a jump back to its start and multiplies."""
-    loops = []
-    for i, (address, name, operands) in enumerate(code):
+def innermost_loops(code, multiply):
+    """The runs of instructions that multiply, end in a jump back to their start and have no other jump: the steps of k,
+    and the first of them, which fetch C, unless the compiler wrote those out one by one."""
+    jumps = [i for i, (_, name, _) in enumerate(code) if JUMP.match(name)]
+    for before, i in zip([-1, *jumps], jumps):
+        address, _, operands = code[i]
         target = re.search(r"(?:^|\s)([0-9a-f]+) <", operands)
-        if target and re.match(r"^(j|b\.|cb|tb)", name) and int(target[1], 16) <= address:
-            body = [c for c in code[:i + 1] if c[0] >= int(target[1], 16)]
-            if any(re.match(multiply, c[1]) for c in body):
-                loops.append(body)
-    return min(loops, key=len, default=[])
+        if target and code[before + 1][0] <= int(target[1], 16) <= address:
+            loop = [c for c in code[before + 1:i + 1] if c[0] >= int(target[1], 16)]
+            if any(re.match(multiply, c[1]) for c in loop):
+                yield loop
 
 
 def counts(isa, loop):
@@ -54,9 +56,7 @@ def faults(isa, rows, vectors, loop):
     multiplies, reads = counts(isa, loop)
     on_stack = [f"{name} {operands}" for _, name, operands in loop if re.search(VECTOR, operands) and re.search(STACK, operands)]
     steps = multiplies / (rows * vectors)
-    if not loop:
-        yield "has no loop"
-    elif steps < 1 or steps != int(steps):
+    if steps < 1 or steps != int(steps):
         yield f"{multiplies} multiply-adds per round, not {rows * vectors}"
     elif reads > steps * (rows + vectors):
         yield f"reads memory {reads} times per {multiplies} multiply-adds"
@@ -79,9 +79,11 @@ def main():
             if int(rows) < 4:
                 continue
             seen += 1
-            loop = innermost_loop(code, MULTIPLY[isa])
-            wrong = list(faults(isa, int(rows), int(vectors), loop))
-            largest = max(largest, counts(isa, loop))
+            loops = list(innermost_loops(code, MULTIPLY[isa]))
+            wrong = [text for loop in loops for text in faults(isa, int(rows), int(vectors), loop)]
+            if not loops:
+                wrong.append("has no loop")
+            largest = max([largest] + [counts(isa, loop) for loop in loops])
             failed += bool(wrong)
             passed += not wrong
             for text in wrong:

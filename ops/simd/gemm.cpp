@@ -36,7 +36,6 @@ constexpr int kVectors = 2;
 constexpr int64_t kColumns = kVectors * kLanes;
 static_assert(kRows <= 8 && kColumns % 8 == 0, "packing transposes groups of 8 rows");
 constexpr int64_t kBlockK = 1024;
-constexpr int64_t kLineFloats = 16;  // of a cache line
 
 using MicroKernel = void (*)(int64_t k, const float* a, int64_t a_pitch, const float* b,
                              int64_t b_pitch, float* c, int64_t c_pitch, int64_t last,
@@ -224,13 +223,15 @@ struct Share {
   int64_t step;
 };
 
-Share share_of(const GemmBlock& block, int64_t tile) {
-  const GemmAhead& ahead = block.ahead;
+/// Of an `ahead` in one piece: Share::step, such that the block's steps reach its end.
+int64_t step_in_piece(const GemmBlock& block) {
   const int64_t steps = block.tiles * block.k;
-  if (ahead.pitch == 0 && ahead.floats > 0) {
-    const int64_t step = (ahead.floats + steps - 1) / steps;
-    return {ahead.data + tile * step * block.k, step};
-  }
+  return steps > 0 ? (block.ahead.floats + steps - 1) / steps : 0;
+}
+
+Share share_of(const GemmBlock& block, int64_t step, int64_t tile) {
+  const GemmAhead& ahead = block.ahead;
+  if (ahead.pitch == 0 && ahead.floats > 0) return {ahead.data + tile * step * block.k, step};
   // A tile fetches one line of every row, the first such tile the first line. The tiles that do are
   // spread over the block, since a burst of fetches delays the multiplication.
   const int64_t lines = (ahead.floats + kLineFloats - 1) / kLineFloats;
@@ -239,6 +240,18 @@ Share share_of(const GemmBlock& block, int64_t tile) {
     return {ahead.data + tile / every * kLineFloats, ahead.pitch};
   }
   return {block.b, 0};  // a line that is in L1
+}
+
+/// The lines that rows of a matrix lie in come into L1; the matrix may be null. Inlined, since g++
+/// 12 leaves out calls of a function that does nothing but fetch.
+template <bool kWrite>
+[[gnu::always_inline]] inline void fetch(const float* matrix, int64_t pitch, int64_t begin,
+                                         int64_t end, int64_t columns) {
+  if (matrix == nullptr) return;
+  for (int64_t r = begin; r < end; ++r) {
+    const float* row = matrix + r * pitch;
+    for (int64_t j = 0; j < columns; j += kLineFloats) __builtin_prefetch(row + j, kWrite);
+  }
 }
 
 void multiply(const GemmBlock& block) {
@@ -261,21 +274,16 @@ void multiply(const GemmBlock& block) {
   const bool by_rows = block.a_layout == GemmA::kRows;
   const MicroKernel* kernels = by_rows ? kMicroKernels.by_rows : kMicroKernels.by_columns;
 
-  for (int64_t t = 0; t < block.tiles; ++t) {
-    const int64_t begin = tile_begin(block.rows, block.tiles, t);
-    const int64_t rows = tile_begin(block.rows, block.tiles, t + 1) - begin;
+  const int64_t step = step_in_piece(block);
+  int64_t begin = 0;
+  for (int64_t t = 0, end = 0; t < block.tiles; ++t, begin = end) {
+    end = tile_begin(block.rows, block.tiles, t + 1);
+    const int64_t rows = end - begin;
+    fetch<false>(e.residual, e.residual_pitch, begin, end, block.columns);
+    fetch<true>(e.pre, e.pre_pitch, begin, end, block.columns);
+    fetch<false>(e.before, e.before_pitch, begin, end, block.columns);
+    fetch<true>(e.after, e.before_pitch, begin, end, block.columns);
     float* c = block.c + begin * block.c_pitch;
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t j = 0; j < kColumns; j += kLineFloats) {
-        __builtin_prefetch(c + r * block.c_pitch + j, 1);
-        if (e.residual != nullptr) {
-          __builtin_prefetch(e.residual + (begin + r) * e.residual_pitch + j);
-        }
-        if (e.pre != nullptr) __builtin_prefetch(e.pre + (begin + r) * e.pre_pitch + j, 1);
-        if (e.before != nullptr) __builtin_prefetch(e.before + (begin + r) * e.before_pitch + j);
-        if (e.after != nullptr) __builtin_prefetch(e.after + (begin + r) * e.before_pitch + j, 1);
-      }
-    }
     float* to = direct ? c : tile;
     const bool packed = block.a_layout == GemmA::kPacked;
     const int64_t first = packed ? t : begin;
@@ -283,7 +291,7 @@ void multiply(const GemmBlock& block) {
     const int64_t a_pitch = packed ? rows : block.a_pitch;
     const float* matrix = residual == nullptr ? nullptr : residual + begin * e.residual_pitch;
     const Addends add{added && block.add, bias, matrix, e.residual_pitch};
-    const Share share = share_of(block, t);
+    const Share share = share_of(block, step, t);
     kernels[(rows - 1) * kVectors + vectors - 1](block.k, a, a_pitch, block.b, kColumns, to, pitch,
                                                  last, add, share.next, share.step);
     if (done) continue;

@@ -22,6 +22,8 @@ constexpr int kStepsInTurn = 1;
 constexpr int kStepsInTurn = 2;
 #endif
 
+constexpr int kLineFloats = 16;  // of a cache line
+
 /// What is added to a tile of sums before it is stored, in this order.
 struct Addends {
   bool c;               ///< what C holds already
@@ -33,7 +35,8 @@ struct Addends {
 /// c[i * c_pitch + j] = sum over p of A[i][p] * b[p * b_pitch + j], and what `add` says. A[i][p] is
 /// a[i * a_pitch + p] if kRowMajor, otherwise a[p * a_pitch + i]. Of the last vector of a row, C
 /// and what is added have `last` floats (1 to kLanes). Meanwhile k * next_step floats from `next`
-/// on are fetched into L2. (A and B need no help: the processor sees that they are read in order.)
+/// on are fetched into L2, and C into L1. (A and B need no help: the processor sees that they are
+/// read in order.)
 ///
 /// Every loop over the accumulators must be unrolled: with a single one left, g++ 12 keeps the
 /// whole array in memory and stores each accumulator after each multiply-add, at half the speed.
@@ -51,8 +54,7 @@ void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, in
     for (int j = 0; j < kVectors; ++j) sum[i][j] = splat(0.0F);
   }
 
-#pragma GCC unroll kStepsInTurn
-  for (int64_t p = 0; p < k; ++p, a += kRowMajor ? 1 : a_pitch, b += b_pitch, next += next_step) {
+  const auto step = [&] {
     Vec row[kVectors];
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) row[j] = load(b + j * kLanes);
@@ -63,7 +65,22 @@ void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, in
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) sum[i][j] = fma(x, row[j], sum[i][j]);
     }
+    a += kRowMajor ? 1 : a_pitch;
+    b += b_pitch;
+    next += next_step;
+  };
+  // The first steps fetch a row of C each, which may begin within a line; a burst of fetches before
+  // them would hold them up. (The lines of a single vector came with the columns before it.)
+  const int64_t fetches = kVectors == 1 ? 0 : k < kRows ? k : kRows;
+  const float* c_row = c;
+  for (int64_t p = 0; p < fetches; ++p, c_row += c_pitch) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors * kLanes; j += kLineFloats) __builtin_prefetch(c_row + j, 1);
+    __builtin_prefetch(c_row + kVectors * kLanes - 1, 1);
+    step();
   }
+#pragma GCC unroll kStepsInTurn
+  for (int64_t p = fetches; p < k; ++p) step();
 
   if (add.c) {
 #pragma GCC unroll 16
