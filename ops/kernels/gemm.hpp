@@ -73,8 +73,8 @@ struct GemmAhead {
 
 /// A block of rows of A times one panel of B, over one block of K.
 struct GemmBlock {
-  int64_t rows;     ///< of A and C, split evenly over `tiles`
-  int64_t tiles;    ///< each of at most Gemm::mr rows
+  int64_t rows;     ///< of A and C, split evenly over tiles
+  int64_t tiles;    ///< of a packed A, each of at most Gemm::mr rows
   int64_t columns;  ///< of C, 1 .. Gemm::nr
   int64_t k;        ///< length of this block of K
   const float* a;
@@ -94,7 +94,7 @@ struct GemmBlock {
 /// and the blocks' sums are added in order: the bits depend on the ISA and on K, not on how M and N
 /// are cut.
 struct Gemm {
-  int64_t mr;     ///< most rows of a tile
+  int64_t mr;     ///< most rows of a packed tile of A; where A lies, narrow panels take more
   int64_t nr;     ///< most columns of a panel, and its pitch
   int64_t lanes;  ///< columns are computed in vectors of so many
   int64_t kc;     ///< longest block of K

@@ -22,36 +22,58 @@ namespace {
 using namespace simd;
 
 // The tile fills the registers: 32 with AVX-512 and on ARM, 16 with AVX2 and SSE. The rest holds
-// one row of B and a broadcast of A (and a product where there is no FMA).
+// one row of B and a broadcast of A (and a product where there is no FMA: 4x3 would not fit SSE).
+// Of AVX2's shapes 4x3 reads memory least, 7 times per 12 multiply-adds; 6x2 does 8 times.
 #if defined(__AVX512F__)
 constexpr int kRows = 8;
 constexpr int kVectors = 3;
 #elif defined(__aarch64__)
 constexpr int kRows = 6;
 constexpr int kVectors = 4;
+#elif defined(__AVX2__)
+constexpr int kRows = 4;
+constexpr int kVectors = 3;
 #else
 constexpr int kRows = 6;
 constexpr int kVectors = 2;
 #endif
 constexpr int64_t kColumns = kVectors * kLanes;
-static_assert(kRows <= 8 && kColumns % 8 == 0, "packing transposes groups of 8 rows");
+// Packing transposes groups of 8 rows.
+constexpr int kMostRows = 8;
+static_assert(kRows <= kMostRows && kColumns % 8 == 0);
+
+/// Most rows of a tile of so many vectors: a narrower panel leaves registers for more. A single
+/// vector needs all 8 rows to keep the multipliers busy.
+constexpr int rows_beside(int vectors) {
+  const int rows = kRows * kVectors / vectors;
+  return rows < kMostRows ? rows : kMostRows;
+}
 constexpr int64_t kBlockK = 1024;
 
 using MicroKernel = void (*)(int64_t k, const float* a, int64_t a_pitch, const float* b,
                              int64_t b_pitch, float* c, int64_t c_pitch, int64_t last,
                              const Addends& add, const float* next, int64_t next_step);
 
-/// Micro-kernels for 1 .. kRows rows and 1 .. kVectors vectors, row-major; for an A whose rows, or
-/// columns, lie whole (GemmA).
+/// The micro-kernel of a table's entry, or null if its tile does not fit the registers.
+template <int kIndex, bool kRowMajor>
+constexpr MicroKernel micro_kernel_at() {
+  constexpr int kTileRows = kIndex / kVectors + 1;
+  constexpr int kTileVectors = kIndex % kVectors + 1;
+  if constexpr (kTileRows <= rows_beside(kTileVectors)) {
+    return micro_kernel<kTileRows, kTileVectors, kRowMajor>;
+  }
+  return nullptr;
+}
+
+/// Micro-kernels for 1 .. kMostRows rows and 1 .. kVectors vectors, row-major; for an A whose rows,
+/// or columns, lie whole (GemmA).
 template <int... kIndex>
 struct MicroKernels {
   constexpr explicit MicroKernels(std::integer_sequence<int, kIndex...>) {}
-  MicroKernel by_rows[kRows * kVectors] = {
-      micro_kernel<kIndex / kVectors + 1, kIndex % kVectors + 1, true>...};
-  MicroKernel by_columns[kRows * kVectors] = {
-      micro_kernel<kIndex / kVectors + 1, kIndex % kVectors + 1, false>...};
+  MicroKernel by_rows[kMostRows * kVectors] = {micro_kernel_at<kIndex, true>()...};
+  MicroKernel by_columns[kMostRows * kVectors] = {micro_kernel_at<kIndex, false>()...};
 };
-constexpr MicroKernels kMicroKernels(std::make_integer_sequence<int, kRows * kVectors>{});
+constexpr MicroKernels kMicroKernels(std::make_integer_sequence<int, kMostRows * kVectors>{});
 
 /// Rows that lie side by side in memory: a copy of short runs.
 void pack_copy(int64_t rows, int64_t k, const float* from, int64_t k_stride, int64_t width,
@@ -223,19 +245,19 @@ struct Share {
   int64_t step;
 };
 
-/// Of an `ahead` in one piece: Share::step, such that the block's steps reach its end.
-int64_t step_in_piece(const GemmBlock& block) {
-  const int64_t steps = block.tiles * block.k;
+/// Of an `ahead` in one piece: Share::step, such that the steps of all tiles reach its end.
+int64_t step_in_piece(const GemmBlock& block, int64_t tiles) {
+  const int64_t steps = tiles * block.k;
   return steps > 0 ? (block.ahead.floats + steps - 1) / steps : 0;
 }
 
-Share share_of(const GemmBlock& block, int64_t step, int64_t tile) {
+Share share_of(const GemmBlock& block, int64_t step, int64_t tile, int64_t tiles) {
   const GemmAhead& ahead = block.ahead;
   if (ahead.pitch == 0 && ahead.floats > 0) return {ahead.data + tile * step * block.k, step};
   // A tile fetches one line of every row, the first such tile the first line. The tiles that do are
   // spread over the block, since a burst of fetches delays the multiplication.
   const int64_t lines = (ahead.floats + kLineFloats - 1) / kLineFloats;
-  const int64_t every = lines > 0 && block.tiles > lines ? block.tiles / lines : 1;
+  const int64_t every = lines > 0 && tiles > lines ? tiles / lines : 1;
   if (tile % every == 0 && tile / every < lines) {
     return {ahead.data + tile / every * kLineFloats, ahead.pitch};
   }
@@ -255,7 +277,7 @@ template <bool kWrite>
 }
 
 void multiply(const GemmBlock& block) {
-  alignas(64) float tile[kRows * kColumns];
+  alignas(64) float tile[kMostRows * kColumns];
   const GemmEpilogue& e = block.epilogue;
   const int64_t vectors = (block.columns + kLanes - 1) / kLanes;
   const int64_t last = block.columns - (vectors - 1) * kLanes;  // floats of the last vector
@@ -273,11 +295,14 @@ void multiply(const GemmBlock& block) {
       e.before != nullptr ? finish_for<true>(e.activation) : finish_for<false>(e.activation);
   const bool by_rows = block.a_layout == GemmA::kRows;
   const MicroKernel* kernels = by_rows ? kMicroKernels.by_rows : kMicroKernels.by_columns;
+  const bool packed = block.a_layout == GemmA::kPacked;
+  const int64_t most_rows = rows_beside(static_cast<int>(vectors));
+  const int64_t tiles = packed ? block.tiles : (block.rows + most_rows - 1) / most_rows;
 
-  const int64_t step = step_in_piece(block);
+  const int64_t step = step_in_piece(block, tiles);
   int64_t begin = 0;
-  for (int64_t t = 0, end = 0; t < block.tiles; ++t, begin = end) {
-    end = tile_begin(block.rows, block.tiles, t + 1);
+  for (int64_t t = 0, end = 0; t < tiles; ++t, begin = end) {
+    end = tile_begin(block.rows, tiles, t + 1);
     const int64_t rows = end - begin;
     fetch<false>(e.residual, e.residual_pitch, begin, end, block.columns);
     fetch<true>(e.pre, e.pre_pitch, begin, end, block.columns);
@@ -285,13 +310,12 @@ void multiply(const GemmBlock& block) {
     fetch<true>(e.after, e.before_pitch, begin, end, block.columns);
     float* c = block.c + begin * block.c_pitch;
     float* to = direct ? c : tile;
-    const bool packed = block.a_layout == GemmA::kPacked;
     const int64_t first = packed ? t : begin;
     const float* a = block.a + (block.a_layout == GemmA::kColumns ? first : first * block.a_pitch);
     const int64_t a_pitch = packed ? rows : block.a_pitch;
     const float* matrix = residual == nullptr ? nullptr : residual + begin * e.residual_pitch;
     const Addends add{added && block.add, bias, matrix, e.residual_pitch};
-    const Share share = share_of(block, step, t);
+    const Share share = share_of(block, step, t, tiles);
     kernels[(rows - 1) * kVectors + vectors - 1](block.k, a, a_pitch, block.b, kColumns, to, pitch,
                                                  last, add, share.next, share.step);
     if (done) continue;
