@@ -44,7 +44,7 @@ constexpr int64_t kPackFloats = 1 << 14;
 constexpr int64_t kFewChunks = 2;
 // The same where B is no smaller, and the threads' shares of its panels are equal: for this,
 // rows no longer keep to their thread.
-constexpr int64_t kSomeChunks = 8;
+constexpr int64_t kSomeChunks = 16;
 
 /// Whether the threads' shares of so many panels are equal to 1/32.
 bool equal_shares(int64_t panels) {

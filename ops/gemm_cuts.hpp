@@ -80,13 +80,15 @@ struct RowCuts {
   }
 };
 
-/// Rows of packed A that one core's L2 holds beside the panels of B that pass by.
+/// Rows of A that stay in one core's L2 while the panels of B pass by: together with a panel they
+/// take half of it. The other half is for the panel that is fetched, for C, and for what the cache
+/// cannot hold at once because the pages of A lie in its sets at random.
 inline int64_t chunk_rows(const kernels::Gemm& kernel, int64_t k) {
   static const int64_t l2 = [] {
     const int64_t bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);  // 0 or -1 if unknown
     return std::clamp<int64_t>(bytes, 1 << 18, 1 << 21);
   }();
-  const int64_t floats = l2 / static_cast<int64_t>(sizeof(float)) * 13 / 16 - kernel.nr * k;
+  const int64_t floats = l2 / 2 / static_cast<int64_t>(sizeof(float)) - kernel.nr * k;
   return std::max(floats / k, 4 * kernel.mr);
 }
 

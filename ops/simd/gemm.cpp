@@ -214,29 +214,63 @@ void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int6
   });
 }
 
+/// finish of a C that lacks the activation alone, with `pre`, or with `before` and `after`, as in
+/// an MLP: in its loop every question that `finish` asks would cost as much as the arithmetic.
+/// Where `pre` or `after` is null, C takes what belongs there and is overwritten at once.
+template <Activation kActivation, bool kBackward>
+void finish_activation(const GemmEpilogue& e, const Part& part_of_c, const float*, int64_t,
+                       float* c, int64_t c_pitch) {
+  float* const kept = kBackward ? e.after : e.pre;
+  const int64_t kept_pitch = kBackward ? e.before_pitch : e.pre_pitch;
+  float* keep = kept != nullptr ? kept : c;
+  const int64_t keep_pitch = kept != nullptr ? kept_pitch : c_pitch;
+  const float* before = e.before;
+  for (int64_t r = 0; r < part_of_c.rows; ++r, c += c_pitch, keep += keep_pitch) {
+    for_each_vector(part_of_c.columns, [&](int64_t j, auto part) {
+      const Vec v = part.load(c + j);
+      if constexpr (kBackward) {
+        const Vec x = part.load(before + j);
+        part.store(keep + j, activate(kActivation, x));
+        part.store(c + j, v * activation_derivative(kActivation, x));
+      } else {
+        part.store(keep + j, v);
+        part.store(c + j, activate(kActivation, v));
+      }
+    });
+    if constexpr (kBackward) before += e.before_pitch;
+  }
+}
+
 using Finish = void (*)(const GemmEpilogue&, const Part&, const float*, int64_t, float*, int64_t);
 
-template <bool kBackward>
-Finish finish_for(Activation activation) {
+template <Activation kActivation>
+Finish finish_for(bool backward, bool alone) {
+  if (alone) {
+    return backward ? finish_activation<kActivation, true> : finish_activation<kActivation, false>;
+  }
+  return backward ? finish<kActivation, true> : finish<kActivation, false>;
+}
+
+Finish finish_for(Activation activation, bool backward, bool alone) {
   switch (activation) {
     case Activation::kNone:
-      return finish<Activation::kNone, kBackward>;
+      return finish_for<Activation::kNone>(backward, alone);
     case Activation::kRelu:
-      return finish<Activation::kRelu, kBackward>;
+      return finish_for<Activation::kRelu>(backward, alone);
     case Activation::kGelu:
-      return finish<Activation::kGelu, kBackward>;
+      return finish_for<Activation::kGelu>(backward, alone);
     case Activation::kGeluTanh:
-      return finish<Activation::kGeluTanh, kBackward>;
+      return finish_for<Activation::kGeluTanh>(backward, alone);
     case Activation::kQuickGelu:
-      return finish<Activation::kQuickGelu, kBackward>;
+      return finish_for<Activation::kQuickGelu>(backward, alone);
     case Activation::kSilu:
-      return finish<Activation::kSilu, kBackward>;
+      return finish_for<Activation::kSilu>(backward, alone);
     case Activation::kTanh:
-      return finish<Activation::kTanh, kBackward>;
+      return finish_for<Activation::kTanh>(backward, alone);
     case Activation::kSigmoid:
-      return finish<Activation::kSigmoid, kBackward>;
+      return finish_for<Activation::kSigmoid>(backward, alone);
   }
-  return finish<Activation::kNone, kBackward>;
+  return finish_for<Activation::kNone>(backward, alone);
 }
 
 /// What a tile fetches of GemmBlock::ahead: a line at each step of k, `step` floats apart.
@@ -291,8 +325,8 @@ void multiply(const GemmBlock& block) {
   const float* bias = added && block.last ? e.bias : nullptr;
   const float* residual = done && block.last ? e.residual : nullptr;
   const int64_t pitch = direct ? block.c_pitch : kColumns;
-  const Finish finish_tile =
-      e.before != nullptr ? finish_for<true>(e.activation) : finish_for<false>(e.activation);
+  const bool alone = added && block.last && e.scale == nullptr && e.residual == nullptr && !e.relu;
+  const Finish finish_tile = finish_for(e.activation, e.before != nullptr, alone);
   const bool by_rows = block.a_layout == GemmA::kRows;
   const MicroKernel* kernels = by_rows ? kMicroKernels.by_rows : kMicroKernels.by_columns;
   const bool packed = block.a_layout == GemmA::kPacked;
