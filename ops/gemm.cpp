@@ -46,11 +46,6 @@ constexpr int64_t kFewChunks = 2;
 // rows no longer keep to their thread.
 constexpr int64_t kSomeChunks = 16;
 
-/// Whether the threads' shares of so many panels are equal to 1/32.
-bool equal_shares(int64_t panels) {
-  return ceil_div(panels, threads()) * threads() * 32 <= panels * 33;
-}
-
 int64_t most_late_chunks(const GemmProblem& p, int64_t panels) {
   return p.n >= p.m && equal_shares(panels) ? kSomeChunks : kFewChunks;
 }

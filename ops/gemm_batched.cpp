@@ -71,7 +71,8 @@ void run_batch(const Gemm& kernel, const GemmProblem& p, std::span<const GemmBat
   profile_macs(items * p.m * p.n * p.k);
   const BlocksOfK blocks(p.k, kernel.kc);
   const int64_t k = std::max<int64_t>(blocks.longest(), 1);
-  const int64_t tasks = threads() == 1 ? 1 : kTasks;
+  // Every part of an item packs B, so items stay whole where their number is enough.
+  const int64_t tasks = equal_shares(items) ? 1 : kTasks;
   const int64_t parts = std::min(ceil_div(tasks, items), ceil_div(p.m, kTaskRows));
   const RowCuts cuts(kernel, p, 0, p.m, k, std::min(chunk_rows(kernel, k), ceil_div(p.m, parts)));
   const int64_t worker_floats = cuts.chunk_stride + panel_floats(kernel, blocks);

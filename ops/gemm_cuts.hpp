@@ -26,6 +26,11 @@ constexpr int64_t kNearColumns = 512;
 // The kernels' packing writes up to 15 floats behind a tile.
 constexpr int64_t kSlack = 16;
 
+/// Whether the threads' shares of so many equal pieces of work are equal to 1/32.
+inline bool equal_shares(int64_t pieces) {
+  return ceil_div(pieces, threads()) * threads() * 32 <= pieces * 33;
+}
+
 /// C = epilogue(A B): what a product reads and writes.
 struct GemmProblem {
   int64_t m, n, k;
