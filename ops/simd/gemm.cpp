@@ -50,9 +50,8 @@ constexpr int rows_beside(int vectors) {
 }
 constexpr int64_t kBlockK = 1024;
 
-using MicroKernel = void (*)(int64_t k, const float* a, int64_t a_pitch, const float* b,
-                             int64_t b_pitch, float* c, int64_t c_pitch, int64_t last,
-                             const Addends& add, const float* next, int64_t next_step);
+using MicroKernel = void (*)(const MicroBlock& block, const float* a, int64_t a_pitch, float* c,
+                             const float* next, int64_t next_step);
 
 /// The micro-kernel of a table's entry, or null if its tile does not fit the registers.
 template <int kIndex, bool kRowMajor>
@@ -314,7 +313,6 @@ void multiply(const GemmBlock& block) {
   alignas(64) float tile[kMostRows * kColumns];
   const GemmEpilogue& e = block.epilogue;
   const int64_t vectors = (block.columns + kLanes - 1) / kLanes;
-  const int64_t last = block.columns - (vectors - 1) * kLanes;  // floats of the last vector
   // Sums go straight to C, with C, bias and residual added while they are in registers. alpha,
   // which multiplies the sums alone, leaves all of that to finish.
   const bool direct = !block.add || e.alpha == 1.0F;
@@ -322,22 +320,36 @@ void multiply(const GemmBlock& block) {
   const bool plain = e.activation == Activation::kNone && e.scale == nullptr && e.pre == nullptr &&
                      e.before == nullptr && !e.relu;
   const bool done = added && (!block.last || plain);
-  const float* bias = added && block.last ? e.bias : nullptr;
+  MicroBlock micro{.k = block.k,
+                   .b = block.b,
+                   .b_pitch = kColumns,
+                   .c_pitch = direct ? block.c_pitch : kColumns,
+                   .last = block.columns - (vectors - 1) * kLanes,
+                   .add_c = added && block.add,
+                   .bias = added && block.last ? e.bias : nullptr,
+                   .matrix = nullptr,
+                   .matrix_pitch = e.residual_pitch};
   const float* residual = done && block.last ? e.residual : nullptr;
-  const int64_t pitch = direct ? block.c_pitch : kColumns;
   const bool alone = added && block.last && e.scale == nullptr && e.residual == nullptr && !e.relu;
   const Finish finish_tile = finish_for(e.activation, e.before != nullptr, alone);
   const bool by_rows = block.a_layout == GemmA::kRows;
-  const MicroKernel* kernels = by_rows ? kMicroKernels.by_rows : kMicroKernels.by_columns;
+  const MicroKernel* kernels =
+      (by_rows ? kMicroKernels.by_rows : kMicroKernels.by_columns) + vectors - 1;
   const bool packed = block.a_layout == GemmA::kPacked;
   const int64_t most_rows = rows_beside(static_cast<int>(vectors));
   const int64_t tiles = packed ? block.tiles : (block.rows + most_rows - 1) / most_rows;
 
   const int64_t step = step_in_piece(block, tiles);
+  const int64_t least_rows = block.rows / tiles;
+  const int64_t more = block.rows % tiles;
   int64_t begin = 0;
+  int64_t owed = 0;
   for (int64_t t = 0, end = 0; t < tiles; ++t, begin = end) {
-    end = tile_begin(block.rows, tiles, t + 1);
-    const int64_t rows = end - begin;
+    // As tile_begin says, without the division.
+    owed += more;
+    const int64_t rows = least_rows + (owed >= tiles ? 1 : 0);
+    owed -= owed >= tiles ? tiles : 0;
+    end = begin + rows;
     fetch<false>(e.residual, e.residual_pitch, begin, end, block.columns);
     fetch<true>(e.pre, e.pre_pitch, begin, end, block.columns);
     fetch<false>(e.before, e.before_pitch, begin, end, block.columns);
@@ -347,14 +359,12 @@ void multiply(const GemmBlock& block) {
     const int64_t first = packed ? t : begin;
     const float* a = block.a + (block.a_layout == GemmA::kColumns ? first : first * block.a_pitch);
     const int64_t a_pitch = packed ? rows : block.a_pitch;
-    const float* matrix = residual == nullptr ? nullptr : residual + begin * e.residual_pitch;
-    const Addends add{added && block.add, bias, matrix, e.residual_pitch};
+    if (residual != nullptr) micro.matrix = residual + begin * e.residual_pitch;
     const Share share = share_of(block, step, t, tiles);
-    kernels[(rows - 1) * kVectors + vectors - 1](block.k, a, a_pitch, block.b, kColumns, to, pitch,
-                                                 last, add, share.next, share.step);
+    kernels[(rows - 1) * kVectors](micro, a, a_pitch, to, share.next, share.step);
     if (done) continue;
     const Part part{rows, block.columns, !added, block.add, block.last};
-    finish_tile(e.at(begin, 0), part, to, pitch, c, block.c_pitch);
+    finish_tile(e.at(begin, 0), part, to, micro.c_pitch, c, block.c_pitch);
   }
 }
 

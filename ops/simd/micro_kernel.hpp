@@ -24,26 +24,35 @@ constexpr int kStepsInTurn = 2;
 
 constexpr int kLineFloats = 16;  // of a cache line
 
-/// What is added to a tile of sums before it is stored, in this order.
-struct Addends {
-  bool c;               ///< what C holds already
-  const float* bias;    ///< one row for all rows of the tile, or null
-  const float* matrix;  ///< with a row pitch, or null
-  int64_t pitch;
+/// What all tiles of a block of C have in common: they lie below one another, beside one panel of
+/// B.
+struct MicroBlock {
+  int64_t k;
+  const float* b;
+  int64_t b_pitch;
+  int64_t c_pitch;
+  int64_t last;         ///< floats of C, and of what is added, in the last vector of a row
+  bool add_c;           ///< to the sums is added, in this order: what C holds already,
+  const float* bias;    ///< one row for all rows, or null,
+  const float* matrix;  ///< and a matrix, whose rows are the tile's, or null
+  int64_t matrix_pitch;
 };
 
-/// c[i * c_pitch + j] = sum over p of A[i][p] * b[p * b_pitch + j], and what `add` says. A[i][p] is
-/// a[i * a_pitch + p] if kRowMajor, otherwise a[p * a_pitch + i]. Of the last vector of a row, C
-/// and what is added have `last` floats (1 to kLanes). Meanwhile k * next_step floats from `next`
-/// on are fetched into L2, and C into L1. (A and B need no help: the processor sees that they are
-/// read in order.)
+/// c[i * c_pitch + j] = sum over p of A[i][p] * b[p * b_pitch + j], and what `block` adds. A[i][p]
+/// is a[i * a_pitch + p] if kRowMajor, otherwise a[p * a_pitch + i]. Meanwhile k * next_step floats
+/// from `next` on are fetched into L2, and C into L1. (A and B need no help: the processor sees
+/// that they are read in order.)
 ///
 /// Every loop over the accumulators must be unrolled: with a single one left, g++ 12 keeps the
 /// whole array in memory and stores each accumulator after each multiply-add, at half the speed.
 template <int kRows, int kVectors, bool kRowMajor>
-void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, int64_t b_pitch,
-                  float* c, int64_t c_pitch, int64_t last, const Addends& add, const float* next,
-                  int64_t next_step) {
+void micro_kernel(const MicroBlock& block, const float* a, int64_t a_pitch, float* c,
+                  const float* next, int64_t next_step) {
+  const int64_t k = block.k;
+  const int64_t b_pitch = block.b_pitch;
+  const int64_t c_pitch = block.c_pitch;
+  const int64_t last = block.last;
+  const float* b = block.b;
   const auto load_part = [last](int j, const float* from) {
     return j + 1 < kVectors || last == kLanes ? load(from) : load_tail(from, last);
   };
@@ -82,7 +91,7 @@ void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, in
 #pragma GCC unroll kStepsInTurn
   for (int64_t p = fetches; p < k; ++p) step();
 
-  if (add.c) {
+  if (block.add_c) {
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
@@ -91,20 +100,20 @@ void micro_kernel(int64_t k, const float* a, int64_t a_pitch, const float* b, in
       }
     }
   }
-  if (add.bias != nullptr) {
+  if (block.bias != nullptr) {
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) {
-      const Vec bias = load_part(j, add.bias + j * kLanes);
+      const Vec bias = load_part(j, block.bias + j * kLanes);
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) sum[i][j] = sum[i][j] + bias;
     }
   }
-  if (add.matrix != nullptr) {
+  if (block.matrix != nullptr) {
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) {
-        sum[i][j] = sum[i][j] + load_part(j, add.matrix + i * add.pitch + j * kLanes);
+        sum[i][j] = sum[i][j] + load_part(j, block.matrix + i * block.matrix_pitch + j * kLanes);
       }
     }
   }
