@@ -24,7 +24,11 @@ constexpr int kAccumulators = 24;  // of 32
 constexpr int kPanelVectors = 4;
 #else
 constexpr int kAccumulators = 12;  // of 16
-constexpr int kPanelVectors = 2;
+#if defined(__AVX2__)
+constexpr int kPanelVectors = 3;  // 7 reads per 12 multiply-adds
+#else
+constexpr int kPanelVectors = 2;  // the product of a multiply-add needs a register too
+#endif
 #endif
 constexpr int kMaxTileRows = 12;
 constexpr int tile_rows(int vectors) {
@@ -166,12 +170,13 @@ void product(int64_t rows, int64_t columns, int64_t depth, const float* a, int64
     const float* panel = b + begin * packed_depth;
     // Tiles of nearly equal height instead of a small one at the end, which would be slow.
     const int64_t tiles = divide_up(rows, tile_rows(vectors));
+    int64_t i = 0;
     for (int64_t t = 0; t < tiles; ++t) {
-      const int64_t i = rows * t / tiles;
       const int64_t height = rows * (t + 1) / tiles - i;
       kProductTiles<kTransposed>.of[vectors - 1][height - 1](
           depth, kTransposed ? a + i : a + i * a_pitch, a_pitch, panel, c + i * c_pitch + begin,
           c_pitch, add);
+      i += height;
     }
   }
 }
