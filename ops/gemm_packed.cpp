@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/lasting_memory.hpp"
+#include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
@@ -80,14 +82,14 @@ PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b)
     : isa_(active_isa()), k_(k), n_(n) {
   const kernels::Gemm& kernel = *kernels::of(isa_).gemm;
   const int64_t panels = kernel.panels(n);
-  panels_ = scratch_floats(k * panels * kernel.nr);
+  panels_ = lasting_floats(k * panels * kernel.nr);
   const BlocksOfK blocks(k, kernel.kc);
   parallel_for(blocks.count * panels, 1, [&](int64_t begin, int64_t) {
     const int64_t block = begin / panels;
     const int64_t p = begin % panels;
     const StridedMatrix from = b.at(blocks.begin(block), kernel.panel_begin(n, p));
     kernel.pack(kernel.panel_columns(n, p), blocks.size(block), from.data, from.column_stride,
-                from.row_stride, kernel.nr, panels_.floats() + offset(block, p));
+                from.row_stride, kernel.nr, panels_.get() + offset(block, p));
   });
 }
 

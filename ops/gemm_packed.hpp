@@ -5,7 +5,6 @@
 
 #include "core/ceil_div.hpp"
 #include "core/isa.hpp"
-#include "core/memory.hpp"
 #include "core/tensor.hpp"
 
 namespace vitrine {
@@ -53,7 +52,7 @@ class PackedMatrix {
   int64_t n() const { return n_; }
   /// A panel of columns over one block of K.
   const float* panel(int64_t block, int64_t panel) const {
-    return panels_.floats() + offset(block, panel);
+    return panels_.get() + offset(block, panel);
   }
   /// Writes B^T, (n, k) row-major, bit for bit as it was.
   void unpack_transposed(float* to) const;
@@ -63,7 +62,7 @@ class PackedMatrix {
 
   Isa isa_;
   int64_t k_, n_;
-  Buffer panels_;
+  std::shared_ptr<float> panels_;
 };
 
 /// Gives the matrix (n, k) that a weight stands for where that is not the weight itself.

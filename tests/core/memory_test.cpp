@@ -1,12 +1,16 @@
-// What goes back to the operating system.
+// What goes back to the operating system, and memory that lasts.
 
 #include "core/memory.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "core/dry_run.hpp"
+#include "core/lasting_memory.hpp"
 #include "core/process_memory.hpp"
 #include "tests/sanitized.hpp"
 
@@ -26,6 +30,43 @@ TEST_CASE("trim_heap gives back what was freed below a block in use", "[core][me
   const int64_t now = process_memory().resident_bytes;
   INFO(kept << " bytes before, " << now << " after");
   CHECK(kept - now >= static_cast<int64_t>(kBlocks * kBlockBytes / 2));
+}
+
+TEST_CASE("lasting memory: pieces lie side by side and keep what was written", "[core][memory]") {
+  constexpr int64_t kCounts[] = {1, 16, 17, 100000, int64_t{1} << 19, 3};
+  const auto filler = lasting_floats(int64_t{16} << 20);  // a slab of its own: a new one begins
+  std::vector<std::shared_ptr<float>> pieces;
+  for (const int64_t count : kCounts) {
+    pieces.push_back(lasting_floats(count));
+    CHECK(reinterpret_cast<uintptr_t>(pieces.back().get()) % 64 == 0);
+    std::fill_n(pieces.back().get(), count, static_cast<float>(count));
+  }
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const float* piece = pieces[i].get();
+    CHECK(std::all_of(piece, piece + kCounts[i],
+                      [&](float x) { return x == static_cast<float>(kCounts[i]); }));
+    if (i > 0) CHECK(piece - pieces[i - 1].get() == (kCounts[i - 1] + 15) / 16 * 16);
+  }
+}
+
+TEST_CASE("lasting memory: the last piece of a slab gives it back", "[core][memory]") {
+  if (test::kSanitized) return;                   // its allocator keeps what is freed
+  constexpr int64_t kFloats = int64_t{50} << 20;  // more than a slab
+  constexpr int64_t kBytes = kFloats * static_cast<int64_t>(sizeof(float));
+  auto large = lasting_floats(kFloats);
+  auto small = lasting_floats(100);
+  std::fill_n(large.get(), kFloats, 1.0F);
+  std::fill_n(small.get(), 100, 2.0F);
+  const int64_t before = process_memory().resident_bytes;
+  large.reset();
+  CHECK(before - process_memory().resident_bytes >= kBytes * 9 / 10);
+  CHECK(small.get()[99] == 2.0F);
+}
+
+TEST_CASE("lasting memory: a rehearsal counts it", "[core][memory]") {
+  const DryRun dry;
+  const auto piece = lasting_floats(1 << 20);
+  CHECK(dry.resident_bytes() == int64_t{4} << 20);
 }
 
 }  // namespace
