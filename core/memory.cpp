@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "core/ceil_div.hpp"
 #include "core/dry_run.hpp"
 #include "core/free_blocks.hpp"
+#include "core/lasting_memory.hpp"
 
 namespace vitrine {
 namespace {
@@ -24,6 +26,9 @@ constexpr int kClasses = 64 * kStepsPerDoubling;
 // entries, and one page is cleared faster than 512. Smaller ones would waste most of a page.
 constexpr int64_t kHugePage = int64_t{2} << 20;
 constexpr int64_t kHugeFrom = kHugePage;
+// Of lasting memory, as address space: a page is resident once a piece that reaches into it is
+// written.
+constexpr int64_t kSlabBytes = 32 * kHugePage;
 
 struct SizeClass {
   int index;
@@ -41,9 +46,12 @@ SizeClass size_class(int64_t bytes) {
           (size + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment};
 }
 
+struct Slab;
+
 struct Pool {
   std::mutex mutex;
   std::array<std::vector<FreeBlock>, kClasses> free;
+  std::weak_ptr<Slab> latest_slab;  // alive as long as one of its pieces
   MemoryStats stats;
 };
 
@@ -64,6 +72,18 @@ std::byte* take_from_system(int64_t bytes, int64_t used) {
   if (huge) madvise(data, static_cast<size_t>(used / kHugePage * kHugePage), MADV_HUGEPAGE);
   return static_cast<std::byte*>(data);
 }
+
+/// Huge pages that pieces of lasting memory are cut from, one behind the other.
+struct Slab {
+  std::byte* data;
+  int64_t bytes;
+  int64_t used = 0;
+
+  explicit Slab(int64_t bytes_) : data(take_from_system(bytes_, bytes_)), bytes(bytes_) {}
+  ~Slab() { std::free(data); }
+  Slab(const Slab&) = delete;
+  Slab& operator=(const Slab&) = delete;
+};
 
 }  // namespace
 
@@ -107,6 +127,32 @@ Buffer::~Buffer() {
   p.free[static_cast<size_t>(size.index)].push_back({data_, touched_});
   p.stats.live_bytes -= size.bytes;
   p.stats.pooled_bytes += size.bytes;
+}
+
+std::shared_ptr<float> lasting_floats(int64_t count) {
+  const int64_t bytes = ceil_div(count * static_cast<int64_t>(sizeof(float)), Buffer::kAlignment) *
+                        Buffer::kAlignment;
+  if (DryRun::current() != nullptr) {
+    const auto buffer = std::make_shared<Buffer>(bytes);
+    return {buffer, buffer->floats()};
+  }
+  Pool& p = pool();
+  std::unique_lock lock(p.mutex);
+  std::shared_ptr<Slab> slab = p.latest_slab.lock();
+  if (slab == nullptr || slab->bytes - slab->used < bytes) {
+    slab = std::make_shared<Slab>(std::max(kSlabBytes, ceil_div(bytes, kHugePage) * kHugePage));
+    p.latest_slab = slab;
+  }
+  auto* piece = reinterpret_cast<float*>(slab->data + slab->used);
+  slab->used += bytes;
+  ++p.stats.new_blocks;
+  p.stats.live_bytes += bytes;
+  p.stats.peak_bytes = std::max(p.stats.peak_bytes, p.stats.live_bytes);
+  lock.unlock();  // the deleter takes it, also if the next line throws
+  return {piece, [slab, bytes](float*) {
+            const std::lock_guard guard(pool().mutex);
+            pool().stats.live_bytes -= bytes;
+          }};
 }
 
 MemoryStats memory_stats() {

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "core/lasting_memory.hpp"
-#include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
@@ -121,9 +120,6 @@ std::shared_ptr<const PackedMatrix> packed_weight(const Tensor& weight, MatrixOf
     keep(weight, matrix_of, nullptr);
     return nullptr;
   }
-  // The panels stay. The pool gets a block for the one they may take from the activations, so that
-  // the second forward pass finds as many as the first.
-  const Buffer spare = scratch_floats(weight.numel());
   return pack_and_keep(weight, matrix_of);
 }
 

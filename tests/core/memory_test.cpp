@@ -63,6 +63,15 @@ TEST_CASE("lasting memory: the last piece of a slab gives it back", "[core][memo
   CHECK(small.get()[99] == 2.0F);
 }
 
+TEST_CASE("lasting memory: the statistics count it", "[core][memory]") {
+  const MemoryStats before = memory_stats();
+  auto piece = lasting_floats(17);
+  CHECK(memory_stats().new_blocks == before.new_blocks + 1);
+  CHECK(memory_stats().live_bytes == before.live_bytes + 128);
+  piece.reset();
+  CHECK(memory_stats().live_bytes == before.live_bytes);
+}
+
 TEST_CASE("lasting memory: a rehearsal counts it", "[core][memory]") {
   const DryRun dry;
   const auto piece = lasting_floats(1 << 20);
