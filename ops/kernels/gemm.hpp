@@ -74,7 +74,7 @@ struct GemmAhead {
 /// A block of rows of A times one panel of B, over one block of K.
 struct GemmBlock {
   int64_t rows;     ///< of A and C, split evenly over tiles
-  int64_t tiles;    ///< of a packed A, each of at most Gemm::mr rows
+  int64_t tiles;    ///< of at most Gemm::mr rows each; binding for a packed A alone
   int64_t columns;  ///< of C, 1 .. Gemm::nr
   int64_t k;        ///< length of this block of K
   const float* a;
