@@ -27,8 +27,8 @@ struct TextStyle {
 /// Height of capitals in pixels.
 double cap_height(const TextStyle& style);
 
-/// Width of a line of UTF-8 text in pixels, before it is turned. Bytes that are not UTF-8 count as
-/// unknown characters.
+/// Width of a line of UTF-8 text in pixels, before it is turned. Bytes that are not UTF-8 are empty
+/// boxes, each alone; control characters are boxes as all that the font does not have.
 double text_width(std::string_view text, const TextStyle& style);
 
 /// Draws one line of UTF-8 text (apps/font.hpp has the characters) at `place`.
@@ -37,5 +37,8 @@ void draw_text(Canvas& canvas, Point place, std::string_view text, const TextSty
 /// `text` itself if it is at most `width` pixels wide, else as much of its beginning as fits with
 /// an ellipsis behind it; empty if not even that fits.
 std::string fit_text(std::string_view text, double width, const TextStyle& style);
+
+/// The same with the ellipsis in the middle: for names of files, whose ends differ.
+std::string fit_middle(std::string_view text, double width, const TextStyle& style);
 
 }  // namespace vitrine
