@@ -55,6 +55,11 @@ CLI::App& add_group(CLI::App& parent, const std::string& name, const std::string
   return group;
 }
 
+void print_notes(const std::vector<std::string>& notes, const CommonOptions& common) {
+  if (common.quiet) return;
+  for (const std::string& note : notes) fmt::print(stderr, "{}\n", note);
+}
+
 void add_batch_options(CLI::App& command, int64_t& batch, int& workers) {
   add_option(command, "--batch", batch, "images at a time").range(1, 100000).show_default();
   add_option(command, "--workers", workers, "threads that read and decode")

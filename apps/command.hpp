@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "apps/options.hpp"
 
@@ -29,6 +30,9 @@ CLI::App& add_command(CLI::App& parent, const std::string& name, const std::stri
 
 /// Adds a command that only has commands of its own, one of which must be named.
 CLI::App& add_group(CLI::App& parent, const std::string& name, const std::string& help);
+
+/// What people should know, a line each on standard error, unless they want quiet.
+void print_notes(const std::vector<std::string>& notes, const CommonOptions& common);
 
 /// Declares --batch and --workers: of commands that go through a data set once.
 void add_batch_options(CLI::App& command, int64_t& batch, int& workers);

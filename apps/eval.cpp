@@ -10,25 +10,56 @@
 #include "core/error.hpp"
 #include "core/json_text.hpp"
 #include "models/evaluate.hpp"
+#include "models/match_classes.hpp"
 
 namespace vitrine {
 namespace {
 
 struct EvalOptions {
   ModelOption model;
-  std::string data = "fashion-mnist", split = "test";
+  std::string data = "fashion-mnist", split;
   std::string confusion, mistakes;  // files of pictures; "" for none
   int64_t batch = 64;
   int workers = 1;
 };
 
+/// The part that is asked for: without a word, the one for testing, or else everything there is.
+Split part_of(const EvalOptions& o, std::vector<std::string>& notes) {
+  if (o.split == "train") return Split::kTrain;
+  if (o.split == "val") return Split::kValidation;
+  if (o.split == "test") return Split::kTest;
+  if (o.split == "all") return Split::kAll;
+  const DatasetParts parts = dataset_parts(o.data);
+  if (!parts.test.empty() || !parts.validation.empty()) return Split::kTest;
+  notes.push_back(
+      fmt::format("data {}: there is no test part, so every picture is judged; --split "
+                  "test takes the tenth that train leaves out",
+                  o.data));
+  return Split::kAll;
+}
+
+/// The pictures to judge, with the model's labels.
+MatchedDataset open_data(const EvalOptions& o, const Model& model) {
+  std::vector<std::string> notes;
+  const auto data = open_dataset(o.data, part_of(o, notes));
+  if (data == nullptr) {
+    throw UsageError(
+        fmt::format("--split val: data {} has no validation part of its own; train "
+                    "splits one off what it learns",
+                    o.data));
+  }
+  MatchedDataset matched = match_classes(
+      data, o.data, model.labels, model.network->network_config().classes, ClassMatch::kSome);
+  notes.insert(notes.end(), data->notes().begin(), data->notes().end());
+  matched.notes.insert(matched.notes.begin(), notes.begin(), notes.end());
+  return matched;
+}
+
 int eval(const EvalOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common);
-  const auto data = open_dataset(o.data, o.split == "test" ? Split::kTest : Split::kTrain);
-  if (data->classes() != model.network->network_config().classes) {
-    throw UsageError(fmt::format("the model has {} classes, data {} has {}",
-                                 model.network->network_config().classes, o.data, data->classes()));
-  }
+  const MatchedDataset matched = open_data(o, model);
+  const std::shared_ptr<const Dataset>& data = matched.data;
+  print_notes(matched.notes, common);
   LoaderOptions loader_options;
   loader_options.batch = o.batch;
   loader_options.shuffle = false;
@@ -71,9 +102,9 @@ void add_eval(CLI::App& app) {
   add_model_option(command, o->model);
   add_image_size_options(command, o->model);
   add_option(command, "--data", o->data, kDatasetNames).show_default();
-  add_option(command, "--split", o->split, "test or train")
-      .one_of({"test", "train"})
-      .show_default();
+  add_option(command, "--split", o->split,
+             "test, val, train or all [test where there is such a part, else all]")
+      .one_of({"test", "val", "train", "all"});
   add_option(command, "--confusion", o->confusion, "FILE.png: a picture of what is taken for what");
   add_option(command, "--mistakes", o->mistakes, "FILE.png: a picture of the worst mistakes");
   add_batch_options(command, o->batch, o->workers);

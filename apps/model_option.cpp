@@ -74,9 +74,7 @@ Model open_model(const ModelOption& option, const CommonOptions& common, std::op
     const auto [height, width] = *option.image_size;
     resize_model(model, height, width, option.position_resampling);
   }
-  if (!common.quiet) {
-    for (const std::string& note : model.notes) fmt::print(stderr, "{}\n", note);
-  }
+  print_notes(model.notes, common);
   if (option.labels.empty()) return model;
   model.labels = read_labels(option.labels);
   if (static_cast<int64_t>(model.labels.size()) != model.network->network_config().classes) {

@@ -21,23 +21,20 @@ ReadablePictures readable_pictures(const std::shared_ptr<const Dataset>& dataset
     }
   });
   ReadablePictures result;
-  std::vector<std::string> files;
-  std::vector<int32_t> labels;
+  std::vector<int64_t> good;
   for (size_t i = 0; i < failure.size(); ++i) {
     if (!failure[i].empty()) {
       result.bad.push_back(failure[i]);
-      continue;
+    } else {
+      good.push_back(static_cast<int64_t>(i));
     }
-    files.push_back(dataset->files()[i]);
-    labels.push_back(dataset->labels()[i]);
   }
   if (result.bad.empty()) return {dataset, {}};
-  if (files.empty()) {
+  if (good.empty()) {
     throw IoError(dataset->files().front(),
                   fmt::format("none of {} pictures can be read: {}", failure.size(), failure[0]));
   }
-  result.dataset =
-      std::make_shared<const Dataset>(std::move(files), std::move(labels), dataset->class_names());
+  result.dataset = std::make_shared<const Dataset>(dataset->some(good));
   return result;
 }
 

@@ -5,26 +5,18 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 
 #include "core/error.hpp"
-#include "core/file.hpp"
-#include "core/idx.hpp"
+#include "core/home_path.hpp"
 #include "models/cifar_dataset.hpp"
-#include "models/class_names.hpp"
 #include "models/csv_dataset.hpp"
 #include "models/folder_dataset.hpp"
+#include "models/idx_dataset.hpp"
 #include "models/stratified_split.hpp"
 
 namespace vitrine {
 namespace {
-
-constexpr const char* kFashionMnist = "/usr/share/datasets/fashion-mnist";
-// Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747, table 2.
-constexpr std::array<const char*, 10> kFashionClasses = {
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-    "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 
 constexpr uint64_t kValidationStream = 0;
 
@@ -41,72 +33,30 @@ void check_labels(const std::vector<int32_t>& labels, size_t classes) {
   }
 }
 
-/// DIR/<name>, or with .gz behind it; "" if there is neither.
-std::string idx_file(const std::string& folder, const char* name) {
-  std::error_code ignored;
-  for (const char* ending : {"", ".gz"}) {
-    std::string path = folder + "/" + name + ending;
-    if (std::filesystem::exists(path, ignored)) return path;
-  }
-  return "";
+[[noreturn]] void unknown(std::string_view name) {
+  throw UsageError(fmt::format("unknown data set '{}'; known are {}", name, kDatasetNames));
 }
 
-std::string require_idx_file(const std::string& folder, const char* name) {
-  std::string path = idx_file(folder, name);
-  if (path.empty()) throw IoError(folder + "/" + name, "no such file, nor one with .gz behind it");
-  return path;
-}
-
-/// labels.txt, or else the numbers of the classes that occur in the training labels (in the test
-/// labels if there are no others).
-std::vector<std::string> idx_class_names(const std::string& folder) {
-  const std::string names_path = folder + "/labels.txt";
-  std::error_code ignored;
-  if (std::filesystem::exists(names_path, ignored)) return read_class_names(names_path);
-
-  std::string path = idx_file(folder, "train-labels-idx1-ubyte");
-  if (path.empty()) path = require_idx_file(folder, "t10k-labels-idx1-ubyte");
-  const std::vector<uint8_t> labels = parse_idx_labels(MappedFile(path).bytes(), path);
-  if (labels.empty()) throw FormatError(FormatKind::kBadShape, path, 4, "there are no labels");
-  std::vector<std::string> names;
-  for (int i = 0; i <= *std::ranges::max_element(labels); ++i) names.push_back(std::to_string(i));
-  return names;
-}
-
-std::shared_ptr<const Dataset> open_idx(const std::string& folder, Split split,
-                                        std::vector<std::string> names) {
-  const bool train = split == Split::kTrain;
-  const std::string images =
-      require_idx_file(folder, train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte");
-  const std::string labels =
-      require_idx_file(folder, train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte");
-  IdxPair pair = read_idx_pair(images, labels, static_cast<int64_t>(names.size()));
-  if (pair.images.count == 0) {
-    throw FormatError(FormatKind::kBadShape, images, 4, "there are no images");
-  }
-  return std::make_shared<const Dataset>(
-      std::move(pair.images.pixels), pair.images.height, pair.images.width, 1,
-      std::vector<int32_t>(pair.labels.begin(), pair.labels.end()), std::move(names));
-}
-
-std::shared_ptr<const Dataset> open_fashion_mnist(Split split) {
-  if (idx_file(kFashionMnist, "train-images-idx3-ubyte").empty()) {
-    throw IoError(kFashionMnist,
-                  "the data set is not installed: apt-get install dataset-fashion-mnist");
-  }
-  return open_idx(kFashionMnist, split, {kFashionClasses.begin(), kFashionClasses.end()});
+/// "folder:~/x" is "folder" and what lies at ~/x; fashion-mnist lies nowhere.
+std::pair<std::string_view, std::string> kind_and_path(std::string_view name) {
+  const size_t colon = name.find(':');
+  if (name == "fashion-mnist") return {name, ""};
+  if (colon == std::string_view::npos || colon + 1 == name.size()) unknown(name);
+  return {name.substr(0, colon), home_path(name.substr(colon + 1))};
 }
 
 }  // namespace
 
 Dataset::Dataset(std::vector<uint8_t> pixels, int64_t height, int64_t width, int channels,
-                 std::vector<int32_t> labels, std::vector<std::string> class_names)
+                 std::vector<int32_t> labels, std::vector<std::string> class_names,
+                 DatasetFacts facts)
     : pixels_(std::move(pixels)),
       height_(height),
       width_(width),
       channels_(channels),
       labels_(std::move(labels)),
-      class_names_(std::move(class_names)) {
+      class_names_(std::move(class_names)),
+      facts_(std::move(facts)) {
   check_labels(labels_, class_names_.size());
   if (height < 1 || width < 1 || (channels != 1 && channels != 3) ||
       static_cast<int64_t>(pixels_.size()) != size() * height * width * channels) {
@@ -116,13 +66,53 @@ Dataset::Dataset(std::vector<uint8_t> pixels, int64_t height, int64_t width, int
 }
 
 Dataset::Dataset(std::vector<std::string> files, std::vector<int32_t> labels,
-                 std::vector<std::string> class_names)
-    : files_(std::move(files)), labels_(std::move(labels)), class_names_(std::move(class_names)) {
+                 std::vector<std::string> class_names, DatasetFacts facts)
+    : files_(std::move(files)),
+      labels_(std::move(labels)),
+      class_names_(std::move(class_names)),
+      facts_(std::move(facts)) {
   check_labels(labels_, class_names_.size());
   if (files_.size() != labels_.size()) {
     throw ShapeError(
         fmt::format("[dataset] {} labels for {} files", labels_.size(), files_.size()));
   }
+}
+
+Dataset Dataset::with_labels(std::vector<int32_t> labels,
+                             std::vector<std::string> class_names) const {
+  check_labels(labels, class_names.size());
+  if (labels.size() != labels_.size()) {
+    throw ShapeError(fmt::format("[dataset] {} labels for {} pictures", labels.size(), size()));
+  }
+  Dataset other = *this;
+  other.labels_ = std::move(labels);
+  other.class_names_ = std::move(class_names);
+  return other;
+}
+
+Dataset Dataset::some(const std::vector<int64_t>& indices) const {
+  Dataset other = *this;
+  other.pixels_.clear();
+  other.files_.clear();
+  other.labels_.clear();
+  const auto bytes = static_cast<int64_t>(in_memory() ? height_ * width_ * channels_ : 0);
+  for (const int64_t i : indices) {
+    if (i < 0 || i >= size()) {
+      throw ShapeError(fmt::format("[dataset] picture {} of {}", i, size()));
+    }
+    if (!in_memory()) other.files_.push_back(files_[static_cast<size_t>(i)]);
+    other.pixels_.insert(other.pixels_.end(), pixels_.begin() + i * bytes,
+                         pixels_.begin() + (i + 1) * bytes);
+    other.labels_.push_back(labels_[static_cast<size_t>(i)]);
+  }
+  check_labels(other.labels_, class_names_.size());
+  return other;
+}
+
+std::vector<int64_t> Dataset::class_sizes() const {
+  std::vector<int64_t> sizes(class_names_.size());
+  for (const int32_t label : labels_) ++sizes[static_cast<size_t>(label)];
+  return sizes;
 }
 
 ImageView Dataset::picture(int64_t i, int channels, Image& storage) const {
@@ -138,17 +128,20 @@ ImageView Dataset::picture(int64_t i, int channels, Image& storage) const {
 
 std::shared_ptr<const Dataset> open_dataset(std::string_view name, Split split) {
   if (name == "fashion-mnist") return open_fashion_mnist(split);
-  const size_t colon = name.find(':');
-  const std::string_view kind = name.substr(0, colon);
-  if (colon != std::string_view::npos && colon + 1 < name.size()) {
-    const std::string folder(name.substr(colon + 1));
-    if (kind == "idx") return open_idx(folder, split, idx_class_names(folder));
-    if (kind == "cifar10") return open_cifar_dataset(folder, 10, split);
-    if (kind == "cifar100") return open_cifar_dataset(folder, 100, split);
-    if (kind == "csv") return open_csv_dataset(folder, split);
-    if (kind == "folder") return open_folder_dataset(folder, split);
-  }
-  throw UsageError(fmt::format("unknown data set '{}'; known are {}", name, kDatasetNames));
+  const auto [kind, path] = kind_and_path(name);
+  if (kind == "idx") return open_idx_dataset(path, split);
+  if (kind == "cifar10") return open_cifar_dataset(path, 10, split);
+  if (kind == "cifar100") return open_cifar_dataset(path, 100, split);
+  if (kind == "csv") return open_csv_dataset(path, split);
+  if (kind == "folder") return open_folder_dataset(path, split);
+  unknown(name);
+}
+
+DatasetParts dataset_parts(std::string_view name) {
+  const auto [kind, path] = kind_and_path(name);
+  if (kind == "csv") return csv_parts(path);
+  if (kind == "folder") return folder_parts(path);
+  return {"train", "", "test"};  // in files of their own
 }
 
 ValidationSplit split_validation(const Dataset& dataset, double fraction, uint64_t seed) {

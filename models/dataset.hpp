@@ -11,7 +11,21 @@
 
 namespace vitrine {
 
-enum class Split { kTrain, kTest };
+/// A part of a data set.
+enum class Split {
+  kTrain,
+  kValidation,  ///< chooses the best weights
+  kTest,
+  kAll,
+};
+
+/// What is known of a data set beside its pictures.
+struct DatasetFacts {
+  /// Somebody gave the classes their names; else class_names are the numbers of the classes.
+  bool names_known = true;
+  /// What people should know: what was passed over, what was taken for what. A line each.
+  std::vector<std::string> notes = {};
+};
 
 /// Pictures with a class each. Small pictures of one size (IDX) are held in memory; files of a
 /// folder are decoded when asked for. Constant once opened: any thread may read.
@@ -21,15 +35,25 @@ class Dataset {
   ///   pixels   (n, height, width, channels)
   ///   labels   (n), each in [0, class_names.size())
   Dataset(std::vector<uint8_t> pixels, int64_t height, int64_t width, int channels,
-          std::vector<int32_t> labels, std::vector<std::string> class_names);
+          std::vector<int32_t> labels, std::vector<std::string> class_names,
+          DatasetFacts facts = {});
   /// Pictures in files, one path per label.
   Dataset(std::vector<std::string> files, std::vector<int32_t> labels,
-          std::vector<std::string> class_names);
+          std::vector<std::string> class_names, DatasetFacts facts = {});
+
+  /// The same pictures with other labels (as many) of other classes.
+  Dataset with_labels(std::vector<int32_t> labels, std::vector<std::string> class_names) const;
+  /// Some of the pictures, in the order of `indices`.
+  Dataset some(const std::vector<int64_t>& indices) const;
 
   int64_t size() const { return static_cast<int64_t>(labels_.size()); }
   const std::vector<int32_t>& labels() const { return labels_; }
   const std::vector<std::string>& class_names() const { return class_names_; }
   int64_t classes() const { return static_cast<int64_t>(class_names_.size()); }
+  /// Pictures of each class.
+  std::vector<int64_t> class_sizes() const;
+  bool names_known() const { return facts_.names_known; }
+  const std::vector<std::string>& notes() const { return facts_.notes; }
 
   bool in_memory() const { return files_.empty(); }
   /// Of every picture in memory; 0 for files, whose sizes differ.
@@ -53,6 +77,7 @@ class Dataset {
   std::vector<std::string> files_;
   std::vector<int32_t> labels_;
   std::vector<std::string> class_names_;
+  DatasetFacts facts_;
 };
 
 /// What open_dataset takes, for people.
@@ -62,22 +87,32 @@ inline constexpr const char* kDatasetNames =
 /// Part of the pictures of a folder without a test part that becomes one.
 inline constexpr double kTestFraction = 0.1;
 
-/// Opens the training or the test part of
+/// The parts that a data set has of its own, by their names there ("val", "test.csv"); "" for one
+/// that it does not have. One that has none at all is a whole, of which parts are split off.
+struct DatasetParts {
+  std::string train, validation, test;
+};
+/// Throws as open_dataset.
+DatasetParts dataset_parts(std::string_view name);
+
+/// Opens a part of
 ///   fashion-mnist   Debian's package dataset-fashion-mnist
 ///   idx:DIR         train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., each plain or with
 ///                   .gz, and optionally labels.txt, a class name a line
 ///   cifar10:DIR     data_batch_1.bin ... data_batch_5.bin, test_batch.bin, batches.meta.txt
 ///   cifar100:DIR    train.bin, test.bin, fine_label_names.txt; both are CIFAR's binary version
-///   csv:FILE        a line per picture, FILE,LABEL, either in double quotes where it holds a
-///                   comma; files are relative to the list; a test part is split off as below.
-///                   Or a folder with train.csv and test.csv (or val.csv). Classes are the labels
-///                   of training, sorted, as numbers if all are whole numbers
-///   folder:DIR      DIR/train/<class>/*.jpg|jpeg|png and DIR/test/<class>/... (or DIR/val/...), or
-///                   DIR/<class>/...; without a test part, kTestFraction of every class is split
-///                   off. Which pictures depends on the folder alone, never on a run's seed, so
-///                   nothing that was trained on is ever tested on
-/// Classes and files are sorted by name. Throws UsageError for another kind, IoError for what is
-/// missing, FormatError for what is malformed.
+///   csv:FILE        a list of pictures (models/csv_dataset.hpp), or a folder with one for each
+///   part folder:DIR      DIR/<class>/..., or DIR/<part>/<class>/... (models/folder_dataset.hpp)
+/// A path that begins with ~/ is in the user's home. Parts of folders and lists have the names of
+/// models/part_names.hpp. Without a part for testing, kTest is the validation part; without both,
+/// kTestFraction of every class is split off. Which pictures depends on the data alone, never on a
+/// run's seed, so nothing that was trained on is ever tested on. kValidation is null where there is
+/// no such part: a run splits it off what it trains on. kAll is every picture.
+/// Classes are in one order, that of models/class_order.hpp, except where the data number them
+/// themselves (IDX, CIFAR, Fashion-MNIST). Those of the other parts must be among those of the
+/// training part.
+/// Throws UsageError for another kind, IoError for what is missing, FormatError for what is
+/// malformed.
 std::shared_ptr<const Dataset> open_dataset(std::string_view name, Split split);
 
 /// Two lists of picture numbers, both ascending.

@@ -1,117 +1,245 @@
 #include "models/folder_dataset.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
+#include <set>
+#include <span>
 #include <system_error>
 
 #include "core/error.hpp"
 #include "models/class_names.hpp"
+#include "models/class_order.hpp"
+#include "models/part_names.hpp"
+#include "models/picture_files.hpp"
 #include "models/picture_list.hpp"
 
 namespace vitrine {
 namespace {
 
-namespace fs = std::filesystem;
+constexpr size_t kNamed = 3;  // classes that a message names
 
-bool is_folder(const std::string& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
+/// Up to kNamed names, and how many more there are.
+std::string some_of(std::span<const std::string> names) {
+  const size_t shown = std::min(names.size(), kNamed);
+  const std::string text = fmt::format("{}", fmt::join(names.first(shown), ", "));
+  return names.size() == shown ? text : fmt::format("{} and {} more", text, names.size() - shown);
 }
 
-bool is_picture_name(const std::string& name) {
-  const size_t dot = name.rfind('.');
-  if (dot == std::string::npos) return false;
-  std::string extension = name.substr(dot + 1);
-  std::ranges::transform(extension, extension.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return extension == "jpg" || extension == "jpeg" || extension == "png";
-}
+/// What lies directly in the folder.
+struct Root {
+  std::string path;
+  DatasetParts parts;
+  /// Folders that are neither a part nor could be one.
+  std::vector<std::string> others;
+  /// Folders with the name of a part that hold pictures.
+  std::vector<std::string> pictures_in;
+  std::vector<std::string> notes;
 
-/// Names in `folder` that `wanted` likes, sorted by their bytes.
-template <class F>
-std::vector<std::string> names_in(const std::string& folder, const F& wanted) {
-  std::vector<std::string> names;
-  std::error_code error;
-  fs::directory_iterator entry(folder, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (name.front() != '.' && wanted(*entry, name)) names.push_back(name);
+  bool has_parts() const {
+    return !parts.train.empty() || !parts.validation.empty() || !parts.test.empty();
   }
-  if (error) throw IoError(folder, fmt::format("cannot read the folder: {}", error.message()));
-  std::ranges::sort(names);
-  return names;
+  std::vector<std::string> with_pictures() const {
+    std::vector<std::string> names;
+    for (const std::string& name : others) {
+      if (has_pictures_below(path + "/" + name)) names.push_back(name);
+    }
+    return names;
+  }
+};
+
+[[noreturn]] void refuse(const std::string& where, const std::string& what) {
+  throw IoError(where, what);
 }
 
-std::vector<std::string> class_folders(const std::string& folder) {
-  auto names = names_in(folder, [](const fs::directory_entry& entry, const std::string&) {
-    std::error_code ignored;
-    return entry.is_directory(ignored);
-  });
+/// Whether folder `name` is a part: it holds no pictures, but folders that do.
+bool is_part(Root& root, const std::string& name) {
+  const std::string path = root.path + "/" + name;
+  PassedOver ignored;
+  const FolderContent content = read_folder(path, ignored);
+  if (!content.pictures.empty()) {
+    root.pictures_in.push_back(name);
+    return false;
+  }
+  if (has_pictures_below(path)) return true;
+  root.notes.push_back(fmt::format("{}: no pictures in it, passed over", path));
+  return false;
+}
+
+/// Refuses what may mean two things.
+void check_parts(Root& root) {
+  const DatasetParts& parts = root.parts;
+  if (!root.has_parts()) {
+    if (root.others.empty() && !root.pictures_in.empty()) {
+      refuse(root.path, fmt::format("{} holds pictures, not folders of classes: each class needs a "
+                                    "folder, named after the class",
+                                    fmt::join(root.pictures_in, " and ")));
+    }
+    return;
+  }
+  for (const std::string& name : root.pictures_in) {
+    if (part_named(name) == Split::kTrain) {
+      refuse(root.path + "/" + name,
+             "it holds pictures, while the parts beside it hold folders of classes");
+    }
+    root.notes.push_back(fmt::format(
+        "{}/{}: it holds pictures, not folders of classes: passed over", root.path, name));
+  }
+  const std::vector<std::string> beside = root.with_pictures();
+  if (beside.empty()) return;
+  const std::string one = parts.train.empty() ? parts.validation + parts.test : parts.train;
+  if (parts.train.empty() || (parts.validation.empty() && parts.test.empty())) {
+    refuse(root.path, fmt::format("is {} a part or a class? {} beside it hold pictures too: name "
+                                  "folder:{}/{}, or give it another name",
+                                  one, some_of(beside), root.path, one));
+  }
+  root.notes.push_back(
+      fmt::format("{}: passed over, since they are no parts: {}", root.path, some_of(beside)));
+}
+
+Root look_at(const std::string& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) refuse(folder, "no such folder");
+  Root root{.path = folder, .parts = {}, .others = {}, .pictures_in = {}, .notes = {}};
+  PassedOver passed_over;
+  const FolderContent content = read_folder(folder, passed_over);
+  for (const std::string& name : content.folders) {
+    const auto part = part_named(name);
+    if (!part) {
+      root.others.push_back(name);
+    } else if (is_part(root, name)) {
+      std::string& known = name_of(root.parts, *part);
+      if (!known.empty()) {
+        refuse(folder, fmt::format("both {} and {} are there: which one is meant?", known, name));
+      }
+      known = name;
+    }
+  }
+  if (!root.has_parts() && root.others.empty() && root.pictures_in.empty()) {
+    refuse(folder, "no folders in it; each class needs one, named after the class");
+  }
+  check_parts(root);
+  if (!content.pictures.empty()) {
+    root.notes.push_back(
+        fmt::format("{}: {} pictures beside the folders are of no class, passed "
+                    "over",
+                    folder, content.pictures.size()));
+  }
+  if (!passed_over.empty()) {
+    root.notes.push_back(fmt::format("{}: passed over: {}", folder, passed_over.text()));
+  }
+  return root;
+}
+
+/// The classes in `folder`, which is the root or one of its parts, by code points.
+std::vector<std::string> class_folders(const Root& root, const std::string& folder) {
+  PassedOver ignored;
+  std::vector<std::string> names =
+      root.has_parts() ? read_folder(folder, ignored).folders : root.others;
+  if (!root.has_parts()) {
+    names.insert(names.end(), root.pictures_in.begin(), root.pictures_in.end());
+    std::ranges::sort(names);
+  }
   for (const std::string& name : names) check_class_name(name, folder);
   return names;
 }
 
-std::vector<std::string> picture_files(const std::string& folder) {
-  return names_in(folder, [](const fs::directory_entry& entry, const std::string& name) {
-    std::error_code ignored;
-    return is_picture_name(name) && entry.is_regular_file(ignored);
-  });
-}
-
-/// The pictures of every class folder in `root`, each of which is one of `classes`.
-PictureList list(const std::string& root, const std::vector<std::string>& classes) {
-  PictureList listing;
-  for (const std::string& name : class_folders(root)) {
+/// Adds the pictures of every class in `folder`, which is one of `classes` (by code points); what
+/// was left out goes to `notes`.
+void add_classes(const Root& root, const std::string& folder,
+                 const std::vector<std::string>& classes, bool learned, PictureList& listing,
+                 std::vector<std::string>& notes) {
+  PassedOver passed_over;
+  std::vector<std::string> empty;
+  for (const std::string& name : class_folders(root, folder)) {
     const auto found = std::ranges::lower_bound(classes, name);
     if (found == classes.end() || *found != name) {
-      throw FormatError(FormatKind::kMismatch, root, -1,
+      throw FormatError(FormatKind::kMismatch, folder, -1,
                         fmt::format("class '{}' is not among those of the training part", name));
     }
-    const std::string folder = fmt::format("{}/{}", root, name);
-    const auto files = picture_files(folder);
-    if (files.empty()) throw IoError(folder, "no .jpg, .jpeg or .png files in this class");
+    const std::string path = fmt::format("{}/{}", folder, name);
+    PassedOver here;
+    const std::vector<std::string> files = pictures_below(path, here);
+    if (files.empty() && learned) {
+      refuse(path, fmt::format("no {} files in this class{}{}", kPictureExtensions,
+                               here.empty() ? "" : "; passed over: ", here.text()));
+    }
+    if (files.empty()) empty.push_back(name);
+    passed_over.add(here);
     for (const std::string& file : files) {
-      listing.files.push_back(fmt::format("{}/{}", folder, file));
+      listing.files.push_back(file);
       listing.labels.push_back(static_cast<int32_t>(found - classes.begin()));
     }
   }
-  return listing;
+  if (!passed_over.empty()) {
+    notes.push_back(fmt::format("{}: passed over: {}", folder, passed_over.text()));
+  }
+  if (!empty.empty()) {
+    notes.push_back(fmt::format("{}: no pictures of {}", folder, some_of(empty)));
+  }
 }
 
-/// DIR/test or DIR/val, whichever there is; else nothing.
-std::string test_folder(const std::string& folder) {
-  for (const char* name : {"/test", "/val"}) {
-    if (is_folder(folder + name)) return folder + name;
+/// The folders whose classes make up the part.
+std::vector<std::string> folders_of(const Root& root, Split split) {
+  if (!root.has_parts()) return {root.path};
+  const DatasetParts& p = root.parts;
+  const auto one = [&](const std::string& name) { return root.path + "/" + name; };
+  if (split == Split::kTrain) {
+    if (p.train.empty()) {
+      refuse(root.path, fmt::format("there is {} but no train folder beside it",
+                                    p.test.empty() ? p.validation : p.test));
+    }
+    return {one(p.train)};
   }
-  return "";
+  if (split == Split::kValidation) return {one(p.validation)};
+  if (split == Split::kTest) {
+    const std::string& name = !p.test.empty() ? p.test : p.validation;
+    return {one(name.empty() ? p.train : name)};
+  }
+  std::vector<std::string> all;
+  for (const std::string& name : {p.train, p.validation, p.test}) {
+    if (!name.empty()) all.push_back(one(name));
+  }
+  return all;
+}
+
+/// All classes, by code points: those of the training part where there is one.
+std::vector<std::string> classes_of(const Root& root) {
+  if (!root.parts.train.empty()) return class_folders(root, folders_of(root, Split::kTrain)[0]);
+  std::set<std::string> all;
+  for (const std::string& folder : folders_of(root, Split::kAll)) {
+    for (std::string& name : class_folders(root, folder)) all.insert(std::move(name));
+  }
+  return {all.begin(), all.end()};
 }
 
 }  // namespace
 
+DatasetParts folder_parts(const std::string& folder) { return look_at(folder).parts; }
+
 std::shared_ptr<const Dataset> open_folder_dataset(const std::string& folder, Split split) {
-  if (!is_folder(folder)) throw IoError(folder, "no such folder");
-  const std::string test = test_folder(folder);
-  const bool has_train = is_folder(folder + "/train");
-  if (!has_train && !test.empty()) {
-    throw IoError(folder, fmt::format("there is {} but no train folder beside it", test));
+  Root root = look_at(folder);
+  if (split == Split::kValidation && root.parts.validation.empty()) return nullptr;
+  DatasetFacts facts{.notes = std::move(root.notes)};
+  const std::vector<std::string> sorted = classes_of(root);
+  PictureList listing;
+  for (const std::string& from : folders_of(root, split)) {
+    add_classes(root, from, sorted, split == Split::kTrain, listing, facts.notes);
   }
-  const std::string train = has_train ? folder + "/train" : folder;
-  const std::vector<std::string> classes = class_folders(train);
-  if (classes.empty()) {
-    throw IoError(train, "no folders in it; each class needs one, named after the class");
+  listing = part_of(listing, root.parts, split, folder, facts.notes);
+  // The files stay in the order of their folders, and what is split off is what it always was.
+  std::vector<std::string> classes = sorted;
+  sort_classes(classes);
+  std::vector<int32_t> place(classes.size());
+  for (size_t i = 0; i < classes.size(); ++i) {
+    place[static_cast<size_t>(std::ranges::lower_bound(sorted, classes[i]) - sorted.begin())] =
+        static_cast<int32_t>(i);
   }
-  PictureList listing = list(split == Split::kTest && !test.empty() ? test : train, classes);
-  if (test.empty()) listing = part_of(listing, split);
-  if (listing.files.empty()) {
-    throw IoError(folder,
-                  split == Split::kTest ? "too few pictures for a test part" : "no pictures in it");
-  }
+  for (int32_t& label : listing.labels) label = place[static_cast<size_t>(label)];
   return std::make_shared<const Dataset>(std::move(listing.files), std::move(listing.labels),
-                                         classes);
+                                         std::move(classes), std::move(facts));
 }
 
 }  // namespace vitrine

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -8,8 +7,14 @@
 
 namespace vitrine {
 
-/// folder:DIR of open_dataset, which says what the folder looks like. Names that begin with a dot
-/// and files that are not .jpg, .jpeg or .png (in any case) are left out; links are followed.
+/// folder:DIR of open_dataset. Each class is a folder in DIR, or in DIR/<part> (models/part_names
+/// .hpp); its pictures lie in it and below it (models/picture_files.hpp). A folder with the name of
+/// a part is one if it holds folders of pictures; if it holds pictures, it is a class of that name.
+/// What could be either, or is there under two names, is refused. A class may be empty except where
+/// it is to be learned.
 std::shared_ptr<const Dataset> open_folder_dataset(const std::string& folder, Split split);
+
+/// Its parts.
+DatasetParts folder_parts(const std::string& folder);
 
 }  // namespace vitrine

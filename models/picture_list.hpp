@@ -14,9 +14,12 @@ struct PictureList {
   std::vector<int32_t> labels;
 };
 
-/// The training or the test part of pictures that have no test part of their own: kTestFraction of
-/// every class is for testing. A function of the list alone: a model must not be tested on pictures
-/// that another seed trained it on.
-PictureList part_of(const PictureList& all, Split split);
+/// What `split` takes of `all`, the pictures of the part that stands for it in a data set that has
+/// `parts`: all of them, except where kTestFraction of every class is kept for testing, since the
+/// data set, which lies at `path`, has a part neither for that nor for validation. A function of
+/// the list alone: a model must not be tested on pictures that another seed trained it on. Adds to
+/// `notes` what people should know. Throws IoError if no picture is left.
+PictureList part_of(const PictureList& all, const DatasetParts& parts, Split split,
+                    const std::string& path, std::vector<std::string>& notes);
 
 }  // namespace vitrine
