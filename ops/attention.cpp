@@ -51,10 +51,8 @@ void check_mask(const char* op, const Tensor& mask, const Shape& scores) {
                                scores.str(), mask.shape().str()));
 }
 
-/// One number per query.
-Shape lse_shape(const Tensor& q) {
-  return Shape(q.shape().dims().first(static_cast<size_t>(q.rank() - 1)));
-}
+/// Two numbers per query.
+Shape max_sum_shape(const Tensor& q) { return q.shape().with(-1, 2); }
 
 /// The shape of the scores: that of q with M as its last axis.
 Shape scores_shape(const Tensor& q, const Tensor& k) { return q.shape().with(-1, k.dim(-2)); }
@@ -106,36 +104,36 @@ Tensor attention(const Tensor& qkv, int64_t heads, float scale) {
   const int64_t width = heads * problem.head_dim;
   Tensor y = Tensor::empty({qkv.dim(0), problem.queries, width});
   Tape* tape = Tape::recording({&qkv});
-  Tensor lse;
-  if (tape != nullptr) lse = Tensor::empty({qkv.dim(0), heads, problem.queries});
+  Tensor max_sum;
+  if (tape != nullptr) max_sum = Tensor::empty({qkv.dim(0), heads, problem.queries, 2});
   run_attention(problem,
                 side_by_side(y.mutable_data(), problem.queries, width, 0, problem.head_dim),
-                tape == nullptr ? nullptr : lse.mutable_data());
+                tape == nullptr ? nullptr : max_sum.mutable_data());
   if (tape != nullptr) {
     tape->record({&qkv}, y,
-                 [qkv = Saved(qkv), heads, scale, y = Saved(y), lse](const Tensor& dy, Needs) {
-                   return std::vector{attention_backward(dy, qkv, heads, scale, y, lse)};
+                 [qkv = Saved(qkv), heads, scale, y = Saved(y), max_sum](const Tensor& dy, Needs) {
+                   return std::vector{attention_backward(dy, qkv, heads, scale, y, max_sum)};
                  });
   }
   return y;
 }
 
 Tensor attention_backward(const Tensor& dy, const Tensor& qkv, int64_t heads, float scale,
-                          const Tensor& y, const Tensor& lse) {
+                          const Tensor& y, const Tensor& max_sum) {
   const AttentionProblem problem = of_qkv("attention_backward", qkv, heads, scale);
   const int64_t tokens = problem.queries;
   const int64_t hd = problem.head_dim;
   const int64_t width = heads * hd;
   check_shape("attention_backward", "dy", dy, {qkv.dim(0), tokens, width});
   check_shape("attention_backward", "y", y, dy.shape());
-  check_shape("attention_backward", "lse", lse, {qkv.dim(0), heads, tokens});
+  check_shape("attention_backward", "max_sum", max_sum, {qkv.dim(0), heads, tokens, 2});
   Tensor dqkv = Tensor::empty(qkv.shape());
   const auto part = [&](int64_t i) {
     return side_by_side(dqkv.mutable_data(), tokens, 3 * width, i * width, hd);
   };
   run_attention_backward(problem, {.d_o = side_by_side(dy.data(), tokens, width, 0, hd),
                                    .o = side_by_side(y.data(), tokens, width, 0, hd),
-                                   .lse = lse.data(),
+                                   .max_sum = max_sum.data(),
                                    .dq = part(0),
                                    .dk = part(1),
                                    .dv = part(2)});
@@ -149,16 +147,16 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   const AttentionProblem problem = of_separate(kSdpa, q, k, v, mask, scale, causal);
   Tensor y = uninitialised_unless_empty(problem, q.shape());
   Tape* tape = Tape::recording({&q, &k, &v});
-  Tensor lse;
-  if (tape != nullptr) lse = Tensor::empty(lse_shape(q));
+  Tensor max_sum;
+  if (tape != nullptr) max_sum = Tensor::empty(max_sum_shape(q));
   run_attention(problem, separate_heads(y.mutable_data(), problem.queries, problem.head_dim),
-                tape == nullptr ? nullptr : lse.mutable_data());
+                tape == nullptr ? nullptr : max_sum.mutable_data());
   if (tape != nullptr) {
     tape->record({&q, &k, &v}, y,
                  [q = Saved(q), k = Saved(k), v = Saved(v), mask = Saved(mask), scale, causal,
-                  y = Saved(y), lse](const Tensor& dy, Needs needs) {
+                  y = Saved(y), max_sum](const Tensor& dy, Needs needs) {
                    auto g = scaled_dot_product_attention_backward(dy, q, k, v, mask, scale, causal,
-                                                                  y, lse, needs);
+                                                                  y, max_sum, needs);
                    return std::vector{g.dq, g.dk, g.dv};
                  });
   }
@@ -169,13 +167,13 @@ AttentionGradients scaled_dot_product_attention_backward(const Tensor& dy, const
                                                          const Tensor& k, const Tensor& v,
                                                          const Tensor& mask, float scale,
                                                          bool causal, const Tensor& y,
-                                                         const Tensor& lse, Needs needs) {
+                                                         const Tensor& max_sum, Needs needs) {
   constexpr const char* kName = "scaled_dot_product_attention_backward";
   check_rank(kName, "v", v, 2);
   const AttentionProblem problem = of_separate(kName, q, k, v, mask, scale, causal);
   check_shape(kName, "dy", dy, q.shape());
   check_shape(kName, "y", y, q.shape());
-  check_shape(kName, "lse", lse, lse_shape(q));
+  check_shape(kName, "max_sum", max_sum, max_sum_shape(q));
   AttentionGradients g;
   if (needs[0]) g.dq = uninitialised_unless_empty(problem, q.shape());
   if (needs[1]) g.dk = uninitialised_unless_empty(problem, k.shape());
@@ -186,7 +184,7 @@ AttentionGradients scaled_dot_product_attention_backward(const Tensor& dy, const
   run_attention_backward(problem,
                          {.d_o = separate_heads(dy.data(), problem.queries, problem.head_dim),
                           .o = separate_heads(y.data(), problem.queries, problem.head_dim),
-                          .lse = lse.data(),
+                          .max_sum = max_sum.data(),
                           .dq = rows(g.dq, problem.queries),
                           .dk = rows(g.dk, problem.keys),
                           .dv = rows(g.dv, problem.keys)});

@@ -12,9 +12,11 @@ namespace vitrine {
 ///   heads   H; must divide D
 ///   scale   of the scores; ViT uses default_attention_scale(D / H)
 ///   returns (B, N, D), heads side by side; differentiable in qkv
-/// Error: below 3e-6 relative to the largest |v|, for scores of up to 30 in size. Throws
-/// ShapeError. Source: Vaswani et al. 2017, arXiv 1706.03762, eq. 1; by tiles as in Dao et al.
-/// 2022, arXiv 2205.14135. The derivation is in ops/attention.md.
+/// Error: below 3e-6 relative to the largest |v|, for scores of up to 30 in size; beyond that
+/// scores are rounded by 2e-7 of the largest, and probabilities by as much of themselves. Backward
+/// has the probabilities of forward. Throws ShapeError. Source: Vaswani et al. 2017, arXiv
+/// 1706.03762, eq. 1; by tiles as in Dao et al. 2022, arXiv 2205.14135. The derivation is in
+/// ops/attention.md.
 Tensor attention(const Tensor& qkv, int64_t heads, float scale);
 /// With scale = 1 / sqrt(D / heads).
 Tensor attention(const Tensor& qkv, int64_t heads);
@@ -43,9 +45,9 @@ Tensor attention_probabilities(const Tensor& q, const Tensor& k, const Tensor& m
 
 /// Gradient of attention() in the layout of qkv (B, N, 3 D).
 ///   y       what attention() returned
-///   lse     (B, H, N): log of the sum of e^score of each row
+///   max_sum (B, H, N, 2): of each row m and l, as kernels::Attention::forward writes them
 Tensor attention_backward(const Tensor& dy, const Tensor& qkv, int64_t heads, float scale,
-                          const Tensor& y, const Tensor& lse);
+                          const Tensor& y, const Tensor& max_sum);
 
 struct AttentionGradients {
   Tensor dq;  ///< (..., N, hd)
@@ -53,12 +55,12 @@ struct AttentionGradients {
   Tensor dv;  ///< (..., M, hd)
 };
 
-/// Gradients of scaled_dot_product_attention(); y and lse (..., N) are those of the forward pass.
-/// needs[0] is q, needs[1] k, needs[2] v. What is not needed stays undefined.
+/// Gradients of scaled_dot_product_attention(); y and max_sum (..., N, 2) are those of the forward
+/// pass. needs[0] is q, needs[1] k, needs[2] v. What is not needed stays undefined.
 AttentionGradients scaled_dot_product_attention_backward(const Tensor& dy, const Tensor& q,
                                                          const Tensor& k, const Tensor& v,
                                                          const Tensor& mask, float scale,
                                                          bool causal, const Tensor& y,
-                                                         const Tensor& lse, Needs needs);
+                                                         const Tensor& max_sum, Needs needs);
 
 }  // namespace vitrine

@@ -139,7 +139,7 @@ kernels::AttentionHead<float> AttentionProblem::head(int64_t i) const {
   return h;
 }
 
-void run_attention(const AttentionProblem& problem, const HeadRows<float>& o, float* lse) {
+void run_attention(const AttentionProblem& problem, const HeadRows<float>& o, float* max_sum) {
   profile_macs(2 * product_macs(problem));
   if (problem.empty()) return;
   const kernels::Attention& kernel = *kernels::active().attention;
@@ -149,7 +149,7 @@ void run_attention(const AttentionProblem& problem, const HeadRows<float>& o, fl
     const auto head = problem.head(part.head);
     const auto next = problem.head(part.last ? part.head : part.head + 1);
     kernel.forward(head, part.begin, part.end, o.at(part.head, problem.heads), o.token,
-                   lse == nullptr ? nullptr : lse + part.head * problem.queries,
+                   max_sum == nullptr ? nullptr : max_sum + 2 * part.head * problem.queries,
                    part.last ? nullptr : &next, scratch.of(part.worker));
   });
 }
@@ -186,7 +186,7 @@ void run_attention_backward(const AttentionProblem& problem, const AttentionBack
         .o = rows.o.at(i, problem.heads),
         .d_o_pitch = rows.d_o.token,
         .o_pitch = rows.o.token,
-        .lse = rows.lse + i * problem.queries,
+        .max_sum = rows.max_sum + 2 * i * problem.queries,
         .dq = rows.dq.at(i, problem.heads),
         .dk = rows.dk.at(i, problem.heads),
         .dv = rows.dv.at(i, problem.heads),

@@ -55,12 +55,12 @@ struct AttentionProblem {
 /// What backward reads, and the gradients it writes; one without data is not wanted.
 struct AttentionBackwardRows {
   HeadRows<const float> d_o, o;
-  const float* lse = nullptr;
+  const float* max_sum = nullptr;
   HeadRows<float> dq, dk, dv;
 };
 
-/// o and lse (count, N) are written; lse may be null. Empty problems write nothing.
-void run_attention(const AttentionProblem& problem, const HeadRows<float>& o, float* lse);
+/// o and max_sum (count, N, 2) are written; max_sum may be null. Empty problems write nothing.
+void run_attention(const AttentionProblem& problem, const HeadRows<float>& o, float* max_sum);
 void run_attention_backward(const AttentionProblem& problem, const AttentionBackwardRows& rows);
 /// p (count, N, M) is written.
 void run_attention_probabilities(const AttentionProblem& problem, float* p);

@@ -32,10 +32,10 @@ struct AttentionBackwardHead {
   const T* o = nullptr;    // (N, hd), what forward returned
   int64_t d_o_pitch = 0;
   int64_t o_pitch = 0;
-  const T* lse = nullptr;  // (N)
-  T* dq = nullptr;         // (N, hd)
-  T* dk = nullptr;         // (M, hd)
-  T* dv = nullptr;         // (M, hd)
+  const T* max_sum = nullptr;  // (N, 2), what forward returned
+  T* dq = nullptr;             // (N, hd)
+  T* dk = nullptr;             // (M, hd)
+  T* dv = nullptr;             // (M, hd)
   int64_t dq_pitch = 0;
   int64_t dk_pitch = 0;
   int64_t dv_pitch = 0;
@@ -47,10 +47,13 @@ struct AttentionBackwardHead {
 /// is aligned to 64 bytes; the *_scratch functions say how many floats it has, for ranges of up to
 /// `queries` rows. Nothing may overlap.
 struct Attention {
-  /// o (N, hd) by o_pitch; lse (N), or null: the logarithm of the row's sum of e^score.
+  /// o (N, hd) by o_pitch; max_sum (N, 2), or null: m, the largest score of the row in a unit that
+  /// only the same kernel's backward knows, and l, the sum of e^(score - m). Two numbers, since
+  /// m + log l would round l to the precision of m, and P with it where scores are large.
   int64_t (*forward_scratch)(int64_t queries, int64_t keys, int64_t head_dim);
   void (*forward)(const AttentionHead<float>& head, int64_t begin, int64_t end, float* o,
-                  int64_t o_pitch, float* lse, const AttentionHead<float>* next, float* scratch);
+                  int64_t o_pitch, float* max_sum, const AttentionHead<float>* next,
+                  float* scratch);
 
   /// Writes the rows [begin, end) of dq, and all of dk and dv: their sums over these queries alone.
   int64_t (*backward_scratch)(int64_t queries, int64_t keys, int64_t head_dim);

@@ -26,8 +26,8 @@ T attention_scores(const kernels::AttentionHead<T>& head, int64_t i, T* s) {
   return top;
 }
 
-/// p_j = e^(s_j - max) / sum over j of e^(s_j - max), in place of s. Returns the logarithm of the
-/// sum of e^(s_j). The maximum only keeps e^s from overflowing.
+/// p_j = e^(s_j - max) / sum over j of e^(s_j - max), in place of s. Returns that sum. The maximum
+/// only keeps e^s from overflowing.
 template <class T>
 T attention_softmax(int64_t keys, T top, T* s) {
   T sum = 0;
@@ -36,7 +36,7 @@ T attention_softmax(int64_t keys, T top, T* s) {
     sum += s[j];
   }
   for (int64_t j = 0; j < keys; ++j) s[j] /= sum;
-  return top + std::log(sum);
+  return sum;
 }
 
 template <class T>
@@ -47,12 +47,15 @@ int64_t attention_scratch(int64_t, int64_t keys, int64_t) {
 /// o_i = sum over j of p_ij v_j.
 template <class T>
 void attention_forward(const kernels::AttentionHead<T>& head, int64_t begin, int64_t end, T* o,
-                       int64_t o_pitch, T* lse, const kernels::AttentionHead<T>*, T* scratch) {
+                       int64_t o_pitch, T* max_sum, const kernels::AttentionHead<T>*, T* scratch) {
   T* p = scratch;
   for (int64_t i = begin; i < end; ++i) {
     const T top = attention_scores(head, i, p);
-    const T row_lse = attention_softmax(head.keys, top, p);
-    if (lse != nullptr) lse[i] = row_lse;
+    const T sum_of_row = attention_softmax(head.keys, top, p);
+    if (max_sum != nullptr) {
+      max_sum[2 * i] = top;
+      max_sum[2 * i + 1] = sum_of_row;
+    }
     for (int64_t d = 0; d < head.head_dim; ++d) {
       T sum = 0;
       for (int64_t j = 0; j < head.keys; ++j) sum += p[j] * head.v[j * head.v_pitch + d];
@@ -61,7 +64,7 @@ void attention_forward(const kernels::AttentionHead<T>& head, int64_t begin, int
   }
 }
 
-/// With g = do and p_ij = e^(s_ij - lse_i), for every query i:
+/// With g = do and p_ij = e^(s_ij - m_i) / l_i, for every query i:
 ///   dv_j += p_ij g_i                      dp_ij = g_i v_j
 ///   ds_ij = p_ij (dp_ij - g_i o_i)        (g_i o_i = sum over j of p_ij dp_ij)
 ///   dq_i = scale sum over j of ds_ij k_j  dk_j += scale ds_ij q_i
@@ -83,7 +86,7 @@ void attention_backward(const kernels::AttentionBackwardHead<T>& to, int64_t beg
 
     attention_scores(head, i, p);
     for (int64_t j = 0; j < head.keys; ++j) {
-      p[j] = std::exp(p[j] - to.lse[i]);
+      p[j] = std::exp(p[j] - to.max_sum[2 * i]) / to.max_sum[2 * i + 1];
       T dp = 0;
       for (int64_t d = 0; d < hd; ++d) dp += g[d] * head.v[j * head.v_pitch + d];
       ds[j] = p[j] * (dp - delta);

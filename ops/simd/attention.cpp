@@ -87,8 +87,8 @@ int64_t forward_scratch(int64_t, int64_t keys, int64_t head_dim) {
   return Forward(keys, head_dim, nullptr).floats;
 }
 
-void forward(const Head& head, int64_t begin, int64_t end, float* o, int64_t o_pitch, float* lse,
-             const Head* next, float* scratch) {
+void forward(const Head& head, int64_t begin, int64_t end, float* o, int64_t o_pitch,
+             float* max_sum, const Head* next, float* scratch) {
   const int64_t hd = head.head_dim;
   const Forward f(head.keys, hd, scratch);
   f.pack(head);
@@ -119,11 +119,11 @@ void forward(const Head& head, int64_t begin, int64_t end, float* o, int64_t o_p
     for (int64_t i = 0; i < rows; ++i) {
       scale_row(hd, 1.0F / f.sum[i], f.o + i * f.o_pitch, o + (first + i) * o_pitch);
     }
-    if (lse == nullptr) continue;
-    for_each_vector(rows, [&](int64_t i, auto part) {
-      const Vec bits = part.load(f.max + i) + log(part.load(f.sum + i)) * splat(kLog2E);
-      part.store(lse + first + i, bits * splat(kLn2));
-    });
+    if (max_sum == nullptr) continue;
+    for (int64_t i = 0; i < rows; ++i) {
+      max_sum[2 * (first + i)] = f.max[i];
+      max_sum[2 * (first + i) + 1] = f.sum[i];
+    }
   }
 }
 

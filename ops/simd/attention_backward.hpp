@@ -2,7 +2,7 @@
 
 // Backward of attention for one head. With S, P and O of the forward pass, and G = dO:
 //
-//   P  = e^(S - lse)                 recomputed, tile by tile
+//   P  = e^(S - m) / l               recomputed, tile by tile, with m and l of forward
 //   dV = P^T G
 //   dP = G V^T
 //   dS = P (dP - delta)              delta = the sum of a row of G O, which is that of P dP
@@ -78,13 +78,14 @@ struct Backward {
   }
 
   /// S becomes P, and dP becomes dS, in row i of the tile.
-  void differentiate_row(int64_t i, int64_t keys, float lse, float row_delta) const {
-    const Vec shift = splat(lse * kLog2E);
+  void differentiate_row(int64_t i, int64_t keys, const float* max_sum, float row_delta) const {
+    const Vec shift = splat(max_sum[0]);
+    const Vec factor = splat(1.0F / max_sum[1]);
     const Vec d = splat(row_delta);
     float* s_row = s + i * s_pitch;
     float* ds_row = ds + i * s_pitch;
     for_each_vector(keys, [&](int64_t j, auto part) {
-      const Vec p = power_of_two(part.load(s_row + j, -kInfinity) - shift);
+      const Vec p = power_of_two(part.load(s_row + j, -kInfinity) - shift) * factor;
       part.store(s_row + j, p);
       part.store(ds_row + j, p * (part.load(ds_row + j) - d));
     });
@@ -147,7 +148,7 @@ void backward_block(const BackwardHead& to, const BackwardHead* next, const Back
   }
   for (int64_t i = 0; i < rows; ++i) {
     if (at == 0) prefetch_backward(to, next, first + i);
-    f.differentiate_row(i, keys, to.lse[first + i], f.delta[first + i - begin]);
+    f.differentiate_row(i, keys, to.max_sum + 2 * (first + i), f.delta[first + i - begin]);
   }
   if (to.dv != nullptr) {
     product<true>(keys, hd, rows, f.s, f.s_pitch, f.g_rows, rows, hd, f.dv, f.width, true);
