@@ -42,6 +42,7 @@ class PickleParser {
     return reinterpret_cast<const std::byte*>(take(count).data());
   }
   size_t take_length(size_t bytes);
+  size_t take_signed_length();
   std::string_view take_line();
 
   // The stack.
@@ -92,6 +93,13 @@ std::string_view PickleParser::take(size_t count) {
 size_t PickleParser::take_length(size_t bytes) {
   const std::byte* p = take_bytes(bytes);
   return bytes == 1 ? std::to_integer<size_t>(*p) : load_le32(p);
+}
+
+/// The lengths that pickle has as signed numbers of four bytes.
+size_t PickleParser::take_signed_length() {
+  const size_t length = take_length(4);
+  if (length > INT32_MAX) refuse(FormatKind::kBadHeader, "a negative length");
+  return length;
 }
 
 std::string_view PickleParser::take_line() {
@@ -152,9 +160,8 @@ void PickleParser::push_int(std::string_view little_endian) {
 }
 
 bool PickleParser::step_scalar(uint8_t opcode) {
-  const auto push_text = [&](size_t length_bytes) {
-    const std::string_view text = take(take_length(length_bytes));
-    push({.kind = Kind::kText, .text = text, .items = {}});
+  const auto push_text = [&](size_t length) {
+    push({.kind = Kind::kText, .text = take(length), .items = {}});
   };
   switch (opcode) {
     case kNoneOp:
@@ -177,6 +184,9 @@ bool PickleParser::step_scalar(uint8_t opcode) {
     case kLong1:
       push_int(take(take_length(1)));
       return true;
+    case kLong4:
+      push_int(take(take_signed_length()));
+      return true;
     case kBinFloat:
       take(sizeof(double));
       push({.kind = Kind::kFloat, .text = {}, .items = {}});
@@ -184,12 +194,14 @@ bool PickleParser::step_scalar(uint8_t opcode) {
     case kShortBinString:
     case kShortBinBytes:
     case kShortBinUnicode:
-      push_text(1);
+      push_text(take_length(1));
       return true;
     case kBinString:
+      push_text(take_signed_length());
+      return true;
     case kBinBytes:
     case kBinUnicode:
-      push_text(4);
+      push_text(take_length(4));
       return true;
     default:
       return false;
@@ -328,6 +340,9 @@ bool PickleParser::step_call(uint8_t opcode) {
       return true;
     case kBinPersid: {
       const uint32_t id = pop();
+      if (value(id).kind != Kind::kTuple) {
+        refuse(FormatKind::kBadHeader, "a persistent id that is no tuple, as torch.save writes it");
+      }
       push({.kind = Kind::kPersistent, .text = {}, .items = {id}});
       return true;
     }

@@ -50,6 +50,7 @@ enum Code : uint8_t {
   kNewTrue = 0x88,
   kNewFalse = 0x89,
   kLong1 = 0x8a,
+  kLong4 = 0x8b,
   kShortBinUnicode = 0x8c,
   kEmptySet = 0x8f,
   kAddItems = 0x90,
@@ -65,7 +66,6 @@ inline constexpr std::string_view kUnused =
     "1"  // POP_MARK
     "2"  // DUP
     "FILSVPgpdl"
-    "\x8b"   // LONG4
     "\x8d"   // BINUNICODE8
     "\x8e"   // BINBYTES8
     "\x91"   // FROZENSET

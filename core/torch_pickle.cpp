@@ -276,6 +276,10 @@ TensorSet TensorBuilder::build() {
       name_.clear();
     }
   }
+  // torch.load looks at those that nothing uses, too.
+  for (const PickleValue& value : pickle_.values) {
+    if (value.kind == Kind::kPersistent) torch_storage(pickle_, value, path_);
+  }
   std::unordered_set<std::string_view> names;
   for (const NamedTensor& tensor : set_.tensors) {
     if (!names.insert(tensor.name).second) {

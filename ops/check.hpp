@@ -37,6 +37,13 @@ inline void check(bool condition, std::string_view op, std::string_view text) {
   if (!condition) throw ShapeError(fmt::format("[{}] {}", op, text));
 }
 
+/// `axis` of `shape` in [0, rank). 0 and -1 name the axis that a scalar does not have, as in
+/// PyTorch: it is one row of one number. Throws ShapeError.
+inline int64_t axis_or_scalar(const Shape& shape, int64_t axis) {
+  if (shape.rank() == 0 && (axis == 0 || axis == -1)) return 0;
+  return shape.normalize_axis(axis);
+}
+
 /// Number of rows of `tensor` seen as a matrix whose rows are its last axis.
 inline int64_t rows_of(const Tensor& tensor) {
   return tensor.shape().product(0, tensor.rank() - 1);

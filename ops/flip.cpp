@@ -14,7 +14,7 @@ Tensor flip(const Tensor& x, const std::vector<int64_t>& axes) {
   check_rank("flip", "x", x, 0);
   std::array<bool, Shape::kMaxRank> reversed{};
   for (const int64_t axis : axes) {
-    bool& named = reversed[static_cast<size_t>(x.shape().normalize_axis(axis))];
+    bool& named = reversed[static_cast<size_t>(axis_or_scalar(x.shape(), axis))];
     check(!named, "flip", "an axis is named twice");
     named = true;
   }

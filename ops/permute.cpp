@@ -64,8 +64,9 @@ Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1) {
   check_rank("transpose", "x", x, 0);
   std::vector<int64_t> axes(static_cast<size_t>(x.rank()));
   std::iota(axes.begin(), axes.end(), 0);
-  std::swap(axes[static_cast<size_t>(x.shape().normalize_axis(axis0))],
-            axes[static_cast<size_t>(x.shape().normalize_axis(axis1))]);
+  const auto a = static_cast<size_t>(axis_or_scalar(x.shape(), axis0));
+  const auto b = static_cast<size_t>(axis_or_scalar(x.shape(), axis1));
+  if (a != b) std::swap(axes[a], axes[b]);
   return permute(x, axes);
 }
 

@@ -30,8 +30,8 @@ struct Rows {
 Rows rows_along(std::string_view op, const Tensor& x, int64_t axis) {
   check(x.defined(), op, "x must be a tensor, got nothing");
   const Shape& shape = x.shape();
-  if (shape.rank() == 0 && (axis == 0 || axis == -1)) return {1, 1, 1};  // one row of one element
-  const int64_t a = shape.normalize_axis(axis);
+  const int64_t a = axis_or_scalar(shape, axis);
+  if (shape.rank() == 0) return {1, 1, 1};
   const int64_t inner = shape.product(a + 1, shape.rank());
   return {shape.product(0, a) * inner, shape[a], inner};
 }

@@ -57,6 +57,27 @@ TEST_CASE("malformed .pth files get their verdict", "[pth][golden][errors]") {
   check_bad_files("pth", [](const BadCase& bad) { const TensorArchive archive(bad.path()); });
 }
 
+// As Python's unpickler and torch.load judge them.
+TEST_CASE("pth: lengths and persistent ids that lie", "[pth][errors]") {
+  const auto with = [&](const std::string& value) { return dictionary(text("n") + value); };
+  const std::string four("\x8b\x04\0\0\0\x01\x02\x03\x04", 9);
+  CHECK(outcome(with(four)) == "0 tensors");
+  CHECK(outcome(with(std::string("\x8b\0\0\0\0", 5))) == "0 tensors");
+  CHECK(outcome(with(std::string("\x8b\xff\xff\xff\xff", 5))) == "bad_header");
+  CHECK(outcome(with(std::string("\x8b\0\0\0\x80", 5))) == "bad_header");
+  CHECK(outcome(with(std::string("\x8b\xff\xff\xff\x7f", 5))) == "truncated");
+  CHECK(outcome(with(std::string("\x8a\xff\x01", 3))) == "truncated");
+  CHECK(outcome(with(std::string("T\xfe\xff\xff\xff", 5))) == "bad_header");
+  CHECK(outcome(with(std::string("T\xff\xff\xff\x7f", 5))) == "truncated");
+  CHECK(outcome(with(text("storage") + "Q")) == "bad_header");
+  CHECK(outcome(with(integer(7) + "Q")) == "bad_header");
+  // A tuple, and nobody's storage.
+  CHECK(outcome(with("(" + text("module") + "tQ")) == "bad_header");
+  // A size of nine bytes.
+  const std::string nine("\x8b\x09\0\0\0\1\1\1\1\1\1\1\1\1", 14);
+  CHECK(outcome(with(tensor(nine + "\x85", integer(1) + "\x85", 6))) == "bad_shape");
+}
+
 TEST_CASE("pth: views are checked and expanded ones bounded", "[pth]") {
   const std::string pair = integer(2) + integer(3) + "\x86";
   const auto with = [&](const std::string& t) { return dictionary(text("w") + t); };

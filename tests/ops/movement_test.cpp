@@ -16,6 +16,7 @@
 #include "core/tape.hpp"
 #include "ops/concat.hpp"
 #include "ops/expand.hpp"
+#include "ops/flip.hpp"
 #include "ops/permute.hpp"
 #include "ops/slice.hpp"
 #include "tests/numbers.hpp"
@@ -111,6 +112,8 @@ TEST_CASE("permute: large and small matrices, and back", "[ops][threads]") {
     set_threads(0);
   }
   CHECK(permute(Tensor::scalar(3), {}).item() == 3.0F);
+  CHECK(transpose(Tensor::scalar(3), 0, -1).item() == 3.0F);
+  CHECK(flip(Tensor::scalar(3), {-1}).item() == 3.0F);
   CHECK(permute(Tensor::zeros({2, 0, 3}), {2, 0, 1}).shape() == Shape{3, 2, 0});
 }
 
@@ -123,6 +126,10 @@ TEST_CASE("permute: axes that do not fit are refused", "[ops][errors]") {
   CHECK_THROWS_AS(permute(x, {0, 1, 2, 0}), ShapeError);
   CHECK_THROWS_AS(permute(x, {0, -4, 2}), ShapeError);
   CHECK_THROWS_AS(transpose(x, 0, 3), ShapeError);
+  const Tensor scalar = Tensor::scalar(3);
+  CHECK_THROWS_AS(transpose(scalar, 0, 1), ShapeError);
+  CHECK_THROWS_AS(flip(scalar, {-2}), ShapeError);
+
   CHECK_THROWS_AS(permute(Tensor(), {}), ShapeError);
 }
 
