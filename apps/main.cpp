@@ -1,12 +1,12 @@
 // The program: one command per file, exit status 0 done, 1 it failed, 2 wrong usage.
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
 
 #include "apps/command.hpp"
+#include "apps/usage_error.hpp"
 #include "core/error.hpp"
 #include "core/isa.hpp"
 #include "core/version.hpp"
@@ -44,13 +44,7 @@ int run(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::Success& e) {  // --help, --version
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
-    const auto named = [&](const CLI::App* c) { return c->get_name() == argv[1]; };
-    if (argc > 1 && argv[1][0] != '-' && std::ranges::none_of(commands, named)) {
-      return complain(std::string("unknown command '") + argv[1] + "'; see vitrine --help",
-                      kWrongUsage);
-    }
-    return complain(std::string(e.what()) + "; see vitrine --help", kWrongUsage);
+    return complain(vitrine::usage_error(app, e), kWrongUsage);
   } catch (const vitrine::UsageError& e) {
     return complain(e.what(), kWrongUsage);
   } catch (const std::bad_alloc&) {

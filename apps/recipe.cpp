@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/file.hpp"
+#include "core/json_problem.hpp"
 #include "core/json_text.hpp"
 #include "core/nearest_name.hpp"
 #include "models/shared_file.hpp"
@@ -62,7 +63,7 @@ json read_recipe(const std::string& name) {
   try {
     recipe = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   } catch (const json::exception& e) {
-    throw malformed(e.what());
+    throw malformed(json_problem(e));
   }
   if (!recipe.is_object()) throw malformed("a recipe is a JSON object");
   for (const auto& [key, value] : recipe.items()) {

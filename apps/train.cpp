@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <map>
+
 #include "apps/command.hpp"
 #include "apps/recipe.hpp"
 #include "apps/train_run.hpp"
@@ -11,6 +14,7 @@
 #include "core/json_text.hpp"
 #include "core/parallel.hpp"
 #include "core/process_memory.hpp"
+#include "models/option_error.hpp"
 #include "models/run.hpp"
 
 namespace vitrine {
@@ -22,7 +26,23 @@ struct TrainOptions {
   std::vector<std::string> set;
   /// Options of the run that were given, under the names of config.json.
   nlohmann::json given = nlohmann::json::object();
+  /// The same as they were typed: "augment.flip" has "--flip 2".
+  std::map<std::string, std::string> typed;
 };
+
+/// What is wrong with an option, in the words in which the user gave it.
+UsageError as_typed(const OptionError& e, const TrainOptions& o) {
+  const auto refused = [&](const std::string& words) {
+    return UsageError(fmt::format("{}: must be {}", words, e.wanted()));
+  };
+  const auto flag = o.typed.find(e.key());
+  if (flag != o.typed.end()) return refused(flag->second);
+  for (const std::string& assignment : o.set) {
+    if (assignment.starts_with(e.key() + "=")) return refused("--set " + assignment);
+  }
+  return UsageError(o.recipe.empty() ? e.what()
+                                     : fmt::format("--recipe {}: {}", o.recipe, e.what()));
+}
 
 /// The recipe's options, changed by --set, changed by flags.
 nlohmann::json with_recipe(const TrainOptions& o) {
@@ -126,12 +146,19 @@ void report(const Evaluation& result, size_t bad_pictures, int64_t memory, const
   }
 }
 
+std::unique_ptr<Run> open(const TrainOptions& o, const CommonOptions& common) {
+  try {
+    return open_run(o.folder, with_recipe(o), common);
+  } catch (const OptionError& e) {
+    throw as_typed(e, o);
+  }
+}
+
 int train(const TrainOptions& options, const CommonOptions& common) {
   TrainOptions o = options;
   if (common.seed_given) o.given["seed"] = common.seed;
-  o.given = with_recipe(o);
+  const std::unique_ptr<Run> run = open(o, common);
   const bool quiet = common.quiet || common.json;
-  const std::unique_ptr<Run> run = open_run(o.folder, o.given, common);
   const int64_t memory = run->memory_estimate();
   if (!quiet) print_heading(*run, memory);
   if (!common.quiet) print_memory_warning(*run, memory);
@@ -154,8 +181,16 @@ int train(const TrainOptions& options, const CommonOptions& common) {
 template <class T>
 Option run_option(CLI::App& command, const std::shared_ptr<TrainOptions>& o,
                   const std::string& flag, const std::string& key, const std::string& help) {
-  const auto keep = [o, pointer = nlohmann::json::json_pointer(key)](const T& v) {
-    o->given[pointer] = v;
+  const auto keep = [o, flag, key](const T& v) {
+    const nlohmann::json value = v;
+    o->given[nlohmann::json::json_pointer(key)] = value;
+    std::string name = key.substr(1);
+    std::ranges::replace(name, '/', '.');
+    if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string>) {
+      o->typed[name] = fmt::format("{} {}", flag, v);
+    } else {
+      o->typed[name] = flag;
+    }
   };
   return add_option_function<T>(command, flag, keep, help);
 }

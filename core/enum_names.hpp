@@ -6,8 +6,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/error.hpp"
+#include "core/nearest_name.hpp"
 
 namespace vitrine {
 
@@ -23,15 +25,20 @@ std::string_view name_of(const EnumNames<Enum, N>& names, Enum value) {
   return "";
 }
 
-/// The value called `name`. Throws UsageError that lists the known ones; `what` says of what.
+/// The value called `name`. Throws UsageError with the nearest and a list of all that are known;
+/// `what` says of what.
 template <class Enum, size_t N>
 Enum value_of(const EnumNames<Enum, N>& names, std::string_view what, std::string_view name) {
   std::string known;
+  std::vector<std::string> candidates;
   for (const auto& [value, text] : names) {
     if (text == name) return value;
     known += fmt::format("{}{}", known.empty() ? "" : ", ", text);
+    candidates.emplace_back(text);
   }
-  throw UsageError(fmt::format("unknown {} '{}'; known are {}", what, name, known));
+  const std::string nearest = did_you_mean(name, candidates);
+  throw UsageError(fmt::format("unknown {} '{}'{} known are {}", what, name,
+                               nearest.empty() ? ";" : nearest, known));
 }
 
 }  // namespace vitrine

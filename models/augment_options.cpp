@@ -48,45 +48,34 @@ void each_option(Options& o, F&& f) {
 
 constexpr std::string_view kPrefix = "augmentation: ";
 
-[[noreturn]] void impossible(std::string_view what) {
-  throw UsageError(fmt::format("{}{}", kPrefix, what));
-}
-
 }  // namespace
 
 void Augment::validate() const {
   const auto part = [](std::string_view what, double value) {
-    if (!(value >= 0 && value <= 1))
-      impossible(fmt::format("{} must be 0 to 1, got {}", what, value));
+    require_option(value >= 0 && value <= 1, what, "0 to 1", value);
   };
-  const auto range = [](std::string_view what, double low, double high, double min, double max) {
-    if (low >= min && low <= high && high <= max) return;
-    impossible(fmt::format("{0}_min and {0}_max must ascend from {1} to {2}, got {3} and {4}", what,
-                           min, max, low, high));
+  const auto range = [](const std::string& what, double low, double high, double min, double max) {
+    require_option(min <= low && low <= max, what + "_min", fmt::format("{} to {}", min, max), low);
+    require_option(low <= high && high <= max, what + "_max",
+                   fmt::format("{}_min ({}) to {}", what, low, max), high);
   };
-  if (shift < 0 || shift > kMaxShift) {
-    impossible(fmt::format("shift must be 0 to {} pixels, got {}", kMaxShift, shift));
-  }
+  require_option(shift >= 0 && shift <= kMaxShift, "shift", fmt::format("0 to {}", kMaxShift),
+                 shift);
   part("flip", flip);
   part("vertical_flip", vertical_flip);
   range("crop_scale", crop_scale_min, crop_scale_max, 0, 1);
   range("crop_ratio", crop_ratio_min, crop_ratio_max, 0.01, 100);
-  if (interpolation != "" && interpolation != "random" && interpolation != "bilinear" &&
-      interpolation != "bicubic") {
-    impossible(
-        fmt::format("interpolation must be random, bilinear or bicubic, got '{}'", interpolation));
-  }
+  require_option(interpolation.empty() || interpolation == "random" ||
+                     interpolation == "bilinear" || interpolation == "bicubic",
+                 "interpolation", "random, bilinear or bicubic", interpolation);
   if (!auto_augment.empty()) static_cast<void>(AutoAugment(auto_augment));
   part("brightness", jitter.brightness);
   part("contrast", jitter.contrast);
   part("saturation", jitter.saturation);
-  if (!(jitter.hue >= 0 && jitter.hue <= 0.5)) {
-    impossible(fmt::format("hue must be 0 to 0.5, got {}", jitter.hue));
-  }
+  require_option(jitter.hue >= 0 && jitter.hue <= 0.5, "hue", "0 to 0.5", jitter.hue);
   part("erase", erase);
-  if (erase_count < 1 || erase_count > kMaxErased) {
-    impossible(fmt::format("erase_count must be 1 to {}, got {}", kMaxErased, erase_count));
-  }
+  require_option(erase_count >= 1 && erase_count <= kMaxErased, "erase_count",
+                 fmt::format("1 to {}", kMaxErased), erase_count);
   range("erase_area", erase_area_min, erase_area_max, 0, 1);
   range("erase_ratio", erase_ratio_min, erase_ratio_max, 0.01, 100);
 }

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "core/error.hpp"
 #include "core/home_path.hpp"
+#include "core/nearest_name.hpp"
 #include "models/cifar_dataset.hpp"
 #include "models/csv_dataset.hpp"
 #include "models/folder_dataset.hpp"
@@ -33,8 +35,31 @@ void check_labels(const std::vector<int32_t>& labels, size_t classes) {
   }
 }
 
+/// What somebody may have meant who wrote `name`; "" if nothing is near.
+std::string nearest_dataset(const std::string& name) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(name, ignored)) {
+    const std::string images = name + "/train-images-idx3-ubyte";
+    const bool idx = std::filesystem::exists(images, ignored) ||
+                     std::filesystem::exists(images + ".gz", ignored);
+    return (idx ? "idx:" : "folder:") + name;
+  }
+  if (std::filesystem::is_regular_file(name, ignored)) {
+    return name.ends_with(".csv") ? "csv:" + name : "";
+  }
+  static const std::vector<std::string> kKinds = {"idx", "cifar10", "cifar100", "folder", "csv"};
+  static const std::vector<std::string> kNames = {"fashion-mnist"};
+  const size_t colon = name.find(':');
+  if (colon == std::string::npos) return nearest_name(name, kNames);
+  const std::string kind = nearest_name(name.substr(0, colon), kKinds);
+  return kind.empty() ? "" : kind + name.substr(colon);
+}
+
 [[noreturn]] void unknown(std::string_view name) {
-  throw UsageError(fmt::format("unknown data set '{}'; known are {}", name, kDatasetNames));
+  const std::string nearest = nearest_dataset(std::string(name));
+  throw UsageError(fmt::format("unknown data set '{}'; {}known are {}", name,
+                               nearest.empty() ? "" : "did you mean " + nearest + "? ",
+                               kDatasetNames));
 }
 
 /// "folder:~/x" is "folder" and what lies at ~/x; fashion-mnist lies nowhere.

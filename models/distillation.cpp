@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "models/evaluate.hpp"
+#include "models/option_error.hpp"
 #include "ops/binary.hpp"
 #include "ops/check.hpp"
 #include "ops/cross_entropy.hpp"
@@ -11,11 +12,9 @@
 namespace vitrine {
 
 void Distillation::validate() const {
-  if (!(alpha >= 0 && alpha <= 1)) throw UsageError("distillation_alpha must be in [0, 1]");
+  require_option(alpha >= 0 && alpha <= 1, "distillation_alpha", "0 to 1", alpha);
   // Beyond, every probability is the same in float32, or one of them is 1.
-  if (!(tau >= 1e-3 && tau <= 1e3)) {
-    throw UsageError("distillation_tau must be between 0.001 and 1000");
-  }
+  require_option(tau >= 1e-3 && tau <= 1e3, "distillation_tau", "0.001 to 1000", tau);
   const Distillation usual;
   if (kind == DistillationKind::kNone && alpha != usual.alpha) {
     throw UsageError("distillation_alpha needs a distillation: soft or hard");

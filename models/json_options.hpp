@@ -9,9 +9,11 @@
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "core/json_problem.hpp"
 #include "core/json_text.hpp"
 #include "core/nearest_name.hpp"
 #include "models/config_check.hpp"
+#include "models/option_error.hpp"
 
 namespace vitrine {
 
@@ -40,8 +42,19 @@ class OptionWriter {
   nlohmann::json object = nlohmann::json::object();
 };
 
-/// What is left out keeps its value. Throws UsageError (unknown names, with the nearest known one)
-/// and json::exception (values of another type).
+/// What a value of this type is called.
+template <class T>
+constexpr const char* type_words() {
+  if constexpr (std::is_same_v<T, bool>) return "true or false";
+  if constexpr (std::is_unsigned_v<T>) return "a whole number that is not negative";
+  if constexpr (std::is_integral_v<T>) return "a whole number";
+  if constexpr (std::is_floating_point_v<T>) return "a number";
+  if constexpr (std::is_convertible_v<T, std::string>) return "text";
+  return "a list";
+}
+
+/// What is left out keeps its value. Throws UsageError: unknown names with the nearest known one,
+/// values of another type as OptionError.
 class OptionReader {
  public:
   explicit OptionReader(std::string_view text) : OptionReader(parse_json(text)) {}
@@ -51,26 +64,31 @@ class OptionReader {
 
   template <class T>
   void operator()(const char* key, T& value) {
-    take(key, [&](const nlohmann::json& v) { read_json(v, value); });
+    take(key, [&](const nlohmann::json& v) { read_json(v, value); }, type_words<T>());
   }
   /// A list of names; one may stand alone, "" is none.
   void operator()(const char* key, std::vector<std::string>& value) {
-    take(key, [&](const nlohmann::json& v) {
+    const auto read = [&](const nlohmann::json& v) {
       if (!v.is_string()) return read_json(v, value);
       value = {v.get<std::string>()};
       if (value.front().empty()) value.clear();
-    });
+    };
+    take(key, read, "a list of texts, or one text");
   }
   template <class Enum, size_t N>
   void operator()(const char* key, Enum& value, const EnumNames<Enum, N>& names) {
-    take(key, [&](const nlohmann::json& v) { value = value_of(names, key, v.get<std::string>()); });
+    const auto read = [&](const nlohmann::json& v) {
+      value = value_of(names, key, v.get<std::string>());
+    };
+    take(key, read, "text");
   }
   /// [height, width], or one number for both.
   void size(const char* key, int64_t& height, int64_t& width) {
-    take(key, [&](const nlohmann::json& v) {
+    const auto read = [&](const nlohmann::json& v) {
       read_json(v.is_array() ? v.at(0) : v, height);
       read_json(v.is_array() ? v.at(1) : v, width);
-    });
+    };
+    take(key, read, "a whole number, or [height, width]");
   }
   template <class Config>
   void nested(const char* key, std::optional<Config>& value) {
@@ -79,27 +97,40 @@ class OptionReader {
       if (!v.is_null()) value = Config::from_json(write_json(v));
     });
   }
-  /// use(value), if the key is there.
+  /// use(value), if the key is there; `wanted` says what a value must be that use() cannot read.
   template <class Use>
-  void take(const char* key, Use&& use) {
+  void take(const char* key, Use&& use, std::string_view wanted = "another value") {
     known_.emplace_back(key);
     const auto found = object_.find(key);
     if (found == object_.end()) return;
-    use(*found);
+    try {
+      use(*found);
+    } catch (const nlohmann::json::exception&) {
+      throw OptionError(key, wanted, shortened(write_json_lossy(*found)));
+    }
     object_.erase(found);
   }
   /// What was not taken.
   const nlohmann::json& rest() const { return object_; }
-  void refuse_unknown() const {
+  /// `elsewhere`: keys that belong into an object within, as "augment.flip".
+  void refuse_unknown(const std::vector<std::string>& elsewhere = {}) const {
     if (object_.empty()) return;
     const std::string& key = object_.begin().key();
-    const std::string nearest = nearest_name(key, known_);
+    std::vector<std::string> names = known_;
+    names.insert(names.end(), elsewhere.begin(), elsewhere.end());
+    const std::string nearest = nearest_name(key, names);
     throw UsageError(nearest.empty()
                          ? fmt::format("unknown key '{}'", key)
                          : fmt::format("unknown key '{}'; did you mean '{}'?", key, nearest));
   }
 
  private:
+  static std::string shortened(std::string text) {
+    constexpr size_t kLongest = 80;
+    if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
+    return text;
+  }
+
   nlohmann::json object_;
   std::vector<std::string> known_;
 };
@@ -125,7 +156,9 @@ Options read_options(std::string_view prefix, std::string_view text, Read&& read
     if (!object.is_object()) throw UsageError("not a JSON object");
     read(options, std::move(object));
   } catch (const nlohmann::json::exception& e) {
-    refuse(e.what());
+    refuse(json_problem(e));
+  } catch (const OptionError& e) {
+    throw e.within("", prefix);
   } catch (const UsageError& e) {
     refuse(e.what());
   }

@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/isa.hpp"
+#include "core/json_problem.hpp"
 #include "core/json_text.hpp"
 #include "models/run.hpp"
 
@@ -38,7 +39,8 @@ std::unique_ptr<Run> Run::resume(const std::string& folder, int workers) {
   try {
     options = RunOptions::from_json(write_json(parse_json(found->second).at("options")));
   } catch (const json::exception& e) {
-    throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
+    throw FormatError(FormatKind::kBadHeader, file.path(), -1,
+                      "vitrine.training: " + json_problem(e));
   } catch (const UsageError& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
   }
@@ -94,7 +96,8 @@ void Run::restore() {
                                     pictures, data_->size()));
     }
   } catch (const json::exception& e) {
-    throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
+    throw FormatError(FormatKind::kBadHeader, file.path(), -1,
+                      "vitrine.training: " + json_problem(e));
   }
   if (epoch_ < 0 || epoch_ > options_.epochs || step_ < 0 || step_ > steps_per_epoch()) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, "vitrine.training: out of range");

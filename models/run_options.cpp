@@ -89,44 +89,68 @@ void each_option(Options& o, F&& f) {
   f("dropout", o.dropout);
 }
 
+void validate_schedule(const RunOptions& o) {
+  require_option(o.epochs >= 1 && o.epochs <= 1'000'000, "epochs", "1 to 1000000", o.epochs);
+  require_option(o.lr > 0 && o.lr < 1e3, "lr", "above 0 and below 1000", o.lr);
+  require_option(o.min_lr >= 0 && o.min_lr <= o.lr, "min_lr", fmt::format("0 to lr ({})", o.lr),
+                 o.min_lr);
+  require_option(o.warmup_lr >= 0 && o.warmup_lr <= o.lr, "warmup_lr",
+                 fmt::format("0 to lr ({})", o.lr), o.warmup_lr);
+  require_option(o.warmup_epochs >= 0 && o.warmup_epochs <= static_cast<double>(o.epochs),
+                 "warmup_epochs", fmt::format("0 to epochs ({})", o.epochs), o.warmup_epochs);
+  require_option(o.decay_epochs > 0, "decay_epochs", "above 0", o.decay_epochs);
+  require_option(o.decay_rate > 0 && o.decay_rate <= 1, "decay_rate", "above 0, at most 1",
+                 o.decay_rate);
+}
+
+void validate_update(const UpdateOptions& o) {
+  constexpr const char* kShare = "at least 0 and below 1";
+  const auto share = [](double value) { return value >= 0 && value < 1; };
+  require_option(o.layer_decay > 0 && o.layer_decay <= 1, "layer_decay", "above 0, at most 1",
+                 o.layer_decay);
+  require_option(o.weight_decay >= 0, "weight_decay", "at least 0", o.weight_decay);
+  require_option(share(o.beta1), "beta1", kShare, o.beta1);
+  require_option(share(o.beta2), "beta2", kShare, o.beta2);
+  require_option(o.eps > 0, "eps", "above 0", o.eps);
+  require_option(share(o.momentum), "momentum", kShare, o.momentum);
+  if (o.nesterov && o.momentum == 0) throw UsageError("nesterov needs momentum");
+  require_option(o.clip_norm >= 0, "clip_norm", "at least 0", o.clip_norm);
+  require_option(share(o.ema), "ema", kShare, o.ema);
+  require_option(share(o.label_smoothing), "label_smoothing", kShare, o.label_smoothing);
+  require_option(o.accumulate >= 1 && o.accumulate <= 1'000'000, "accumulate", "1 to 1000000",
+                 o.accumulate);
+  o.distillation.validate();
+}
+
 void validate(const RunOptions& o) {
-  const auto require = [](bool good, std::string_view what) {
-    if (!good) throw UsageError(std::string(what));
-  };
-  require(o.epochs >= 1 && o.epochs <= 1'000'000, "epochs must be between 1 and 1000000");
-  require(o.batch >= 1 && o.batch <= 1'000'000, "batch must be between 1 and 1000000");
-  require(o.lr > 0 && o.lr < 1e3, "lr must be above 0");
-  require(o.min_lr >= 0 && o.min_lr <= o.lr, "min_lr must be between 0 and lr");
-  require(o.warmup_lr >= 0 && o.warmup_lr <= o.lr, "warmup_lr must be between 0 and lr");
-  require(o.warmup_epochs >= 0 && o.warmup_epochs <= static_cast<double>(o.epochs),
-          "warmup_epochs must be between 0 and epochs");
-  require(o.decay_epochs > 0, "decay_epochs must be above 0");
-  require(o.decay_rate > 0 && o.decay_rate <= 1, "decay_rate must be in (0, 1]");
-  require(o.update.layer_decay > 0 && o.update.layer_decay <= 1, "layer_decay must be in (0, 1]");
-  require(o.update.weight_decay >= 0, "weight_decay must not be negative");
-  require(o.update.beta1 >= 0 && o.update.beta1 < 1, "beta1 must be in [0, 1)");
-  require(o.update.beta2 >= 0 && o.update.beta2 < 1, "beta2 must be in [0, 1)");
-  require(o.update.eps > 0, "eps must be above 0");
-  require(o.update.momentum >= 0 && o.update.momentum < 1, "momentum must be in [0, 1)");
-  require(!o.update.nesterov || o.update.momentum > 0, "nesterov needs momentum");
-  require(o.update.clip_norm >= 0, "clip_norm must not be negative");
-  require(o.update.ema >= 0 && o.update.ema < 1, "ema must be in [0, 1)");
-  require(o.update.label_smoothing >= 0 && o.update.label_smoothing < 1,
-          "label_smoothing must be in [0, 1)");
-  o.update.distillation.validate();
+  validate_schedule(o);
+  validate_update(o.update);
   const bool distils = o.update.distillation.kind != DistillationKind::kNone;
-  require(!distils || !o.teacher.empty(), "distillation needs a teacher: name a model");
-  require(distils || o.teacher.empty(), "a teacher needs a distillation: soft or hard");
-  require(o.update.accumulate >= 1, "accumulate must be at least 1");
-  require(!o.model.empty() || !o.init.empty(), "model: name one, or weights with init");
-  require(o.image_size >= 0 && o.image_size <= kMaxInputSide,
-          "image_size must be between 0 and 8192");
-  require(o.resampling.empty() || !o.init.empty(),
-          "position_resampling is for weights that a run starts from: name them with init");
+  if (distils && o.teacher.empty()) throw UsageError("distillation needs a teacher: name a model");
+  if (!distils && !o.teacher.empty()) {
+    throw UsageError("a teacher needs a distillation: soft or hard");
+  }
+  require_option(o.batch >= 1 && o.batch <= 1'000'000, "batch", "1 to 1000000", o.batch);
+  require_option(o.image_size >= 0 && o.image_size <= kMaxInputSide, "image_size",
+                 fmt::format("0 (the model's) to {}", kMaxInputSide), o.image_size);
+  if (!o.resampling.empty() && o.init.empty()) {
+    throw UsageError(
+        "position_resampling is for weights that a run starts from: name them with init");
+  }
   if (!o.resampling.empty()) value_of(kPositionResamplings, "position_resampling", o.resampling);
-  require(std::abs(o.head_bias) <= 100, "head_bias must be between -100 and 100");
-  require(o.repeats >= 1 && o.repeats <= kMaxRepeats, "repeats must be between 1 and 256");
-  require(o.validation > 0 && o.validation < 1, "validation must be in (0, 1)");
+  require_option(std::abs(o.head_bias) <= 100, "head_bias", "-100 to 100", o.head_bias);
+  require_option(o.repeats >= 1 && o.repeats <= kMaxRepeats, "repeats",
+                 fmt::format("1 to {}", kMaxRepeats), o.repeats);
+  require_option(o.validation >= 0 && o.validation < 1, "validation", "at least 0 and below 1",
+                 o.validation);
+}
+
+/// "augment.flip" and its like.
+std::vector<std::string> keys_within(const char* name, std::string_view object) {
+  std::vector<std::string> keys;
+  const json all = parse_json(object);
+  for (const auto& [key, value] : all.items()) keys.push_back(fmt::format("{}.{}", name, key));
+  return keys;
 }
 
 }  // namespace
@@ -146,9 +170,14 @@ RunOptions RunOptions::from_json(std::string_view text) {
         OptionReader reader(std::move(object));
         each_option(options, reader);
         if (!named && !options.init.empty()) options.model.clear();
-        reader.take("augment",
-                    [&](const json& v) { options.augment = Augment::from_json(write_json(v)); });
-        reader.refuse_unknown();
+        reader.take("augment", [&](const json& v) {
+          try {
+            options.augment = Augment::from_json(write_json(v));
+          } catch (const OptionError& e) {
+            throw e.within("augment.");
+          }
+        });
+        reader.refuse_unknown(keys_within("augment", options.augment.to_json()));
       });
   validate(o);
   o.mix.validate();

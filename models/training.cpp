@@ -203,18 +203,29 @@ int64_t Training::rehearse(const Shape& images, bool mixed, int64_t evaluated,
     p.value = p.value.clone();
   });
   const int64_t steps = steps_;
+  // Nothing of the rehearsal may outlive it, also where an operation refuses its arguments.
+  const auto undo = [&] {
+    steps_ = steps;
+    micro_ = 0;
+    for (Slot& slot : slots_) slot.parameter->grad = Tensor();
+    for (auto& [parameter, value] : buffers) parameter->value = value;
+  };
   // The second update may need what the first has left behind, the third micro batch nothing new.
-  for (int update_number = 0; update_number < 2; ++update_number) {
-    for (int64_t i = 0; i < std::min<int64_t>(options_.accumulate, 2); ++i) {
-      const Tensor answers = teacher ? teacher(batch) : Tensor();
-      mixed ? add_gradients(batch, targets, answers) : add_gradients(batch, labels, answers);
+  try {
+    for (int update_number = 0; update_number < 2; ++update_number) {
+      for (int64_t i = 0; i < std::min<int64_t>(options_.accumulate, 2); ++i) {
+        const Tensor answers = teacher ? teacher(batch) : Tensor();
+        mixed ? add_gradients(batch, targets, answers) : add_gradients(batch, labels, answers);
+      }
+      update(0);
+      if (evaluated >= images[0]) model_(batch);
+      if (evaluated % images[0] > 0) model_(batch.rows(0, evaluated % images[0]));
     }
-    update(0);
-    if (evaluated >= images[0]) model_(batch);
-    if (evaluated % images[0] > 0) model_(batch.rows(0, evaluated % images[0]));
+  } catch (...) {
+    undo();
+    throw;
   }
-  steps_ = steps;
-  for (auto& [parameter, value] : buffers) parameter->value = value;
+  undo();
   return dry.resident_bytes() - given;
 }
 

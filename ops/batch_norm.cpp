@@ -36,7 +36,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tens
   const ChannelNormSizes sizes{1, rows_of(x), channels, channels};
   GroupMoments moments{running_mean, running_var};
   if (o.training) {
-    check(sizes.rows > 1, "batch_norm", "training needs more than one number per channel");
+    check(sizes.rows > 1, "batch_norm",
+          "training needs more than one number per channel: a larger batch, or larger images");
     moments = group_moments("batch_norm", x, sizes);
     if (running_mean.defined()) {
       const double n = static_cast<double>(sizes.rows);

@@ -7,7 +7,6 @@
 
 #include "core/error.hpp"
 #include "core/json_text.hpp"
-#include "core/nearest_name.hpp"
 #include "models/network.hpp"
 #include "models/run.hpp"
 #include "models/shared_file.hpp"
@@ -87,13 +86,36 @@ TEST_CASE("recipe: unknown options are refused with the nearest name", "[apps][e
                     "training options: unknown key 'epoch'; did you mean 'epochs'?");
   CHECK_THROWS_WITH(RunOptions::from_json(R"({"augment": {"flipp": 1}})"),
                     Catch::Contains("did you mean 'flip'?"));
+  CHECK_THROWS_WITH(RunOptions::from_json(R"({"flip": 1})"),
+                    Catch::Contains("did you mean 'augment.flip'?"));
+  CHECK_THROWS_WITH(RunOptions::from_json(R"({"schedule": "cosin"})"),
+                    Catch::Contains("did you mean cosine? known are constant, linear, cosine"));
   CHECK_THROWS_WITH(RunOptions::from_json(R"({"zzzzzzzz": 3})"),
                     "training options: unknown key 'zzzzzzzz'");
-  const std::vector<std::string> names = {"deit_small", "deit_tiny"};
-  CHECK(nearest_name("deit_smal", names) == "deit_small");
-  CHECK(nearest_name("dit_tiny", names) == "deit_tiny");
-  CHECK(nearest_name("", names).empty());
-  CHECK(nearest_name(std::string(10'000, 'x'), names).empty());
+}
+
+TEST_CASE("recipe: values of another type and out of range are refused by key", "[apps][errors]") {
+  for (const auto& [text, says] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"epochs": "abc"})", "epochs must be a whole number, got \"abc\""},
+           {R"({"epochs": 1.5})", "epochs must be a whole number, got 1.5"},
+           {R"({"lr": null})", "lr must be a number, got null"},
+           {R"({"ema_warmup": 1})", "ema_warmup must be true or false, got 1"},
+           {R"({"freeze": 3})", "freeze must be a list of texts, or one text, got 3"},
+           {R"({"optimizer": 3})", "optimizer must be text, got 3"},
+           {R"({"seed": -1})", "seed must be a whole number that is not negative, got -1"},
+           {R"({"augment": {"flip": "x"}})", "augment.flip must be a number, got \"x\""},
+           {R"({"augment": {"flip": 2}})", "augment.flip must be 0 to 1, got 2"},
+           {R"({"augment": 2})", "not a JSON object"},
+           {R"({"lr": 1000})", "lr must be above 0 and below 1000, got 1000"},
+           {R"({"lr": 0})", "lr must be above 0 and below 1000, got 0"},
+           {R"({"min_lr": 1})", "min_lr must be 0 to lr (0.001), got 1"},
+           {R"({"mixup": -1})", "mixup must be 0 or 0.001 to 1000, got -1"},
+           {R"({"epochs": )", "not JSON from byte 12 on"}}) {
+    INFO(text);
+    CHECK_THROWS_AS(RunOptions::from_json(text), UsageError);
+    CHECK_THROWS_WITH(RunOptions::from_json(text), Catch::Contains(says));
+    CHECK_THROWS_WITH(RunOptions::from_json(text), !Catch::Contains("json.exception"));
+  }
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "core/dry_run.hpp"
+#include "core/error.hpp"
 #include "core/memory.hpp"
 #include "models/resnet.hpp"
 #include "models/training.hpp"
@@ -111,6 +113,33 @@ TEST_CASE("rehearse: training computes the same bits after it", "[models]") {
     return all;
   };
   CHECK(trained(true) == trained(false));
+}
+
+TEST_CASE("rehearse: what an operation refuses is an error, and training goes on",
+          "[models][errors]") {
+  const ResNetConfig config = resnet_for_test();  // its last maps are 1 x 1
+  const auto network = config.build();
+  network->initialize(2);
+  UpdateOptions options;
+  options.ema = 0.9;
+  Training training(*network, options);
+  const Shape one{1, config.image_height, config.image_width, config.channels};
+  CHECK_THROWS_WITH(training.rehearse(one, false, 0),
+                    Catch::Contains("more than one number per channel"));
+  CHECK_THROWS_WITH(
+      training.rehearse(one, false, 0,
+                        [](const Tensor&) -> Tensor { throw UsageError("the teacher is ill"); }),
+      "the teacher is ill");
+  CHECK(DryRun::current() == nullptr);
+  CHECK(training.steps() == 0);
+  network->visit([&](const std::string& name, Parameter& p, Role) {
+    INFO(name);
+    CHECK(!p.grad.defined());
+    CHECK(std::isfinite(p.value.values()[0]));  // real memory
+  });
+  CHECK(training.rehearse(batch_shape(config), false, 0) > 0);
+  taken_by(training, config, options);
+  CHECK(training.steps() == 2);
 }
 
 }  // namespace

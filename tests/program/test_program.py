@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import mistakes
 import program
 import promises
+import runs
 import study
 import use
 from cases import run_cases, tests_of
@@ -19,7 +20,7 @@ from cases import run_cases, tests_of
 
 def main():
     # Later tests use what earlier ones have trained.
-    cases = [case for module in (use, study, promises, mistakes) for case in tests_of(vars(module))]
+    cases = [case for module in (use, study, promises, mistakes, runs) for case in tests_of(vars(module))]
     return run_cases("program", cases, prepare=lambda: program.make_data("data"))
 
 
