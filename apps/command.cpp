@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 
 #include "apps/profile_table.hpp"
@@ -58,6 +59,16 @@ CLI::App& add_group(CLI::App& parent, const std::string& name, const std::string
 void print_notes(const std::vector<std::string>& notes, const CommonOptions& common) {
   if (common.quiet) return;
   for (const std::string& note : notes) fmt::print(stderr, "{}\n", note);
+}
+
+void print_bad_pictures(const std::vector<std::string>& bad, const std::string& which,
+                        const CommonOptions& common) {
+  constexpr size_t kNamed = 5;
+  if (bad.empty() || common.quiet) return;
+  fmt::print(stderr, "vitrine: {} of the {} are left out, they cannot be read\n", bad.size(),
+             which);
+  for (size_t i = 0; i < std::min(bad.size(), kNamed); ++i) fmt::print(stderr, "  {}\n", bad[i]);
+  if (bad.size() > kNamed) fmt::print(stderr, "  and {} more\n", bad.size() - kNamed);
 }
 
 void add_batch_options(CLI::App& command, int64_t& batch, int& workers) {

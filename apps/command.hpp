@@ -34,6 +34,11 @@ CLI::App& add_group(CLI::App& parent, const std::string& name, const std::string
 /// What people should know, a line each on standard error, unless they want quiet.
 void print_notes(const std::vector<std::string>& notes, const CommonOptions& common);
 
+/// Says on standard error how many pictures were left out since they cannot be read, and names the
+/// first few, unless they want quiet. `bad` has a message for each, `which` says what they are.
+void print_bad_pictures(const std::vector<std::string>& bad, const std::string& which,
+                        const CommonOptions& common);
+
 /// Declares --batch and --workers: of commands that go through a data set once.
 void add_batch_options(CLI::App& command, int64_t& batch, int& workers);
 

@@ -189,6 +189,7 @@ int position_study(const StudyOptions& o, const CommonOptions& common) {
     const RunFolder folder{o.out + "/" + v.name, o.resume, o.workers, 0};
     const json options = options_of(v, shared);
     const std::unique_ptr<Run> run = open_run(folder, options, common);
+    if (results.empty()) print_notes(run->notes(), common);
     const RunPart part{v.name, static_cast<int64_t>(results.size()),
                        static_cast<int64_t>(kPositionVariants.size())};
     const bool done = run->epochs_done() == shared.epochs;
@@ -201,7 +202,7 @@ int position_study(const StudyOptions& o, const CommonOptions& common) {
       return kInterrupted;
     }
     results.push_back({&v, run->model().network->network_config().parameters(), options["lr"],
-                       run->best_accuracy(), test_run(*run, folder)});
+                       run->best_accuracy(), test_run(*run, folder, common)});
   }
   const json record = record_of(results, shared);
   const std::string text = write_json(record, 2) + "\n";

@@ -116,19 +116,6 @@ void print_learned_validation(const Run& run) {
              fmt::join(run.learned_validation(), " and "));
 }
 
-/// Says on standard error how many pictures were left out, and names the first few.
-void print_bad_pictures(const Run& run) {
-  constexpr size_t kNamed = 5;
-  const std::vector<std::string>& bad = run.bad_pictures();
-  if (bad.empty()) return;
-  fmt::print(stderr, "vitrine: {} of the training pictures are left out, they cannot be read\n",
-             bad.size());
-  for (size_t i = 0; i < std::min(bad.size(), kNamed); ++i) {
-    fmt::print(stderr, "  {}\n", bad[i]);
-  }
-  if (bad.size() > kNamed) fmt::print(stderr, "  and {} more\n", bad.size() - kNamed);
-}
-
 void report(const Evaluation& result, size_t bad_pictures, int64_t memory, const TrainOptions& o,
             const CommonOptions& common) {
   if (common.json) {
@@ -162,7 +149,9 @@ int train(const TrainOptions& options, const CommonOptions& common) {
   const int64_t memory = run->memory_estimate();
   if (!quiet) print_heading(*run, memory);
   if (!common.quiet) print_memory_warning(*run, memory);
-  if (!common.quiet) print_bad_pictures(*run);
+  print_notes(run->model().notes, common);
+  print_notes(run->notes(), common);
+  print_bad_pictures(run->bad_pictures(), "training pictures", common);
   if (!common.quiet) print_learned_validation(*run);
   watch_interrupt();
   if (!train_with_progress(*run, o.folder, quiet)) {
@@ -172,7 +161,7 @@ int train(const TrainOptions& options, const CommonOptions& common) {
     }
     return kInterrupted;
   }
-  const Evaluation result = test_run(*run, o.folder);
+  const Evaluation result = test_run(*run, o.folder, common);
   report(result, run->bad_pictures().size(), memory, o, common);
   return 0;
 }

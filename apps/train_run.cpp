@@ -57,7 +57,11 @@ void check_new_folder(const std::string& path, bool resume) {
 std::unique_ptr<Run> open_run(const RunFolder& folder, const nlohmann::json& given,
                               const CommonOptions& common) {
   if (folder.resume && Run::has_checkpoint(folder.path)) {
-    std::unique_ptr<Run> run = Run::resume(folder.path, folder.workers);
+    nlohmann::json changes = nlohmann::json::object();
+    for (const char* key : kChangeableOptions) {
+      if (given.contains(key)) changes[key] = given[key];
+    }
+    std::unique_ptr<Run> run = Run::resume(folder.path, folder.workers, write_json(changes));
     check_same(given, run->options());
     if (!common.quiet && run->checkpoint_isa() != isa_name(active_isa())) {
       fmt::print(
@@ -107,8 +111,10 @@ bool train_with_progress(Run& run, const RunFolder& folder, bool quiet, const Ru
   return finished;
 }
 
-Evaluation test_run(Run& run, const RunFolder& folder) {
-  const std::shared_ptr<const Dataset> data = run.test_data();
+Evaluation test_run(Run& run, const RunFolder& folder, const CommonOptions& common) {
+  std::vector<std::string> bad;
+  const std::shared_ptr<const Dataset> data = run.test_data(bad);
+  print_bad_pictures(bad, "test pictures", common);
   const Evaluation result = run.test(data);
   // Again: the run may have been killed after its last epoch, before they were whole.
   write_png(folder.path + "/curves.png", draw_curves(folder.path + "/metrics.jsonl"));

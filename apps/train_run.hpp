@@ -39,7 +39,8 @@ struct RunPart {
 /// curves.png after every epoch; false if interrupted.
 bool train_with_progress(Run& run, const RunFolder& folder, bool quiet, const RunPart& part = {});
 
-/// The best weights on the test data; draws curves.png, confusion.png and mistakes.png.
-Evaluation test_run(Run& run, const RunFolder& folder);
+/// The best weights on the test data; says which pictures were left out, draws curves.png,
+/// confusion.png and mistakes.png.
+Evaluation test_run(Run& run, const RunFolder& folder, const CommonOptions& common);
 
 }  // namespace vitrine

@@ -8,7 +8,7 @@
 namespace vitrine {
 
 ReadablePictures readable_pictures(const std::shared_ptr<const Dataset>& dataset, int channels) {
-  if (dataset->in_memory()) return {dataset, {}};
+  if (dataset->in_memory()) return {dataset, {}, {}};
   std::vector<std::string> failure(static_cast<size_t>(dataset->size()));
   parallel_for(dataset->size(), 1, [&](int64_t begin, int64_t end) {
     Image storage;
@@ -25,11 +25,12 @@ ReadablePictures readable_pictures(const std::shared_ptr<const Dataset>& dataset
   for (size_t i = 0; i < failure.size(); ++i) {
     if (!failure[i].empty()) {
       result.bad.push_back(failure[i]);
+      result.bad_numbers.push_back(static_cast<int64_t>(i));
     } else {
       good.push_back(static_cast<int64_t>(i));
     }
   }
-  if (result.bad.empty()) return {dataset, {}};
+  if (result.bad.empty()) return {dataset, {}, {}};
   if (good.empty()) {
     throw IoError(dataset->files().front(),
                   fmt::format("none of {} pictures can be read: {}", failure.size(), failure[0]));

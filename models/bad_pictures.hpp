@@ -17,8 +17,8 @@ enum class BadPictures {
 /// A data set whose every picture can be decoded, and what was left out.
 struct ReadablePictures {
   std::shared_ptr<const Dataset> dataset;
-  std::vector<std::string>
-      bad;  ///< a message each, with the file's name, in the order of the files
+  std::vector<std::string> bad;      ///< a message each, with the file's name, in their order
+  std::vector<int64_t> bad_numbers;  ///< in the data set that was given
 };
 
 /// Decodes every file once, on all threads, and leaves out those that fail. Decided before anything

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/disk_space.hpp"
 #include "core/error.hpp"
 #include "core/json_text.hpp"
 #include "core/memory.hpp"
@@ -55,18 +56,10 @@ Run::Run(const std::string& folder, const RunOptions& options, int workers, bool
     : folder_(folder),
       options_(options),
       workers_(workers),
-      data_(open_dataset(options.data, Split::kTrain)) {
+      data_(options.data, options.bad_pictures) {
   fresh ? begin() : restore();
   if (training_ == nullptr)
     training_ = std::make_unique<Training>(*model_.network, options_.update);
-}
-
-void Run::leave_out_bad_pictures() {
-  if (options_.bad_pictures == BadPictures::kFail) return;
-  ReadablePictures readable =
-      readable_pictures(data_, static_cast<int>(model_.network->network_config().channels));
-  data_ = std::move(readable.dataset);
-  bad_pictures_ = std::move(readable.bad);
 }
 
 void Run::open_teachers() {
@@ -74,18 +67,48 @@ void Run::open_teachers() {
 }
 
 void Run::begin() {
-  model_ = starting_model(options_, *data_);
+  model_ = starting_model(options_, *data_.train());
   open_teachers();
-  leave_out_bad_pictures();
+  data_.leave_out_bad_pictures(model_.preprocess.channels);
   build_loaders();
+  data_.check(model_);
+  training_ = std::make_unique<Training>(*model_.network, options_.update);
+  check_room();
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error) throw IoError(folder_, "cannot make this folder: " + error.message());
   lock_.emplace(folder_);
-  const std::string text = write_json(parse_json(options_.to_json()), 2) + "\n";
-  write_file_atomically(path("config.json"), std::as_bytes(std::span(text)));
+  write_config();
   // A run that was killed before its first checkpoint starts again; its lines do not count.
   write_file_atomically(path(kMetrics), {});
+}
+
+/// Throws IoError if what the run will write does not fit beside what is there.
+void Run::check_room() const {
+  const auto bytes = [](const std::vector<NamedTensor>& tensors) {
+    int64_t sum = 0;
+    for (const NamedTensor& t : tensors) sum += static_cast<int64_t>(t.tensor.bytes.size());
+    return sum;
+  };
+  const int64_t weights = bytes(model_tensors(model_));
+  const int64_t checkpoint = weights + bytes(training_->state());
+  // A new checkpoint stands beside the old one until it is whole.
+  const bool goes_on = has_checkpoint(folder_);
+  const bool one = !goes_on && options_.epochs == 1;
+  int64_t needed = goes_on || one ? checkpoint : 2 * checkpoint;
+  if (!std::filesystem::exists(path(kModel))) needed += weights;
+  const int64_t free = free_disk_bytes(folder_);
+  if (free < 0 || needed <= free) return;
+  const auto mib = [](int64_t n) { return static_cast<double>(n) / (1 << 20); };
+  throw IoError(folder_,
+                fmt::format("No space left on device for the run's files: they take {:.1f} "
+                            "MiB, {:.1f} MiB are free",
+                            mib(needed), mib(free)));
+}
+
+void Run::write_config() const {
+  const std::string text = write_json(parse_json(options_.to_json()), 2) + "\n";
+  write_file_atomically(path("config.json"), std::as_bytes(std::span(text)));
 }
 
 int64_t Run::train_images() const {
@@ -109,8 +132,7 @@ int64_t Run::memory_estimate() {
 }
 
 /// Notes who has learned the pictures that are about to judge this run.
-void Run::hold_out(const std::vector<int64_t>& validation) {
-  const std::string now = held_out(data_->labels(), validation);
+void Run::hold_out(const std::string& now) {
   if (has_learned(model_.held_out, now)) learned_validation_.push_back(options_.init);
   for (size_t i = 0; i < teachers_.size(); ++i) {
     if (has_learned(teachers_[i].held_out(), now)) {
@@ -121,8 +143,8 @@ void Run::hold_out(const std::vector<int64_t>& validation) {
 }
 
 void Run::build_loaders() {
-  const ValidationSplit split = split_validation(*data_, options_.validation, options_.seed);
-  hold_out(split.validation);
+  const RunSplit split = data_.split(options_.validation, options_.seed);
+  hold_out(split.held_out);
   LoaderOptions o;
   o.batch = options_.batch;
   o.seed = options_.seed;
@@ -133,8 +155,8 @@ void Run::build_loaders() {
   o.repeats = options_.repeats;
   evaluation.shuffle = false;
   evaluation.drop_last = false;
-  train_ = std::make_unique<Loader>(data_, split.train, o);
-  validation_ = std::make_unique<Loader>(data_, split.validation, evaluation);
+  train_ = std::make_unique<Loader>(data_.train(), split.train, o);
+  validation_ = std::make_unique<Loader>(data_.validation(), split.validation, evaluation);
   if (steps_per_epoch() == 0) {
     throw UsageError(fmt::format("{} training images do not fill {} batch(es) of {}",
                                  split.train.size(), options_.update.accumulate, options_.batch));
@@ -167,7 +189,7 @@ BatchResult Run::train_step(double lr, double& grad_norm) {
       const int64_t micro = training_->steps() * options_.update.accumulate + i;
       Random random(options_.seed, RandomPlace::kMix, static_cast<uint64_t>(micro));
       const MixedBatch mixed =
-          mix_batch(batch->images, batch->labels, data_->classes(), options_.mix, random);
+          mix_batch(batch->images, batch->labels, data_.train()->classes(), options_.mix, random);
       sums.add(training_->add_gradients(mixed.images, mixed.targets,
                                         logits_of(teachers_, mixed.images)));
     } else {
@@ -255,7 +277,7 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
                {"decoding_cpu_s", pictures.decoding},
                {"preparing_cpu_s", pictures.preparing},
                {"waiting_s", pictures.waiting}};
-  if (!bad_pictures_.empty()) line["bad_pictures"] = bad_pictures_.size();
+  if (!bad_pictures().empty()) line["bad_pictures"] = bad_pictures().size();
   write_metrics(write_json(line));
   const auto n = static_cast<double>(std::max<int64_t>(epoch_sums_.images, 1));
   const RunObserver::Epoch report{epoch_,
@@ -271,12 +293,6 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
   step_ = 0;
   save_checkpoint();
   if (observer.epoch) observer.epoch(report);
-}
-
-std::shared_ptr<const Dataset> Run::test_data() const {
-  std::shared_ptr<const Dataset> data = open_dataset(options_.data, Split::kTest);
-  if (options_.bad_pictures == BadPictures::kFail) return data;
-  return readable_pictures(data, model_.preprocess.channels).dataset;
 }
 
 Evaluation Run::test(const std::shared_ptr<const Dataset>& data,

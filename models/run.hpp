@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "models/evaluate.hpp"
 #include "models/loader.hpp"
 #include "models/mix.hpp"
+#include "models/run_data.hpp"
 #include "models/schedule.hpp"
 #include "models/teacher.hpp"
 #include "models/training.hpp"
@@ -59,6 +61,9 @@ struct RunOptions {
   static RunOptions from_json(std::string_view text);
 };
 
+/// Options of config.json that may be others when a run goes on.
+inline constexpr std::array<const char*, 1> kChangeableOptions = {"bad_pictures"};
+
 /// What a run tells while it works. All of it is for people: nothing here changes what is computed.
 struct RunObserver {
   struct Step {
@@ -94,8 +99,10 @@ class Run {
  public:
   /// Opens data and model, fresh. Throws UsageError, IoError, FormatError.
   Run(const std::string& folder, const RunOptions& options, int workers);
-  /// Goes on from the folder's checkpoint, whose options count. Throws as above.
-  static std::unique_ptr<Run> resume(const std::string& folder, int workers);
+  /// Goes on from the folder's checkpoint, whose options count; `changes`, a JSON object, has new
+  /// values of some of kChangeableOptions. Throws as above.
+  static std::unique_ptr<Run> resume(const std::string& folder, int workers,
+                                     std::string_view changes = "{}");
   static bool has_checkpoint(const std::string& folder);
 
   const RunOptions& options() const { return options_; }
@@ -115,8 +122,10 @@ class Run {
   /// The most memory that the process will hold, in bytes, within some per cent; what decoders of
   /// pictures take is not counted. To be asked before train(); takes some hundredths of a second.
   int64_t memory_estimate();
-  /// What was left out of the training data, a message each.
-  const std::vector<std::string>& bad_pictures() const { return bad_pictures_; }
+  /// What was left out of the data, a message each.
+  const std::vector<std::string>& bad_pictures() const { return data_.bad_pictures(); }
+  /// What people should know of the data, a line each.
+  const std::vector<std::string>& notes() const { return data_.notes(); }
   /// Of the weights to start from and the teachers, those that have learned pictures of this run's
   /// validation part: their own was another, and the accuracy on it is too high.
   const std::vector<std::string>& learned_validation() const { return learned_validation_; }
@@ -126,8 +135,11 @@ class Run {
   /// the end was reached. Throws Error naming the step if the loss is not finite.
   bool train(const RunObserver& observer, int64_t checkpoint_steps = 0);
 
-  /// The test data, without what cannot be read if that is to be left out.
-  std::shared_ptr<const Dataset> test_data() const;
+  /// The test data, without what cannot be read if that is to be left out: a message for each of
+  /// those goes to `bad`.
+  std::shared_ptr<const Dataset> test_data(std::vector<std::string>& bad) const {
+    return data_.test(model_, bad);
+  }
   /// The best weights so far on `data`.
   Evaluation test(const std::shared_ptr<const Dataset>& data,
                   const std::function<void(const Evaluation&)>& seen = {}) const;
@@ -142,12 +154,14 @@ class Run {
 
   Run(const std::string& folder, const RunOptions& options, int workers, bool fresh);
   void begin();
-  void leave_out_bad_pictures();
-  void hold_out(const std::vector<int64_t>& validation);
+  void check_room() const;
+  void hold_out(const std::string& now);
   void build_loaders();
   void open_teachers();
   std::string teachers_fingerprint() const;
+  void write_config() const;
   void restore();
+  void restore_data(const SafetensorsFile& file);
   BatchResult train_step(double lr, double& grad_norm);
   void finish_epoch(const RunObserver& observer, double seconds);
   void save_checkpoint() const;
@@ -161,8 +175,8 @@ class Run {
   std::optional<FolderLock> lock_;  // of the folder: two runs would undo each other's work
   RunOptions options_;
   int workers_;
-  std::shared_ptr<const Dataset> data_;
-  std::vector<std::string> bad_pictures_, learned_validation_;
+  RunData data_;
+  std::vector<std::string> learned_validation_;
   Model model_;
   std::unique_ptr<Loader> train_, validation_;
   std::vector<Teacher> teachers_;

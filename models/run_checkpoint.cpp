@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -28,7 +29,7 @@ std::string Run::teachers_fingerprint() const {
   return all;
 }
 
-std::unique_ptr<Run> Run::resume(const std::string& folder, int workers) {
+std::unique_ptr<Run> Run::resume(const std::string& folder, int workers, std::string_view changes) {
   const SafetensorsFile file(folder + "/" + kCheckpoint);
   const auto found = file.metadata().find("vitrine.training");
   if (found == file.metadata().end()) {
@@ -37,38 +38,63 @@ std::unique_ptr<Run> Run::resume(const std::string& folder, int workers) {
   }
   RunOptions options;
   try {
-    options = RunOptions::from_json(write_json(parse_json(found->second).at("options")));
+    json stored = parse_json(found->second).at("options");
+    stored.merge_patch(parse_json(changes));
+    options = RunOptions::from_json(write_json(stored));
   } catch (const json::exception& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1,
                       "vitrine.training: " + json_problem(e));
   } catch (const UsageError& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
   }
-  return std::unique_ptr<Run>(new Run(folder, options, workers, false));
+  std::unique_ptr<Run> run(new Run(folder, options, workers, false));
+  if (changes != "{}") run->write_config();
+  return run;
 }
 
 bool Run::has_checkpoint(const std::string& folder) {
   return std::filesystem::exists(folder + "/" + kCheckpoint);
 }
 
+/// Opens teachers and pictures, which must be those that the run began with.
+void Run::restore_data(const SafetensorsFile& file) {
+  const auto refuse = [&](const std::string& what) {
+    throw FormatError(FormatKind::kMismatch, file.path(), -1, what);
+  };
+  try {
+    open_teachers();
+  } catch (const UsageError& e) {
+    refuse(fmt::format("the run has a teacher; {}", e.what()));
+  }
+  // Runs of before these were counted say nothing of them, nor of a validation part of the data.
+  const json state = parse_json(file.metadata().at("vitrine.training"));
+  const auto pictures = read_json_or<int64_t>(state, "pictures", 0);
+  const auto judges = read_json_or<int64_t>(state, "validation_pictures", 0);
+  try {
+    data_.go_on(model_, judges > 0);
+  } catch (const UsageError& e) {
+    refuse(e.what());
+  }
+  data_.leave_out_bad_pictures(model_.preprocess.channels, pictures);
+  if ((pictures > 0 && pictures != data_.pictures()) || judges != data_.validation_pictures()) {
+    refuse(
+        fmt::format("the run began with {} pictures, now there are {}; bring them back or start "
+                    "another run",
+                    pictures + judges, data_.pictures() + data_.validation_pictures()));
+  }
+  data_.check(model_);
+  build_loaders();
+}
+
 void Run::restore() {
   lock_.emplace(folder_);
   const SafetensorsFile file(path(kCheckpoint));
   model_ = read_model_description(file);
-  const int64_t classes = model_.network->network_config().classes;
-  if (data_->classes() != classes) {
-    throw FormatError(FormatKind::kMismatch, file.path(), -1,
-                      fmt::format("the run began with {} classes, {} now has {}", classes,
-                                  options_.data, data_->classes()));
-  }
   try {
-    open_teachers();
-  } catch (const UsageError& e) {
-    throw FormatError(FormatKind::kMismatch, file.path(), -1,
-                      fmt::format("the run has a teacher; {}", e.what()));
+    restore_data(file);
+  } catch (const json::exception& e) {
+    throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
   }
-  leave_out_bad_pictures();
-  build_loaders();
   load_weights(*model_.network, file, {"optimizer/", "ema/"});
   training_ = std::make_unique<Training>(*model_.network, options_.update);
   try {
@@ -88,20 +114,16 @@ void Run::restore() {
                                     "back or start another run",
                                     fmt::join(options_.teacher, ", ")));
     }
-    const int64_t pictures = read_json_or(state, "pictures", data_->size());
-    if (pictures != data_->size()) {
-      throw FormatError(FormatKind::kMismatch, file.path(), -1,
-                        fmt::format("the run began with {} pictures, now there are {}; bring them "
-                                    "back or start another run",
-                                    pictures, data_->size()));
-    }
   } catch (const json::exception& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1,
                       "vitrine.training: " + json_problem(e));
   }
+  // Pictures that were left out only now make an epoch shorter.
+  if (!bad_pictures().empty()) step_ = std::min(step_, steps_per_epoch());
   if (epoch_ < 0 || epoch_ > options_.epochs || step_ < 0 || step_ > steps_per_epoch()) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, "vitrine.training: out of range");
   }
+  if (epoch_ < options_.epochs) check_room();
   // Lines that were written after the checkpoint are computed again.
   std::ifstream in(path(kMetrics));
   std::string kept;
@@ -123,7 +145,8 @@ void Run::save_checkpoint() const {
                 {"line_sums", sums(line_sums_)},
                 {"best_accuracy", best_accuracy_},
                 {"lines", lines_},
-                {"pictures", data_->size()}};
+                {"pictures", data_.pictures()}};
+  if (data_.has_validation_part()) state["validation_pictures"] = data_.validation_pictures();
   if (!teachers_.empty()) state["teacher"] = teachers_fingerprint();
   Metadata metadata = model_metadata(model_);
   metadata["vitrine.training"] = write_json(state);

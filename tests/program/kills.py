@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 from program import TRAIN, VITRINE, read, run, small_disk
 
@@ -43,12 +44,19 @@ def goes_on_to(reference, out, rng, kills, longest):
 
 
 def survives_a_full_disk(reference, rng, kills, longest):
-    """As goes_on_to, on a disk that holds one checkpoint and not the next one beside it, until it is made larger."""
-    checkpoint = os.path.getsize(f"{reference}/checkpoint.safetensors")
-    with small_disk("disk", int(checkpoint * rng.uniform(1.2, 1.8))) as resize:
-        full = subprocess.run([VITRINE, *command("disk/run", rng)], capture_output=True, text=True)
-        assert full.returncode == 1 and "No space left" in full.stderr, (full.returncode, full.stderr)
-        assert len(full.stderr.strip().splitlines()) == 1, full.stderr
+    """As goes_on_to, on a disk that has room when the run begins, then holds one checkpoint and not the next one beside
+    it, until it is made larger. A run that would begin there is refused."""
+    sizes = {name: os.path.getsize(f"{reference}/{name}") for name in WRITTEN}
+    small = sum(sizes.values()) + int(sizes["checkpoint.safetensors"] * rng.uniform(0.2, 0.6))
+    with small_disk("disk", 32 << 20) as resize:
+        process = subprocess.Popen([VITRINE, *command("disk/run", rng)], stderr=subprocess.PIPE, text=True)
+        while process.poll() is None:
+            if os.path.exists("disk/run/checkpoint.safetensors"):
+                with suppress(subprocess.CalledProcessError):  # two are there at the moment
+                    resize(small)
+        error = process.stderr.read()
+        assert process.returncode == 1 and "No space left" in error, (process.returncode, error)
+        assert len(error.strip().splitlines()) == 1, error
         killed("disk/run", rng, longest)
         resize(32 << 20)
         return goes_on_to(reference, "disk/run", rng, kills, longest)
