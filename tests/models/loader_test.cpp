@@ -254,7 +254,8 @@ TEST_CASE("loader: decoding, preparing and waiting are timed apart", "[models]")
 TEST_CASE("loader: a picture that cannot be read", "[models][errors]") {
   const test::TempDir dir;
   std::filesystem::create_directories(dir.file("train/cat"));
-  std::filesystem::create_directories(dir.file("test"));
+  std::filesystem::create_directories(dir.file("test/cat"));
+  dir.add("test/cat/0.png", "not read here");
   for (int i = 0; i < 8; ++i) {
     Image image{20, 10, 3, std::vector<uint8_t>(600, static_cast<uint8_t>(i))};
     write_png(dir.file("train/cat/" + std::to_string(i) + ".png"), image);
