@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "apps/canvas.hpp"
+#include "apps/line_style.hpp"
 #include "apps/text.hpp"
 #include "apps/ticks.hpp"
 #include "core/error.hpp"
@@ -16,14 +16,11 @@ namespace {
 
 constexpr int64_t kLeastWidth = 240;
 constexpr int64_t kLeastHeight = 200;
-constexpr size_t kMostDots = 40;  // points are marked while they are few enough to be told apart
-
-// The order of Okabe and Ito's palette (https://jfly.uni-koeln.de/color), which colour-blind people
-// can tell apart.
-constexpr std::array<Colour, 6> kPalette = {
-    {{0, 114, 178}, {213, 94, 0}, {0, 158, 115}, {204, 121, 167}, {230, 159, 0}, {86, 180, 233}}};
-
-Colour colour_of(size_t series) { return kPalette[series % kPalette.size()]; }
+constexpr size_t kMostDots = 40;     // every point is marked while they can be told apart
+constexpr size_t kSparseDots = 12;   // so many, where they tell one curve from another
+constexpr size_t kPlainSeries = 6;   // that whole lines and colours tell apart
+constexpr double kLegendLine = 1.6;  // of the size of its text
+constexpr int kLegendRows = 2;       // that the height of a picture has room for
 
 // Sizes in pixels that follow from the size of a chart.
 struct Metrics {
@@ -34,6 +31,32 @@ struct Metrics {
         title(1.2 * text),
         gap(0.5 * text),
         line(0.13 * text) {}
+};
+
+// Where the names of a chart's series stand above it.
+struct Legend {
+  std::vector<Point> places;  // per series: offset in pixels, row
+  int rows = 0;
+
+  Legend(const Chart& chart, double width, const Metrics& metrics) {
+    double at = 0;
+    for (const Series& series : chart.series) {
+      places.push_back({at, static_cast<double>(rows)});
+      if (series.name.empty()) continue;
+      const double own =
+          swatch(metrics) + metrics.gap + text_width(series.name, {.size = metrics.text});
+      if (at > 0 && at + own > width - 6 * metrics.text) {
+        at = 0;
+        ++rows;
+        places.back() = {at, static_cast<double>(rows)};
+      }
+      at += own + 1.5 * metrics.text;
+    }
+    rows += at > 0 ? 1 : 0;
+  }
+
+  // Long enough to show the dashes.
+  static double swatch(const Metrics& metrics) { return 2.8 * metrics.text; }
 };
 
 // The part of an axis that is shown, from data to [0, 1].
@@ -67,13 +90,11 @@ Scale make_scale(double low, double high, bool logarithmic, double room) {
 // A chart inside its part of the canvas: the layout first, then the drawing.
 class Plot {
  public:
-  Plot(Canvas& canvas, const Rect& area, const Chart& chart)
-      : canvas_(canvas), chart_(chart), area_(area), metrics_(area) {
+  Plot(Canvas& canvas, const Rect& area, const Chart& chart, const Metrics& metrics,
+       const Legend& legend)
+      : canvas_(canvas), chart_(chart), area_(area), metrics_(metrics), legend_(legend) {
     find_limits();
-    lay_out_legend();
   }
-
-  int legend_rows() const { return legend_rows_; }
 
   /// `legend_rows`: room for so many, so that charts side by side are equally high.
   void draw(int legend_rows) {
@@ -129,8 +150,8 @@ class Plot {
   void lay_out(int legend_rows) {
     const double text = metrics_.text;
     const double gap = metrics_.gap;
-    const double top =
-        (chart_.title.empty() ? 0 : 1.5 * metrics_.title) + 1.6 * text * legend_rows + 0.5 * gap;
+    const double top = (chart_.title.empty() ? 0 : 1.5 * metrics_.title) +
+                       kLegendLine * text * legend_rows + 0.5 * gap;
     const double bottom = 1.2 * text + gap + (chart_.x.label.empty() ? 0 : 1.6 * text);
     inner_.y = area_.y + top;
     inner_.height = area_.height - top - bottom;
@@ -146,25 +167,6 @@ class Plot {
     x_ticks_ = ticks(chart_.x, x_, inner_.width / (3.6 * text));
   }
 
-  double swatch() const { return 1.6 * metrics_.text; }
-
-  void lay_out_legend() {
-    double at = 0;
-    for (const Series& series : chart_.series) {
-      legend_.push_back({at, static_cast<double>(legend_rows_)});
-      if (series.name.empty()) continue;
-      const double width =
-          swatch() + metrics_.gap + text_width(series.name, {.size = metrics_.text});
-      if (at > 0 && at + width > area_.width - 6 * metrics_.text) {
-        at = 0;
-        ++legend_rows_;
-        legend_.back() = {at, static_cast<double>(legend_rows_)};
-      }
-      at += width + 1.5 * metrics_.text;
-    }
-    legend_rows_ += at > 0 ? 1 : 0;
-  }
-
   // Title and legend stand above the data, so that they never hide any.
   void draw_heading() {
     const double text = metrics_.text;
@@ -178,13 +180,19 @@ class Plot {
     for (size_t i = 0; i < chart_.series.size(); ++i) {
       const std::string& name = chart_.series[i].name;
       if (name.empty()) continue;
-      const double x = inner_.x + legend_[i].x;
-      const double base = y + 1.6 * text * legend_[i].y;
+      const double x = inner_.x + legend_.places[i].x;
+      const double base = y + kLegendLine * text * legend_.places[i].y;
       const double middle = std::floor(base - 0.5 * cap_height({.size = text})) + 0.5;
-      canvas_.line({x, middle}, {x + swatch(), middle}, colour_of(i), 1.3 * metrics_.line);
+      const double end = x + Legend::swatch(metrics_);
+      const Polyline sample = {{x, middle}, {end, middle}};
+      draw_line(canvas_, std::span(&sample, 1), line_style(i), 1.3 * metrics_.line);
+      // A whole line needs no marker to be told apart; on others it stands beside the first gap.
+      if (i >= kPlainSeries) {
+        draw_marker(canvas_, {x + 0.7 * (end - x), middle}, line_style(i), 1.3 * metrics_.line);
+      }
       const TextStyle label = {.size = text};
-      const double begin = x + swatch() + metrics_.gap;
-      draw_text(canvas_, {begin, base}, fit_text(name, area_.right() - begin, label), label);
+      const double begin = end + metrics_.gap;
+      draw_text(canvas_, {begin, base}, fit_middle(name, area_.right() - begin, label), label);
     }
   }
 
@@ -236,10 +244,15 @@ class Plot {
         pieces.emplace_back();
       }
     }
-    canvas_.stroke(pieces, colour_of(index), metrics_.line);
+    const LineStyle style = line_style(index);
+    draw_line(canvas_, pieces, style, metrics_.line);
+    const bool sparse = points > kMostDots;
     for (const Polyline& piece : pieces) {
-      if (points > kMostDots && piece.size() > 1) continue;
-      for (const Point& p : piece) canvas_.disc(p, 1.5 * metrics_.line, colour_of(index));
+      if (sparse && piece.size() > 1 && index < kPlainSeries) continue;
+      const size_t stride = sparse ? std::max<size_t>(points / kSparseDots, 1) : 1;
+      for (size_t i = 0; i < piece.size(); i += stride) {
+        draw_marker(canvas_, piece[i], style, metrics_.line);
+      }
     }
   }
 
@@ -253,8 +266,7 @@ class Plot {
   Rect inner_;  // of the data
   Ticks x_ticks_;
   Ticks y_ticks_;
-  std::vector<Point> legend_;  // per series: offset in pixels, row
-  int legend_rows_ = 0;
+  const Legend& legend_;
 };
 
 void check_series(const Chart& chart) {
@@ -280,18 +292,22 @@ Image draw_charts(std::span<const Chart> charts, int64_t width, int64_t height) 
                                  width, height));
   }
   for (const Chart& chart : charts) check_series(chart);
-  Canvas canvas(width, height);
   const double margin = std::round(0.03 * static_cast<double>(height));
   const double share = (static_cast<double>(width) - margin) / static_cast<double>(count);
-  std::vector<Plot> plots;
+  Rect area = {margin, margin, share - margin, static_cast<double>(height) - 2 * margin};
+  const Metrics metrics(area);
+  std::vector<Legend> legends;
   int legend_rows = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const Rect area = {margin + static_cast<double>(i) * share, margin, share - margin,
-                       static_cast<double>(height) - 2 * margin};
-    plots.emplace_back(canvas, area, charts[static_cast<size_t>(i)]);
-    legend_rows = std::max(legend_rows, plots.back().legend_rows());
+  for (const Chart& chart : charts) {
+    legends.emplace_back(chart, area.width, metrics);
+    legend_rows = std::max(legend_rows, legends.back().rows);
   }
-  for (Plot& plot : plots) plot.draw(legend_rows);
+  area.height += std::ceil(std::max(legend_rows - kLegendRows, 0) * kLegendLine * metrics.text);
+  Canvas canvas(width, static_cast<int64_t>(area.height + 2 * margin));
+  for (size_t i = 0; i < charts.size(); ++i) {
+    area.x = margin + static_cast<double>(i) * share;
+    Plot(canvas, area, charts[i], metrics, legends[i]).draw(legend_rows);
+  }
   return canvas.image();
 }
 

@@ -31,7 +31,9 @@ struct Chart {
 };
 
 /// Line charts side by side, each with a title, a legend, axes with marks, and a grid. The limits
-/// of the axes are those of the data with a little room. A chart without any point says so.
+/// of the axes are those of the data with a little room. A chart without any point says so. Every
+/// curve has the style that line_style gives its number. Where the names of the series take more
+/// than two lines, the picture is higher than `height` by the others.
 /// Throws ShapeError if a series has not as many x as y, an x is not finite, or the picture is too
 /// small: a chart needs 240 x 200 pixels.
 Image draw_charts(std::span<const Chart> charts, int64_t width, int64_t height);

@@ -5,6 +5,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "apps/chart.hpp"
 #include "core/error.hpp"
@@ -78,6 +79,17 @@ Image loss_and_accuracy(const Axis& x, std::vector<Series> loss, std::vector<Ser
   return draw_charts(charts, kWidth, kHeight);
 }
 
+/// The last parts of the paths; the paths as they were given if two of those are the same.
+std::vector<std::string> names_of(std::span<const std::string> runs) {
+  std::vector<std::string> names;
+  for (const std::string& run : runs) {
+    names.push_back(std::filesystem::path(run + "/").lexically_normal().parent_path().filename());
+  }
+  const std::set<std::string> distinct(names.begin(), names.end());
+  return distinct.size() == names.size() ? names
+                                         : std::vector<std::string>(runs.begin(), runs.end());
+}
+
 }  // namespace
 
 Image draw_curves(const std::string& metrics_path) {
@@ -87,13 +99,12 @@ Image draw_curves(const std::string& metrics_path) {
 }
 
 Image compare_curves(std::span<const std::string> runs) {
+  const std::vector<std::string> names = names_of(runs);
   std::vector<Series> loss, accuracy;
   for (const std::string& run : runs) {
     Curves c = read_curves(run + "/metrics.jsonl");
     in_epochs(c);
-    const std::string name =
-        std::filesystem::path(run + "/").lexically_normal().parent_path().filename();
-    c.validation_loss.name = c.validation_accuracy.name = name;
+    c.validation_loss.name = c.validation_accuracy.name = names[loss.size()];
     loss.push_back(std::move(c.validation_loss));
     accuracy.push_back(std::move(c.validation_accuracy));
   }

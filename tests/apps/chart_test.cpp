@@ -9,6 +9,7 @@
 #include <limits>
 #include <numeric>
 
+#include "apps/line_style.hpp"
 #include "apps/ticks.hpp"
 #include "core/error.hpp"
 
@@ -141,6 +142,57 @@ TEST_CASE("chart: long texts do not leave the picture", "[apps]") {
   for (int64_t y = 0; y < 300; ++y) {
     CHECK(image.pixels[static_cast<size_t>(3 * (y * 400 + 399))] == 255);
   }
+}
+
+TEST_CASE("chart: every curve has a style of its own", "[apps]") {
+  for (size_t i = 0; i < kLineStyles; ++i) {
+    for (size_t j = 0; j < i; ++j) CHECK_FALSE(line_style(i) == line_style(j));
+  }
+  // Not by dashes and markers alone: twelve colours.
+  for (size_t i = 0; i < 12; ++i) {
+    for (size_t j = 0; j < i; ++j) CHECK_FALSE(line_style(i).colour == line_style(j).colour);
+  }
+  CHECK(line_style(0).dashes.empty());
+  CHECK_FALSE(line_style(6).dashes.empty());
+  CHECK(line_style(6).marker != line_style(0).marker);
+  CHECK(line_style(1000).colour == line_style(1000 % kLineStyles).colour);
+}
+
+int64_t coloured(const Canvas& canvas, Colour colour) {
+  int64_t count = 0;
+  for (int64_t y = 0; y < canvas.height(); ++y) {
+    for (int64_t x = 0; x < canvas.width(); ++x) count += canvas.at(x, y) == colour ? 1 : 0;
+  }
+  return count;
+}
+
+TEST_CASE("chart: dashes leave gaps, also over many short pieces", "[apps]") {
+  Polyline whole = {{10, 10}, {290, 10}};
+  Polyline pieces;
+  for (int x = 10; x <= 290; ++x) pieces.push_back({static_cast<double>(x), 10});
+  const auto drawn = [](const Polyline& line, size_t style) {
+    Canvas canvas(300, 20);
+    draw_line(canvas, std::span(&line, 1), line_style(style), 4);
+    return coloured(canvas, line_style(style).colour);
+  };
+  for (const size_t style : {size_t{6}, size_t{12}, size_t{18}}) {
+    CHECK(10 * drawn(whole, style) < 9 * drawn(whole, 0));
+    CHECK(5 * drawn(whole, style) > drawn(whole, 0));
+    CHECK(std::abs(drawn(whole, style) - drawn(pieces, style)) < 12);
+  }
+  const Polyline point = {{10, 10}};
+  CHECK(drawn(point, 6) == 0);
+}
+
+TEST_CASE("chart: names that take many lines make it higher", "[apps]") {
+  Chart chart = loss_chart({2, 1, 0.5});
+  chart.series.assign(12, chart.series[0]);
+  for (Series& series : chart.series) series.name = std::string(40, 'n');
+  const Image image = draw(chart);
+  CHECK(image.height > 400);
+  CHECK(count_series(image, 0) > 0);
+  for (Series& series : chart.series) series.name = "";
+  CHECK(draw(chart).height == 300);
 }
 
 TEST_CASE("chart: what does not fit together is refused", "[apps][errors]") {
