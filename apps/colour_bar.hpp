@@ -1,16 +1,23 @@
 #pragma once
 
+#include <functional>
 #include <string_view>
 
 #include "apps/canvas.hpp"
 #include "apps/colour.hpp"
+#include "apps/ticks.hpp"
 
 namespace vitrine {
 
+/// As many marks as can be told apart beside a bar of that height.
+int colour_bar_marks(double height, double text_size);
+
 /// A legend for colours: a bar that fills `area`, low values below, with marks and numbers on its
-/// right and `label`, turned, beside them. colour_at takes 0 (low) to 1 (high).
+/// right and `label`, turned, beside them.
+///   marks      `at` from 0 (the lower end) to 1
+///   colour_at  takes 0 to 1 as well
 /// Returns the x behind all of it.
-double draw_colour_bar(Canvas& canvas, const Rect& area, double low, double high,
-                       std::string_view label, double text_size, Colour (*colour_at)(double));
+double draw_colour_bar(Canvas& canvas, const Rect& area, const Ticks& marks, std::string_view label,
+                       double text_size, const std::function<Colour(double)>& colour_at);
 
 }  // namespace vitrine

@@ -15,10 +15,12 @@
 namespace vitrine {
 namespace {
 
-constexpr int64_t kSide = 168;  // of a picture, at most; six times 28
+constexpr int64_t kSide = 168;   // of a picture, at most; six times 28
+constexpr double kWidest = 232;  // a caption
 constexpr int64_t kGap = 24;
 constexpr int64_t kMargin = 24;
 constexpr double kText = 17;
+constexpr double kSmallText = 14;  // of names of files, which are long
 constexpr double kTitle = 22;
 constexpr double kLine = 24;
 constexpr double kAspect = 2;  // columns to rows
@@ -28,25 +30,65 @@ TextStyle caption_style(Colour colour) {
 }
 
 // "Ankle boot 97 %": the name is shortened if need be, never the number.
-std::string verdict(const ClassifiedPicture& p, double width, const TextStyle& style) {
-  const std::string number = fmt::format(" {:.0f} %", 100 * p.probability);
-  return fit_text(p.predicted, width - text_width(number, style), style) + number;
+std::string verdict(const std::string& name, double probability, double width,
+                    const TextStyle& style) {
+  const std::string number = probability < 0 ? "" : fmt::format(" {:.0f} %", 100 * probability);
+  return fit_text(name, width - text_width(number, style), style) + number;
 }
 
-void draw_tile(Canvas& canvas, const ClassifiedPicture& p, int64_t left, int64_t top) {
+bool wrong(const ClassifiedPicture& p) { return !p.truth.empty() && !p.right; }
+
+TextStyle small_style() {
+  TextStyle small = caption_style(kFaintInk);
+  small.size = kSmallText;
+  return small;
+}
+
+// Lines below the pictures: what is said; what is true, if that is another; the source.
+struct Captions {
+  bool truths = false, sources = false;
+  double width = kSide;  // that all of them have
+
+  explicit Captions(std::span<const ClassifiedPicture> pictures)
+      : truths(std::ranges::any_of(pictures, wrong)),
+        sources(std::ranges::any_of(pictures,
+                                    [](const ClassifiedPicture& p) { return !p.source.empty(); })) {
+    const TextStyle style = caption_style(kInk);
+    for (const ClassifiedPicture& p : pictures) {
+      width =
+          std::max({width, text_width(verdict(p.predicted, p.probability, kWidest, style), style),
+                    text_width(fit_middle(p.source, kWidest, small_style()), small_style())});
+      if (wrong(p)) {
+        width = std::max(
+            width,
+            text_width(verdict("true: " + p.truth, p.truth_probability, kWidest, style), style));
+      }
+    }
+  }
+  int64_t height() const {
+    return static_cast<int64_t>(kLine) * (1 + (truths ? 1 : 0) + (sources ? 1 : 0));
+  }
+};
+
+// `left`: of a place as wide as the captions.
+void draw_tile(Canvas& canvas, const ClassifiedPicture& p, int64_t left, int64_t top,
+               double width) {
   const Image picture = fit_picture(p.picture, kSide);
-  canvas.draw(picture, left + (kSide - picture.width) / 2, top + kSide - picture.height);
-  const bool right = p.predicted == p.truth;
+  const double middle = static_cast<double>(left) + std::floor(width / 2);
+  canvas.draw(picture, static_cast<int64_t>(middle) - picture.width / 2,
+              top + kSide - picture.height);
   const TextStyle style = caption_style(p.truth.empty() ? kInk
-                                        : right         ? kRightAnswer
+                                        : p.right       ? kRightAnswer
                                                         : kWrongAnswer);
-  const double width = kSide + kGap - 8.0;
-  const Point base = {static_cast<double>(left) + kSide / 2.0,
-                      static_cast<double>(top + kSide) + kLine};
-  draw_text(canvas, base, verdict(p, width, style), style);
-  if (p.truth.empty() || right) return;
+  Point base = {middle, static_cast<double>(top + kSide) + kLine};
+  draw_text(canvas, base, verdict(p.predicted, p.probability, width, style), style);
   const TextStyle faint = caption_style(kFaintInk);
-  draw_text(canvas, {base.x, base.y + kLine}, fit_text("true: " + p.truth, width, faint), faint);
+  if (wrong(p)) {
+    base.y += kLine;
+    draw_text(canvas, base, verdict("true: " + p.truth, p.truth_probability, width, faint), faint);
+  }
+  base.y += kLine;
+  draw_text(canvas, base, fit_middle(p.source, width, small_style()), small_style());
 }
 
 }  // namespace
@@ -57,11 +99,9 @@ Image contact_sheet(std::span<const ClassifiedPicture> pictures, const std::stri
   const auto count = static_cast<int64_t>(pictures.size());
   const int64_t columns = tile_columns(count, kAspect);
   const int64_t rows = ceil_div(count, columns);
-  const bool any_wrong = std::ranges::any_of(pictures, [](const ClassifiedPicture& p) {
-    return !p.truth.empty() && p.truth != p.predicted;
-  });
-  const int64_t pitch_x = kSide + kGap;
-  const int64_t pitch_y = kSide + static_cast<int64_t>((any_wrong ? 2 : 1) * kLine) + kGap;
+  const Captions captions(pictures);
+  const int64_t pitch_x = static_cast<int64_t>(std::ceil(captions.width)) + kGap;
+  const int64_t pitch_y = kSide + captions.height() + kGap;
   const int64_t top = kMargin + (title.empty() ? 0 : 44);
   const TextStyle heading = {.size = kTitle, .bold = true};
   const auto alone = static_cast<int64_t>(pictures.empty() ? text_width(title, heading) + 1 : 0);
@@ -71,7 +111,7 @@ Image contact_sheet(std::span<const ClassifiedPicture> pictures, const std::stri
             fit_text(title, static_cast<double>(canvas.width() - 2 * kMargin), heading), heading);
   for (int64_t i = 0; i < count; ++i) {
     draw_tile(canvas, pictures[static_cast<size_t>(i)], kMargin + i % columns * pitch_x,
-              top + i / columns * pitch_y);
+              top + i / columns * pitch_y, captions.width);
   }
   return canvas.image();
 }

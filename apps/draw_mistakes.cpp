@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <filesystem>
+
 #include "apps/contact_sheet.hpp"
 
 namespace vitrine {
@@ -15,6 +18,11 @@ Image dataset_image(const Dataset& data, int64_t index, int channels) {
           {view.pixels, view.pixels + view.pitch * view.height}};
 }
 
+std::string source_of(const Dataset& data, int64_t index) {
+  if (data.in_memory()) return fmt::format("picture {}", index);
+  return std::filesystem::path(data.files()[static_cast<size_t>(index)]).filename();
+}
+
 Image draw_mistakes(const Evaluation& result, const Dataset& data,
                     std::span<const std::string> names, int channels) {
   if (names.empty()) names = data.class_names();
@@ -23,7 +31,8 @@ Image draw_mistakes(const Evaluation& result, const Dataset& data,
   for (const Mistake& m : result.mistakes) {
     sheet.push_back({dataset_image(data, m.index, channels),
                      names[static_cast<size_t>(m.predicted)], m.probability,
-                     names[static_cast<size_t>(m.label)]});
+                     names[static_cast<size_t>(m.label)], std::exp(-m.loss),
+                     source_of(data, m.index)});
   }
   const int64_t wrong = result.images - result.top1;
   const bool all = wrong == static_cast<int64_t>(sheet.size());

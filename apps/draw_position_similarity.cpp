@@ -115,7 +115,9 @@ Image draw_position_similarity(const Tensor& similarity, int64_t grid_height, in
     draw_tile(canvas, similarity.data() + p * positions, first_cell, grid_height, grid_width);
   }
   draw_axes(canvas, tiles, sizes, grid_height, grid_width);
-  draw_colour_bar(canvas, {bar, room.y, kBarWidth, room.height}, -1, 1, "Cosine similarity", kText,
+  Ticks marks = linear_ticks(-1, 1, colour_bar_marks(room.height, kText));
+  for (double& at : marks.at) at = (at + 1) / 2;
+  draw_colour_bar(canvas, {bar, room.y, kBarWidth, room.height}, marks, "Cosine similarity", kText,
                   sequential_colour);
   return canvas.image();
 }

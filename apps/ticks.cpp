@@ -75,6 +75,29 @@ Ticks linear_ticks(double low, double high, int most, bool whole) {
   return ticks;
 }
 
+Ticks root_ticks(double high, int most) {
+  const double distance = 1.0 / std::max(most, 1);
+  std::vector<double> marks;
+  double last = HUGE_VAL;  // on the axis
+  const int top = static_cast<int>(std::floor(std::log10(high) + kSlack));
+  // What lies nearer to 0 than a mark may has an exponent of at least that.
+  const int bottom = static_cast<int>(std::floor(std::log10(high * distance * distance)));
+  for (int exponent = top; exponent >= bottom; --exponent) {
+    for (const double factor : {5.0, 2.0, 1.0}) {
+      const double v = factor * std::pow(10.0, exponent);
+      const double at = std::sqrt(v / high);
+      if (v > high * (1 + kSlack) || at < distance || last - at < distance) continue;
+      marks.push_back(v);
+      last = at;
+    }
+  }
+  marks.push_back(0);
+  std::ranges::reverse(marks);
+  Ticks ticks = {marks, {}};
+  for (const double v : marks) ticks.labels.push_back(labels_of({v}, v > 0 ? v : 1)[0]);
+  return ticks;
+}
+
 Ticks log_ticks(double low, double high, int most) {
   const int first = static_cast<int>(std::floor(std::log10(low) + kSlack));
   const int last = static_cast<int>(std::floor(std::log10(high) + kSlack));

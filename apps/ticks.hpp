@@ -16,6 +16,10 @@ struct Ticks {
 /// high.
 Ticks linear_ticks(double low, double high, int most, bool whole = false);
 
+/// Marks for an axis from 0 to `high` > 0 on which distances are square roots: 0 and 1, 2 or 5
+/// times powers of ten, at least 1 / most of the axis apart.
+Ticks root_ticks(double high, int most);
+
 /// Marks for a logarithmic axis within [low, high], 0 < low < high: powers of ten, with 2 and 5
 /// between them where few powers fit, linear_ticks where hardly anything else does.
 Ticks log_ticks(double low, double high, int most);

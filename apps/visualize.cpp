@@ -157,7 +157,12 @@ int samples(const VisualizeOptions& o, const CommonOptions& common) {
       if (c == ' ' || c == '/') c = '-';
     }
     write_png(fmt::format("{}/{:05}-{}.png", out, index, name), picture);
-    sheet.push_back({picture, l.label, l.probability, data->class_names()[label]});
+    const std::string& truth = data->class_names()[label];
+    sheet.push_back({.picture = picture,
+                     .predicted = l.label,
+                     .probability = l.probability,
+                     .truth = truth,
+                     .right = l.label == truth});
   }
   const std::string path = out + "/sheet.png";
   write_png(path, contact_sheet(sheet, fmt::format("{}: what the model says", o.data)));

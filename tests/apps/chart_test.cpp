@@ -36,6 +36,22 @@ TEST_CASE("ticks: a limit that is a multiple but for rounding has a mark", "[app
   for (const double v : linear_ticks(-0.4, 0.4, 8).at) CHECK(!(v == 0 && std::signbit(v)));
 }
 
+TEST_CASE("ticks: axes of square roots", "[apps]") {
+  CHECK(root_ticks(100, 5).labels == Labels{"0", "5", "20", "50", "100"});
+  CHECK(root_ticks(1, 2).labels == Labels{"0", "1"});
+  for (const double high : {0.003, 1.0, 7.3, 250.0}) {
+    for (const int most : {2, 5, 9}) {
+      const std::vector<double> at = root_ticks(high, most).at;
+      REQUIRE(at.size() >= 2);
+      CHECK(at.front() == 0);
+      CHECK(at.back() <= high);
+      for (size_t i = 1; i < at.size(); ++i) {
+        CHECK(std::sqrt(at[i] / high) - std::sqrt(at[i - 1] / high) >= 1.0 / most - 1e-9);
+      }
+    }
+  }
+}
+
 TEST_CASE("ticks: logarithmic axes", "[apps]") {
   CHECK(log_ticks(1e-4, 1, 5).labels == Labels{"1e\u22124", "0.001", "0.01", "0.1", "1"});
   CHECK(log_ticks(0.1, 1, 6).labels == Labels{"0.1", "0.2", "0.5", "1"});
