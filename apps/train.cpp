@@ -198,7 +198,10 @@ void add_run_options(CLI::App& command, const std::shared_ptr<TrainOptions>& o) 
   text("--data", "/data", fmt::format("{} [{}]", kDatasetNames, d.data).c_str());
   text("--model", "/model",
        ("name or JSON file of a model [" + d.model + ", with --init that of the weights]").c_str());
-  text("--init", "/init", "start from these weights, with a new head: whatever eval --model takes");
+  text("--init", "/init",
+       "start from these weights, whatever eval --model takes: the head is kept where the classes "
+       "have "
+       "the same names, else a new one");
   whole("--image-size", "/image_size", "pixels along a side [the model's]");
   text("--position-resampling", "/position_resampling",
        fmt::format("of --init at another size: {}", kPositionResamplingNames).c_str());

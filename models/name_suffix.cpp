@@ -39,8 +39,6 @@ std::string take_suffixes(std::string_view name, NetworkConfig& config) {
   return std::string(name);
 }
 
-bool names_classes(std::string_view name) {
-  return name.starts_with('{') || name.ends_with(".json") || take_number(name, "c").has_value();
-}
+bool names_classes(std::string_view name) { return take_number(name, "c").has_value(); }
 
 }  // namespace vitrine

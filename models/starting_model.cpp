@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/error.hpp"
 #include "core/json_text.hpp"
+#include "models/class_places.hpp"
 #include "models/find_model.hpp"
 #include "models/fine_tune.hpp"
 #include "models/resize_model.hpp"
@@ -13,17 +16,52 @@ namespace {
 
 using nlohmann::json;
 
+/// Which row of the source's head is for each class of the data: none where they are not known to
+/// have the same classes. Says so in `note`.
+std::vector<int32_t> head_rows(const RunOptions& o, const Dataset& data, const Model& source,
+                               std::string& note) {
+  const auto new_head = [&](const std::string& why) {
+    note = fmt::format("--init {}: its head is left out, the new one begins with zeros: {}", o.init,
+                       why);
+    return std::vector<int32_t>();
+  };
+  if (o.head_bias != 0) return new_head("head_bias is for a new one");
+  if (source.labels.empty()) return new_head("it does not say what its classes are called");
+  if (!data.names_known()) return new_head("the data do not say what their classes are called");
+  const ClassPlaces places = find_classes(data.class_names(), source.labels);
+  if (!places.unknown.empty()) {
+    return new_head("it has no class " + quoted_names(places.unknown));
+  }
+  if (!places.twice.empty()) {
+    return new_head("it has more than one class " + quoted_names(places.twice));
+  }
+  if (data.class_names().size() != source.labels.size()) {
+    return new_head(fmt::format("of its {} classes the data have {}", source.labels.size(),
+                                data.class_names().size()));
+  }
+  note = fmt::format("--init {}: its head is kept, the classes are the same{}", o.init,
+                     std::ranges::is_sorted(places.at) ? "" : " in another order");
+  return places.at;
+}
+
 /// The model by name, or that of the weights to start from, with what the options change.
 std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& data,
-                                         const Model* source) {
+                                         const Model* source, bool new_head,
+                                         std::vector<std::string>& notes) {
   const bool named = !o.model.empty();
-  const auto base = named ? network_config(o.model) : fine_tune_config(*source, data.classes());
-  if (!named || !names_classes(o.model)) {
-    base->classes = data.classes();
-  } else if (base->classes != data.classes()) {
-    throw UsageError(fmt::format("model {} has {} classes, data {} has {}", o.model, base->classes,
-                                 o.data, data.classes()));
+  const auto base =
+      named ? network_config(o.model) : fine_tune_config(*source, data.classes(), new_head);
+  if (base->classes != data.classes() && named) {
+    if (names_classes(o.model)) {
+      throw UsageError(fmt::format("model {} has {} classes, data {} has {}", o.model,
+                                   base->classes, o.data, data.classes()));
+    }
+    if (o.model.ends_with(".json")) {
+      notes.push_back(fmt::format("model {}: {} classes, as the data have, not {}", o.model,
+                                  data.classes(), base->classes));
+    }
   }
+  base->classes = data.classes();
   json object = parse_json(base->to_json());
   const auto set = [&](const char* key, const json& value, bool asked) {
     if (object.contains(key)) {
@@ -81,8 +119,11 @@ Model starting_model(const RunOptions& options, const Dataset& data) {
   if (!options.init.empty()) {
     source = std::make_unique<Model>(load_model(find_model(options.init)));
   }
-  const auto config = configure(options, data, source.get());
   Model model;
+  std::string about_head;
+  std::vector<int32_t> rows;
+  if (source != nullptr) rows = head_rows(options, data, *source, about_head);
+  const auto config = configure(options, data, source.get(), rows.empty(), model.notes);
   model.network = config->build();
   model.labels = data.class_names();
   if (source == nullptr) {
@@ -93,7 +134,14 @@ Model starting_model(const RunOptions& options, const Dataset& data) {
     model.preprocess = source->preprocess;  // as its weights have learned to see
     model.resampling = source->resampling;
     model.held_out = source->held_out;
-    start_from(*model.network, *source, options.init);
+    if (!rows.empty() && !same_head(*model.network, *source)) {
+      rows.clear();
+      about_head = fmt::format("--init {}: its head is left out, the new one has another shape",
+                               options.init);
+    }
+    start_from(*model.network, *source, options.init, rows);
+    model.notes.insert(model.notes.begin(), source->notes.begin(), source->notes.end());
+    model.notes.push_back(about_head);
   }
   if (options.head_bias != 0) set_head_bias(*model.network, options.head_bias);
   return model;

@@ -8,7 +8,10 @@
 
 #include "core/error.hpp"
 #include "core/hash.hpp"
+#include "models/class_order.hpp"
+#include "models/class_places.hpp"
 #include "models/find_model.hpp"
+#include "models/fine_tune.hpp"
 #include "ops/binary.hpp"
 #include "ops/interpolate.hpp"
 #include "ops/reduce.hpp"
@@ -80,13 +83,31 @@ Teacher::Teacher(const std::string& name, const Model& student)
         "the teacher's pictures are resized from {} x {} to {} x {} pixels (bilinear)",
         wanted.image_height, wanted.image_width, config.image_height, config.image_width));
   }
-  const auto other = std::ranges::mismatch(model_.labels, student.labels);
-  if (!model_.labels.empty() && other.in1 != model_.labels.end() &&
-      other.in2 != student.labels.end()) {
-    notes_.push_back(fmt::format("the teacher's classes have other names: {} is '{}', not '{}'",
-                                 other.in1 - model_.labels.begin(), *other.in1, *other.in2));
-  }
+  match_classes_of(student);
   model_.network->freeze();
+}
+
+void Teacher::match_classes_of(const Model& student) {
+  if (model_.labels == student.labels) return;
+  const ClassPlaces places = find_classes(student.labels, model_.labels);
+  const auto nameless = [](const Model& model) {
+    return model.labels.empty() || are_numbers(model.labels);
+  };
+  if (!student.labels.empty() && places.complete()) {
+    permute_classes(*model_.network, places.at);
+    model_.labels = student.labels;
+  } else if (nameless(model_) || nameless(student)) {
+    notes_.push_back(fmt::format(
+        "{} does not say what its classes are called: those of teacher and student are taken for "
+        "the same, in their order",
+        nameless(model_) ? "the teacher" : "the student"));
+  } else {
+    const std::string which = places.unknown.empty()
+                                  ? "more than one class " + quoted_names(places.twice)
+                                  : "no class " + quoted_names(places.unknown);
+    throw UsageError(fmt::format("teacher {} has {}, which the student learns; it has {}", name_,
+                                 which, quoted_names(model_.labels)));
+  }
 }
 
 Tensor Teacher::pictures_of(const Tensor& images) const {

@@ -11,11 +11,13 @@ namespace vitrine {
 /// with all that augmentation and mixing have done to them, normalised as its own weights have
 /// learned to see: for each channel, of mean m and deviation s, x s / s' + (m - m') / s'. Grey
 /// pictures are shown to a network of colours as RGB, colours to one of grey as their luma; another
-/// size is reached by bilinear interpolation (align_corners false, no antialiasing).
+/// size is reached by bilinear interpolation (align_corners false, no antialiasing). Its classes
+/// are the student's by name; where one of them does not know the names, by their order, which is
+/// said.
 class Teacher {
  public:
   /// Loads what find_model(name) finds and freezes it. Throws UsageError if there is nothing, or it
-  /// has other classes than the student; else what load_model throws.
+  /// has other classes than the student, in name or number; else what load_model throws.
   Teacher(const std::string& name, const Model& student);
 
   /// images (B, H, W, C), normalised for the student -> logits (B, classes). Throws Error if one is
@@ -26,10 +28,11 @@ class Teacher {
   const std::string& fingerprint() const { return fingerprint_; }
   const std::string& held_out() const { return model_.held_out; }
   /// What people should know: what was decided on reading it, what is done to its pictures, whether
-  /// its classes have other names. A line each.
+  /// the names of its classes are known. A line each.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
+  void match_classes_of(const Model& student);
   Tensor pictures_of(const Tensor& images) const;
 
   std::string name_;

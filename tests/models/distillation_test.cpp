@@ -357,6 +357,29 @@ TEST_CASE("teachers: several teach the mean of their probabilities", "[models]")
   CHECK(std::ranges::all_of(impossible.values(), [](float v) { return std::isfinite(v); }));
 }
 
+TEST_CASE("teacher: its classes are the student's by name", "[models]") {
+  Saved saved(12, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5});
+  Model learns = test::initialized_model();
+  learns.preprocess = saved.model.preprocess;
+  learns.labels = {"a", "b", "c", "d", "e"};
+  Model taught = test::initialized_model();
+  taught.preprocess = saved.model.preprocess;
+  taught.labels = learns.labels;
+  save_model(saved.path, taught);
+  const Tensor want = Teacher(saved.path, learns).logits(pictures());
+  taught.labels = {"d", "a", "e", "b", "c"};
+  save_model(saved.path, taught);
+  const Teacher teacher(saved.path, learns);
+  CHECK(teacher.notes().empty());
+  const Tensor got = teacher.logits(pictures());
+  const std::array<int64_t, 5> at = {1, 3, 4, 0, 2};  // of a, b, c, d, e
+  for (int64_t row = 0; row < got.dim(0); ++row) {
+    for (size_t c = 0; c < at.size(); ++c) {
+      CHECK(got.data()[row * 5 + static_cast<int64_t>(c)] == want.data()[row * 5 + at[c]]);
+    }
+  }
+}
+
 TEST_CASE("teacher: who it is, and who cannot be one", "[models][errors]") {
   Saved saved(12, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5});
   Model learns = test::initialized_model();
@@ -371,9 +394,15 @@ TEST_CASE("teacher: who it is, and who cannot be one", "[models][errors]") {
     if (name == "norm.bias") p.value.mutable_data()[0] += 0.125F;
   });
   save_model(saved.path, changed);
+  CHECK_THROWS_WITH(Teacher(saved.path, learns), Catch::Contains("no class 'c'"));
+  changed.labels = {"a", "b", "c", "c", "e"};
+  save_model(saved.path, changed);
+  CHECK_THROWS_WITH(Teacher(saved.path, learns), Catch::Contains("no class 'd'"));
+  changed.labels.clear();
+  save_model(saved.path, changed);
   const Teacher other(saved.path, learns);
   CHECK(other.fingerprint() != fingerprint);
-  CHECK_THAT(other.notes().at(0), Catch::Contains("2 is 'x', not 'c'"));
+  CHECK_THAT(other.notes().at(0), Catch::Contains("the teacher does not say"));
 
   changed.network->visit([](const std::string& name, Parameter& p, Role) {
     if (name == "norm.bias") p.value.mutable_data()[0] = std::nanf("");
