@@ -106,8 +106,11 @@ ResNetConfig resnet_of_weights(const MappedWeights& weights, const SourceFacts& 
   ResNetConfig c;
   const bool deep = shapes.has("conv1.0.weight");
   const std::string first = deep ? "conv1.0.weight" : "conv1.weight";
-  c.stem = deep ? ResNetStem::kDeep : ResNetStem::kPlain;
-  if (deep) c.stem_width = shapes.dim(first, 0);
+  if (deep) {
+    c.stem_width = shapes.dim("conv1.3.weight", 0);
+    const bool even = shapes.dim(first, 0) == c.stem_width;
+    c.stem = even ? ResNetStem::kDeep : ResNetStem::kDeepTiered;
+  }
   c.channels = shapes.dim(first, 1);
   const bool bottleneck = shapes.has("layer1.0.conv3.weight");
   c.block = bottleneck ? ResNetBlock::kBottleneck : ResNetBlock::kBasic;

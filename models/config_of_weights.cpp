@@ -179,6 +179,9 @@ void ConfigReader::fold_class_position(MappedTensor& position) {
 void ConfigReader::read_positions() {
   MappedTensor* position = weights_.find("pos_embed");
   if (position == nullptr) {
+    if (facts_.said.value("position", "") != "none") {
+      refuse("no position embedding, and nothing says that the network has none");
+    }
     c_.position = Position::kNone;
     c_.image_height = facts_.image_height;
     c_.image_width = facts_.image_width;

@@ -231,7 +231,7 @@ static HuggingFaceFiles hugging_face_files(const VitConfig& c, const Preprocess&
 
 static HuggingFaceFiles hugging_face_files(const ResNetConfig& c, const Preprocess& preprocess,
                                            const std::vector<std::string>& labels) {
-  if (c.stem == ResNetStem::kDeep) refuse_to_write("a deep stem");
+  if (c.deep()) refuse_to_write("a deep stem");
   if (c.avg_down) refuse_to_write("shortcuts with average pooling");
   if (c.cardinality != 1 || c.base_width != 64) refuse_to_write("groups or a wider middle");
   if (c.bn_eps != 1e-5) refuse_to_write("a bn_eps other than 1e-5");

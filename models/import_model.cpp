@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "models/compare_with_config.hpp"
 #include "models/weight_fit.hpp"
 
 namespace vitrine {
@@ -67,16 +68,32 @@ void check_size(const NetworkConfig& config, const MappedWeights& weights, std::
                                 config.parameters(), elements));
 }
 
+/// Means or deviations for so many channels; one is for all.
+void fit_channels(std::vector<double>& values, size_t channels, const char* what,
+                  SourceFacts& facts, std::string_view path) {
+  if (values.size() == channels) return;
+  const std::string said = fmt::format("{} of {} numbers for {} channels: {}", what, values.size(),
+                                       channels, facts.preprocess_source);
+  if (values.size() == 1) {
+    values.assign(channels, values.front());
+  } else if (facts.preprocess_known) {
+    throw FormatError(FormatKind::kMismatch, path, -1, said);
+  } else {
+    facts.notes.push_back(fmt::format("{}; taken for 0.5", said));
+    values.assign(channels, 0.5);
+  }
+}
+
 /// The preprocessing for pictures of the size that the network takes.
-Preprocess fit_preprocess(Preprocess rule, const NetworkConfig& config, std::string_view path) {
+Preprocess fit_preprocess(SourceFacts& facts, const NetworkConfig& config, std::string_view path) {
+  Preprocess rule = facts.preprocess;
   rule.height = config.image_height;
   rule.width = config.image_width;
   if (config.channels != 1 && config.channels != 3) return rule;  // no pictures of files
   rule.channels = static_cast<int>(config.channels);
-  if (rule.mean.size() != static_cast<size_t>(rule.channels)) {
-    rule.mean.assign(static_cast<size_t>(rule.channels), 0.5);
-    rule.stddev = rule.mean;
-  }
+  const auto channels = static_cast<size_t>(rule.channels);
+  fit_channels(rule.mean, channels, "mean", facts, path);
+  fit_channels(rule.stddev, channels, "std", facts, path);
   try {
     rule.validate();
   } catch (const UsageError& e) {
@@ -121,11 +138,12 @@ void load_mapped_weights(Network& network, const MappedWeights& weights,
 Model import_model(const TensorArchive& archive, const NetworkConfig* config,
                    std::optional<Use> frozen) {
   MappedWeights weights = map_names(archive);
-  const SourceFacts facts = find_facts(archive.path(), weights.origin);
+  SourceFacts facts = find_facts(archive.path(), weights.origin);
   std::unique_ptr<NetworkConfig> found;
   if (config == nullptr) {
     found = config_of_weights(weights, facts, archive.path());
     config = found.get();
+    compare_with_config(*found, facts, archive.path());
   }
   const NetworkConfig& c = *config;
   check_size(c, weights, archive.path());
@@ -134,7 +152,7 @@ Model import_model(const TensorArchive& archive, const NetworkConfig* config,
   model.network = c.build();
   load_mapped_weights(*model.network, weights, archive, frozen);
   model.resampling = facts.resampling;
-  model.preprocess = fit_preprocess(facts.preprocess, c, archive.path());
+  model.preprocess = fit_preprocess(facts, c, archive.path());
   model.notes.push_back(
       fmt::format("read as {} weights; {}: {}", weights.origin, facts.source, c.summary()));
   model.notes.push_back(

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "core/error.hpp"
-
 namespace vitrine {
 
 KnownKeys::KnownKeys(const nlohmann::json& object, std::string_view path, std::string_view place)
@@ -21,6 +19,11 @@ const nlohmann::json* KnownKeys::find(std::string_view key) {
   asked_.emplace(key);
   const auto found = object_.find(key);
   return found == object_.end() || found->is_null() ? nullptr : &*found;
+}
+
+bool KnownKeys::is_null(std::string_view key) const {
+  const auto found = object_.find(key);
+  return found != object_.end() && found->is_null();
 }
 
 void KnownKeys::require(std::string_view key, std::initializer_list<nlohmann::json> known) {

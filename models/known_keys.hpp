@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/error.hpp"
 #include "core/json_text.hpp"
 
 namespace vitrine {
@@ -23,6 +24,8 @@ class KnownKeys {
 
   /// The value; null pointer if there is none.
   const nlohmann::json* find(std::string_view key);
+  /// Whether null is written there, which timm hands on in place of a default.
+  bool is_null(std::string_view key) const;
   /// Reads the value, if there is one, and returns whether.
   template <class T>
   bool read(std::string_view key, T& into) {
@@ -35,13 +38,16 @@ class KnownKeys {
     read(key, fallback);
     return fallback;
   }
-  /// read(), whose exceptions of nlohmann become FormatErrors that name the key.
+  /// read(), whose exceptions become FormatErrors that name the key: of nlohmann kBadHeader,
+  /// UsageErrors kUnsupported.
   template <class Read>
   void reading(std::string_view key, Read&& read) const {
     try {
       read();
     } catch (const nlohmann::json::exception&) {
       refuse_type(key);
+    } catch (const UsageError& e) {
+      refuse(key, e.what());
     }
   }
 

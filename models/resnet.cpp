@@ -77,9 +77,9 @@ Tensor ResidualBlock::operator()(const Tensor& x, const Pass& pass) const {
 
 ResNet::ResNet(const ResNetConfig& c) : config(c) {
   config.validate();
-  if (c.stem == ResNetStem::kDeep) {
-    stem = {make_conv(c, c.channels, c.stem_width, 3, 2),
-            make_conv(c, c.stem_width, c.stem_width, 3),
+  if (c.deep()) {
+    stem = {make_conv(c, c.channels, c.first_channels(), 3, 2),
+            make_conv(c, c.first_channels(), c.stem_width, 3),
             make_conv(c, c.stem_width, c.stem_channels(), 3)};
   } else {
     stem = {make_conv(c, c.channels, c.stem_channels(), 7, 2)};

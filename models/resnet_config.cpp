@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "core/enum_names.hpp"
 #include "core/json_text.hpp"
@@ -22,8 +24,9 @@ constexpr int64_t kStemKernel = 7;
 
 constexpr EnumNames<ResNetBlock, 2> kBlocks = {
     {{ResNetBlock::kBasic, "basic"}, {ResNetBlock::kBottleneck, "bottleneck"}}};
-constexpr EnumNames<ResNetStem, 2> kStems = {
-    {{ResNetStem::kPlain, ""}, {ResNetStem::kDeep, "deep"}}};
+constexpr EnumNames<ResNetStem, 3> kStems = {{{ResNetStem::kPlain, ""},
+                                              {ResNetStem::kDeep, "deep"},
+                                              {ResNetStem::kDeepTiered, "deep_tiered"}}};
 
 /// The one list of options that writing and reading share.
 template <class Config, class F>
@@ -82,17 +85,77 @@ void tell_block(const ResNetConfig& c, size_t stage, const LayerTeller& block,
   tell_conv(block, "downsample.1", "downsample.2", s.in, y);
 }
 
-struct Known {
-  std::string_view name;
+struct Depth {
+  int64_t depth;
   ResNetBlock block;
   std::array<int64_t, 4> layers;
 };
-constexpr std::array<Known, 6> kKnown = {{{"resnet18", ResNetBlock::kBasic, {2, 2, 2, 2}},
-                                          {"resnet26", ResNetBlock::kBottleneck, {2, 2, 2, 2}},
-                                          {"resnet34", ResNetBlock::kBasic, {3, 4, 6, 3}},
-                                          {"resnet50", ResNetBlock::kBottleneck, {3, 4, 6, 3}},
-                                          {"resnet101", ResNetBlock::kBottleneck, {3, 4, 23, 3}},
-                                          {"resnet152", ResNetBlock::kBottleneck, {3, 8, 36, 3}}}};
+constexpr std::array<Depth, 9> kDepths = {{{10, ResNetBlock::kBasic, {1, 1, 1, 1}},
+                                           {14, ResNetBlock::kBottleneck, {1, 1, 1, 1}},
+                                           {18, ResNetBlock::kBasic, {2, 2, 2, 2}},
+                                           {26, ResNetBlock::kBottleneck, {2, 2, 2, 2}},
+                                           {34, ResNetBlock::kBasic, {3, 4, 6, 3}},
+                                           {50, ResNetBlock::kBottleneck, {3, 4, 6, 3}},
+                                           {101, ResNetBlock::kBottleneck, {3, 4, 23, 3}},
+                                           {152, ResNetBlock::kBottleneck, {3, 8, 36, 3}},
+                                           {200, ResNetBlock::kBottleneck, {3, 24, 36, 3}}}};
+
+/// The stem and the shortcuts of a letter behind the depth; whether it is one.
+bool set_letter(ResNetConfig& c, std::string_view letter) {
+  if (letter.empty()) return true;
+  if (letter != "c" && letter != "d" && letter != "s" && letter != "t") return false;
+  c.stem = letter == "t" ? ResNetStem::kDeepTiered : ResNetStem::kDeep;
+  c.stem_width = letter == "s" ? 64 : 32;
+  c.avg_down = letter == "d" || letter == "t";
+  return true;
+}
+
+/// Takes a number off the front.
+std::optional<int64_t> take_number(std::string_view& text) {
+  constexpr size_t kMostDigits = 4;
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  if (digits == 0 || digits > kMostDigits) return std::nullopt;
+  const std::string_view number = text.substr(0, digits);
+  int64_t value = 0;
+  std::from_chars(number.data(), number.data() + number.size(), value);
+  text.remove_prefix(digits);
+  return value;
+}
+
+bool take(std::string_view& text, std::string_view begin) {
+  if (!text.starts_with(begin)) return false;
+  text.remove_prefix(begin.size());
+  return true;
+}
+
+/// Of a name without what may stand behind it; whether it is one.
+bool set_name(ResNetConfig& c, std::string_view name) {
+  const bool wide = take(name, "wide_");
+  const bool groups = !wide && take(name, "resnext");
+  if (!groups && !take(name, "resnet")) return false;
+  const std::optional<int64_t> depth = take_number(name);
+  const auto* const known = std::ranges::find(kDepths, depth, &Depth::depth);
+  if (known == kDepths.end()) return false;
+  c.block = known->block;
+  c.layers.assign(known->layers.begin(), known->layers.end());
+  if ((wide || groups) && c.block != ResNetBlock::kBottleneck) return false;
+  if (wide) {
+    c.base_width = 128;
+    return name == "_2";
+  }
+  const size_t letter = std::min(name.find('_'), name.size());
+  if (!set_letter(c, name.substr(0, letter))) return false;
+  name.remove_prefix(letter);
+  if (!groups) return name.empty();
+  if (!take(name, "_")) return false;
+  const std::optional<int64_t> cardinality = take_number(name);
+  if (!cardinality || !take(name, "x")) return false;
+  const std::optional<int64_t> width = take_number(name);
+  if (!width || name != "d") return false;
+  c.cardinality = *cardinality;
+  c.base_width = *width;
+  return true;
+}
 
 }  // namespace
 
@@ -105,9 +168,9 @@ void ResNetConfig::each_layer(const LayerVisitor& f) const {
   const LayerTeller network{f};
   Size2d size = halved({image_height, image_width});
   const auto image = [&](int64_t c) { return Shape{size.h, size.w, c}; };
-  if (stem == ResNetStem::kDeep) {
-    tell_conv(network, "conv1.0", "conv1.1", 3 * 3 * channels, image(stem_width));
-    tell_conv(network, "conv1.3", "conv1.4", 3 * 3 * stem_width, image(stem_width));
+  if (deep()) {
+    tell_conv(network, "conv1.0", "conv1.1", 3 * 3 * channels, image(first_channels()));
+    tell_conv(network, "conv1.3", "conv1.4", 3 * 3 * first_channels(), image(stem_width));
     tell_conv(network, "conv1.6", "bn1", 3 * 3 * stem_width, image(stem_channels()));
   } else {
     tell_conv(network, "conv1", "bn1", kStemKernel * kStemKernel * channels,
@@ -132,7 +195,7 @@ void ResNetConfig::validate() const {
   validate_common();
   require(!layers.empty() && layers.size() <= kMaxStages && layers.size() == planes.size(),
           fmt::format("layers and channels must be lists of one length, 1 to {}", kMaxStages));
-  require_in("stem_width", stem_width, 1, kMaxPlanes);
+  require_in("stem_width", stem_width, stem == ResNetStem::kDeepTiered ? 4 : 1, kMaxPlanes);
   require_in("cardinality", cardinality, 1, kMaxPlanes);
   require_in("base_width", base_width, 1, kMaxPlanes);
   require(block == ResNetBlock::kBottleneck || (cardinality == 1 && base_width == 64),
@@ -152,8 +215,7 @@ void ResNetConfig::validate() const {
 std::string ResNetConfig::summary() const {
   return fmt::format("{} blocks per stage: {}; channels {}; stem {} of {} channels; {} x {} pixels",
                      name_of(kBlocks, block), fmt::join(layers, ", "), fmt::join(planes, ", "),
-                     stem == ResNetStem::kDeep ? "3 x (3 x 3)" : "7 x 7", stem_channels(),
-                     image_height, image_width);
+                     deep() ? "3 x (3 x 3)" : "7 x 7", stem_channels(), image_height, image_width);
 }
 
 std::string ResNetConfig::to_json() const {
@@ -176,22 +238,14 @@ std::unique_ptr<Network> ResNetConfig::build() const { return std::make_unique<R
 
 std::optional<ResNetConfig> resnet_config(std::string_view name) {
   ResNetConfig c;
-  const std::string base = take_suffixes(name, c);
-  const bool d = base.ends_with('d');
-  const std::string_view plain = std::string_view(base).substr(0, base.size() - (d ? 1 : 0));
-  for (const Known& known : kKnown) {
-    if (known.name != plain || (plain == "resnet26" && !d)) continue;
-    c.block = known.block;
-    c.layers.assign(known.layers.begin(), known.layers.end());
-    if (d) {
-      c.stem = ResNetStem::kDeep;
-      c.stem_width = 32;
-      c.avg_down = true;
-    }
-    c.validate();
-    return c;
-  }
-  return std::nullopt;
+  // "_2" of wide_resnet50_2 is no number of pixels.
+  constexpr std::string_view kWide = "_2";
+  const size_t wide = name.starts_with("wide_") ? name.find(kWide) : std::string_view::npos;
+  const size_t kept = wide == std::string_view::npos ? 0 : wide + kWide.size();
+  const std::string behind = take_suffixes("x" + std::string(name.substr(kept)), c).substr(1);
+  if (!set_name(c, std::string(name.substr(0, kept)) + behind)) return std::nullopt;
+  c.validate();
+  return c;
 }
 
 }  // namespace vitrine

@@ -17,8 +17,9 @@ enum class ResNetBlock {
 };
 
 enum class ResNetStem {
-  kPlain,  ///< one 7 x 7 convolution
-  kDeep,   ///< three 3 x 3 ones (He et al. 2018, arXiv 1812.01187: ResNet-C and -D)
+  kPlain,       ///< one 7 x 7 convolution
+  kDeep,        ///< three 3 x 3 ones (He et al. 2018, arXiv 1812.01187: ResNet-C and -D)
+  kDeepTiered,  ///< the same, the first three quarters as wide as the second: timm's ResNet-T
 };
 
 /// A ResNet with batch norm (He et al. 2015, arXiv 1512.03385) as plain data. The defaults are
@@ -28,7 +29,7 @@ struct ResNetConfig : NetworkConfig {
   std::vector<int64_t> layers = {3, 4, 6, 3};         ///< blocks per stage
   std::vector<int64_t> planes = {64, 128, 256, 512};  ///< "channels": width of each stage
   ResNetStem stem = ResNetStem::kPlain;
-  int64_t stem_width = 64;  ///< of a deep stem's first two convolutions
+  int64_t stem_width = 64;  ///< of a deep stem's second convolution; the last has twice as many
   bool avg_down = false;    ///< shortcuts shrink by average pooling, not by stride: ResNet-D
   int64_t cardinality = 1;  ///< groups of the 3 x 3 convolution in a bottleneck: ResNeXt
   int64_t base_width =
@@ -39,7 +40,12 @@ struct ResNetConfig : NetworkConfig {
   double drop_path = 0;     ///< of the last block; grows linearly from 0
 
   int64_t expansion() const { return block == ResNetBlock::kBasic ? 1 : 4; }
-  int64_t stem_channels() const { return stem == ResNetStem::kDeep ? 2 * stem_width : 64; }
+  bool deep() const { return stem != ResNetStem::kPlain; }
+  int64_t stem_channels() const { return deep() ? 2 * stem_width : 64; }
+  /// Of a deep stem's first convolution.
+  int64_t first_channels() const {
+    return stem == ResNetStem::kDeepTiered ? 3 * (stem_width / 4) : stem_width;
+  }
   int64_t middle(size_t stage) const;
   int64_t out_channels() const { return planes.back() * expansion(); }
 
@@ -53,8 +59,12 @@ struct ResNetConfig : NetworkConfig {
   static ResNetConfig from_json(std::string_view text);
 };
 
-/// The configuration of resnet18, 34, 50, 101, 152 and of their -d forms, also resnet26d, with
-/// _gray, _<pixels> and _c<classes> behind them in this order; nothing for other names.
+/// The configuration of a name of timm's with _<pixels>, _gray and _c<classes> behind it in this
+/// order; nothing for other names:
+///   resnet<depth>[c|d|s|t]                 depth: 10 14 18 26 34 50 101 152 200. c, d, s: a deep
+///                                          stem, s twice as wide; t: a tiered one; d, t: avg_down
+///   resnext<depth>[d]_<groups>x<width>d    as resnext50_32x4d
+///   wide_resnet<depth>_2                   middles twice as wide
 std::optional<ResNetConfig> resnet_config(std::string_view name);
 
 }  // namespace vitrine

@@ -4,13 +4,8 @@
 
 #include <array>
 
-#include "core/json_text.hpp"
-#include "models/config_json.hpp"
-
 namespace vitrine {
 namespace {
-
-using nlohmann::json;
 
 constexpr std::array<double, 3> kImageNetMean = {0.485, 0.456, 0.406};
 constexpr std::array<double, 3> kImageNetStd = {0.229, 0.224, 0.225};
@@ -56,60 +51,6 @@ SourceFacts facts_of_origin(std::string_view origin) {
   if (rule.crop_mode == CropMode::kSquash) rule.crop_pct = 1;
   facts.preprocess_source = facts.source;
   return facts;
-}
-
-bool is_timm_config(std::string_view config) { return has_text(config, "architecture"); }
-
-SourceFacts facts_of_timm(std::string_view config, std::string_view origin, std::string_view path) {
-  const json object = parse_object(config, path);
-  return reading(path, [&] {
-    const auto architecture = object.at("architecture").get<std::string>();
-    SourceFacts facts = facts_of_origin(origin);
-    facts.source = fmt::format("config.json (timm {})", architecture);
-    try {
-      const auto known = network_config(architecture);
-      if (const auto* vit = dynamic_cast<const VitConfig*>(known.get())) {
-        facts.heads = vit->heads;
-        facts.norm_eps = vit->norm_eps;
-        facts.activation = vit->activation;
-        facts.pool = vit->pool;
-        if (vit->backbone) facts.groups = vit->backbone->groups;
-      }
-    } catch (const UsageError&) {
-      facts.notes.push_back(fmt::format("'{}' is not known by name: usual heads and norm_eps {}",
-                                        architecture, facts.norm_eps));
-    }
-    const json& arguments = object.value("model_args", json::object());
-    facts.heads = read_json_or(arguments, "num_heads", facts.heads);
-    // Older files have the preprocessing at the top.
-    const json pretrained = object.value("pretrained_cfg", object);
-    const auto input = read_json_or(pretrained, "input_size", std::vector<int64_t>{});
-    if (input.size() == 3) {
-      facts.image_height = input[1];
-      facts.image_width = input[2];
-    }
-    if (arguments.contains("img_size")) {
-      read_size(arguments["img_size"], facts.image_height, facts.image_width);
-    }
-    const std::string pool = object.value("global_pool", std::string());
-    if (pool == "token") facts.pool = Pool::kToken;
-    if (pool == "avg") facts.pool = Pool::kMean;
-    if (pool == "map") {
-      throw FormatError(FormatKind::kUnsupported, path, -1,
-                        "global_pool 'map', an attention pooling");
-    }
-    facts.preprocess = Preprocess::from_json(write_json(pretrained));
-    facts.preprocess_source = "config.json";
-    const json& owner = object.contains("label_names") ? object : pretrained;
-    if (owner.contains("label_names") && owner["label_names"].is_array()) {
-      facts.labels = owner["label_names"].get<std::vector<std::string>>();
-      const json descriptions = owner.value("label_descriptions", json::object());
-      for (std::string& label : facts.labels) {
-        if (descriptions.is_object()) label = descriptions.value(label, std::string(label));
-      }
-    }
-    return facts;
-  });
 }
 
 }  // namespace vitrine

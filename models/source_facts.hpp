@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,12 @@ struct SourceFacts {
   PositionResampling resampling = PositionResampling::kBicubicAntialias;
   Preprocess preprocess;          ///< its size follows the network's
   std::string preprocess_source;  ///< "preprocessor_config.json", ...
+  bool preprocess_known = false;  ///< it comes from a file, not from habits
+  /// What the configuration says of things that weights show, and what its architecture usually
+  /// has: under the keys of NetworkConfig::to_json. Weights that contradict the first are refused,
+  /// differences to the second are said. LayerScale is true or false.
+  nlohmann::json said = nlohmann::json::object();
+  nlohmann::json usual = nlohmann::json::object();
   std::vector<std::string> labels;
   std::vector<std::string> notes;
 };
@@ -52,8 +59,10 @@ SourceFacts facts_of_origin(std::string_view origin);
 SourceFacts facts_of_hugging_face(std::string_view config, std::string_view preprocessor,
                                   std::string_view path);
 
-/// Of the config.json of a timm model on the Hugging Face hub, whose weights are of `origin`.
-/// Throws FormatError.
+/// Of the config.json of a timm model on the Hugging Face hub, whose weights are of `origin`; also
+/// as transformers wraps it. Every key of it is read, is known to change nothing, or is refused.
+/// Throws FormatError: kUnsupported for an architecture, argument, key or value that is not known.
+/// Where the file is silent on preprocessing, timm's own defaults hold (resolve_data_config).
 SourceFacts facts_of_timm(std::string_view config, std::string_view origin, std::string_view path);
 
 /// Whether a config.json is one of timm's ("architecture"), or Hugging Face's ("model_type").

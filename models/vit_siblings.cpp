@@ -16,8 +16,8 @@ constexpr size_t kMaxName = 64;  // std::regex recurses, and names come from fil
 
 const std::regex& name_pattern() {
   static const std::regex pattern(
-      "(vit|deit|deit3|eva)_([a-z]+?)(_distilled)?_patch(\\d{1,3})(?:_reg(\\d))?"
-      "(?:_(gap|clip|clip_quickgelu|dinov2))?(?:_(\\d{1,4}))?");
+      "(vit|deit|deit3|eva)_([a-z0-9]+?)(_distilled)?_patch(\\d{1,3})(?:_reg(\\d))?"
+      "(?:_(gap|siglip_gap|plus|clip|plus_clip|clip_quickgelu|dinov2|tipsv2))?(?:_(\\d{1,4}))?");
   return pattern;
 }
 
@@ -45,7 +45,12 @@ void make_clip(VitConfig& c, bool quick_gelu) {
 void make_mean_pooled(VitConfig& c, std::string_view size, int64_t registers) {
   c.class_token = false;
   c.pool = Pool::kMean;
-  if (registers > 0) {
+  if (size.starts_with("so150m")) {  // the positions cover the registers
+    c.registers = registers;
+    c.fc_norm = size == "so150m2";
+    c.qkv_bias = size == "so150m";
+    c.layer_scale = size == "so150m" ? 0 : 1e-5;
+  } else if (registers > 0) {
     c.registers = registers;
     c.no_embed_class = true;
     c.fc_norm = true;
@@ -58,26 +63,58 @@ void make_mean_pooled(VitConfig& c, std::string_view size, int64_t registers) {
   }
 }
 
+/// SigLIP's towers as classifiers: the mean of the patches instead of attention pooling. SigLIP 2
+/// brought GELU by tanh to those sizes that the first did not have.
+void make_siglip(VitConfig& c, std::string_view size, int64_t pixels, int64_t patch) {
+  c.classes = 0;
+  c.class_token = false;
+  c.pool = Pool::kMean;
+  const bool second = size == "giantopt" || (size == "base" && patch == 32) ||
+                      (size == "large" && pixels == 512) || (size == "so400m" && patch == 16);
+  if (second) c.activation = Activation::kGeluTanh;
+}
+
+/// DINOv2 and TIPS v2: no head, LayerScale.
+void make_dinov2(VitConfig& c, double layer_scale, int64_t registers) {
+  c.layer_scale = layer_scale;
+  c.classes = 0;
+  c.registers = registers;
+  c.no_embed_class = registers > 0;
+}
+
+/// A base wider than usual.
+void make_plus(VitConfig& c) {
+  c.width = 896;
+  c.heads = 14;
+}
+
 /// The few whose names follow no rule.
 std::optional<VitConfig> odd_name(std::string_view name) {
   VitConfig c;
   if (name.starts_with("flexivit_") && set_vit_size(c, name.substr(9))) {
     set_pixels(c, 240, 16);
     c.no_embed_class = true;
-    return c;
-  }
-  if (name != "test_vit" && name != "test_vit2") return std::nullopt;
-  c.width = 64;
-  c.depth = name == "test_vit" ? 6 : 8;
-  c.heads = 2;
-  c.mlp_ratio = 3;
-  set_pixels(c, 160, 16);
-  if (name == "test_vit2") {
+  } else if (name == "vit_base_patch16_224_miil") {
+    c.qkv_bias = false;
+  } else if (name == "vit_small_patch16_36x1_224") {
+    set_vit_size(c, "small");
+    c.depth = 36;
+    c.layer_scale = 1e-5;
+  } else if (name == "test_vit" || name == "test_vit2") {
+    c.width = 64;
+    c.depth = 6;
+    c.heads = 2;
+    c.mlp_ratio = 3;
+    set_pixels(c, 160, 16);
+    if (name == "test_vit") return c;
+    c.depth = 8;
     c.class_token = false;
     c.registers = 1;
     c.pool = Pool::kMean;
     c.fc_norm = true;
-    c.layer_scale = 1e-4;
+    c.layer_scale = 1e-5;
+  } else {
+    return std::nullopt;
   }
   return c;
 }
@@ -128,11 +165,18 @@ std::optional<VitConfig> vit_sibling(std::string_view name) {
   const std::string kind = m[6].str();
   const int64_t registers = number(m[5].str());
   VitConfig c;
-  if (!set_vit_size(c, size) || m[7].matched == (kind == "dinov2")) return std::nullopt;
-  if (registers > 0 && kind != "dinov2" && kind != "gap") return std::nullopt;
+  const bool headless = kind == "dinov2" || kind == "tipsv2";  // and of one size, which is not said
+  if (!set_vit_size(c, size) || m[7].matched == headless) return std::nullopt;
+  if (registers > 0 && !headless && kind != "gap") return std::nullopt;
   if (family != "vit" && !kind.empty()) return std::nullopt;
   if (m[3].matched && family != "deit") return std::nullopt;
-  set_pixels(c, m[7].matched ? number(m[7].str()) : 518, number(m[4].str()));
+  const int64_t patch = number(m[4].str());
+  const int64_t pixels = m[7].matched ? number(m[7].str()) : kind == "dinov2" ? 518 : 448;
+  set_pixels(c, pixels, patch);
+  if (kind.starts_with("plus")) {
+    if (size != "base") return std::nullopt;
+    make_plus(c);
+  }
   if (family == "deit") {
     c.distilled = m[3].matched;
   } else if (family == "deit3") {
@@ -141,15 +185,16 @@ std::optional<VitConfig> vit_sibling(std::string_view name) {
   } else if (family == "eva") {
     c.pool = Pool::kMean;
     c.fc_norm = true;
-  } else if (kind == "dinov2") {
+  } else if (headless) {
     if (size == "giant") return std::nullopt;  // SwiGLU
-    c.layer_scale = 1e-5;
-    c.classes = 0;
-    c.registers = registers;
-    c.no_embed_class = registers > 0;
+    make_dinov2(c, kind == "dinov2" ? 1e-5 : 1, registers);
   } else if (kind == "gap") {
     make_mean_pooled(c, size, registers);
-  } else if (kind.starts_with("clip")) {
+  } else if (kind == "siglip_gap") {
+    make_siglip(c, size, pixels, patch);
+  } else if (kind == "plus") {
+    c.layer_scale = 1e-5;
+  } else if (!kind.empty()) {
     make_clip(c, kind == "clip_quickgelu");
   }
   c.validate();

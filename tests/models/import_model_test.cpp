@@ -352,8 +352,9 @@ TEST_CASE("configurations beside the weights", "[models][import]") {
   Model model = test::initialized_model(config);
   timm_file(model, "").write(dir, "model.safetensors");
   dir.add("config.json",
-          R"({"architecture": "something_new", "num_classes": 5, "global_pool": "avg",
-              "model_args": {"num_heads": 4},
+          R"({"architecture": "vit_tiny_patch16_224", "num_classes": 5, "global_pool": "avg",
+              "model_args": {"embed_dim": 128, "depth": 2, "num_heads": 4, "patch_size": 4,
+                             "mlp_ratio": 1.5},
               "pretrained_cfg": {"input_size": [3, 14, 15], "interpolation": "bilinear",
                                  "crop_pct": 0.95, "mean": [0, 0, 0], "std": [1, 1, 1]},
               "label_names": ["n1", "n2", "n3", "n4", "n5"],
@@ -368,12 +369,11 @@ TEST_CASE("configurations beside the weights", "[models][import]") {
   CHECK(got.preprocess.width == 15);
   CHECK(got.labels == std::vector<std::string>{"tench", "n2", "n3", "n4", "n5"});
 
-  for (const char* bad : {"{\"architecture\": \"x\", \"pretrained_cfg\": 3}",
-                          "{\"architecture\": \"x\", \"label_names\": [1]}",
-                          "{\"architecture\": \"x\", \"model_args\": {\"img_size\": \"big\"}}",
-                          "{\"architecture\": \"x\", \"model_args\": {\"num_heads\": -3}}"}) {
+  for (const char* bad :
+       {R"("pretrained_cfg": 3)", R"("label_names": [1])", R"("model_args": {"img_size": "big"})",
+        R"("model_args": {"embed_dim": 128, "num_heads": -3})"}) {
     CAPTURE(bad);
-    dir.add("config.json", bad);
+    dir.add("config.json", R"({"architecture": "vit_tiny_patch16_224", )" + std::string(bad) + "}");
     CHECK_THROWS_AS(load_model(dir.path()), FormatError);
   }
 }

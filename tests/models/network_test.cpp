@@ -118,8 +118,23 @@ TEST_CASE("names and JSON of networks of convolutions", "[models]") {
   CHECK(gray->image_height == 28);
   CHECK(names_classes("resnet18_28_gray_c7"));
   CHECK(!names_classes("resnet18_28_gray"));
+  CHECK(network_config("wide_resnet50_2_96_gray_c7")->image_height == 96);
+  struct Known {
+    const char* name;
+    int64_t parameters;
+  };
+  // From timm 1.0.29.
+  for (const Known& known :
+       {Known{"resnet10t", 5435488}, Known{"resnet50t", 25573728}, Known{"resnet50c", 25576264},
+        Known{"resnet101s", 44672936}, Known{"resnet200d", 64693064},
+        Known{"resnext50d_32x4d", 25048136}, Known{"resnext101_64x4d", 83455272},
+        Known{"wide_resnet50_2", 68883240}}) {
+    CAPTURE(known.name);
+    CHECK(network_config(known.name)->parameters() == known.parameters);
+  }
   for (const char* name :
-       {"resnet", "resnet51", "resnet26", "resnet18_0", "resnetv2_50x9_bit", "resnetv2_50x_bit",
+       {"resnet", "resnet51", "resnet50x", "wide_resnet18_2", "resnext18_32x4d", "resnext50",
+        "resnext50_32x4", "seresnet50", "resnet18_0", "resnetv2_50x9_bit", "resnetv2_50x_bit",
         "resnetv2_50x1", "vit_base_r60_s16_224", "vit_r50_s16_224", "resnet50_c99999999", ""}) {
     CAPTURE(name);
     CHECK_THROWS_AS(network_config(name), UsageError);

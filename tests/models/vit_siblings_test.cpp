@@ -35,6 +35,12 @@ TEST_CASE("the siblings have as many parameters as timm's", "[models]") {
       {"flexivit_small", 22061416},
       {"test_vit", 371240},
       {"test_vit2", 455720},
+      {"vit_so150m2_patch16_reg1_gap_256", 136059560},
+      {"vit_base_patch16_plus_240", 117557992},
+      {"vit_so400m_patch14_siglip_gap_224", 412442352},
+      {"vit_giantopt_patch16_siglip_gap_256", 1134838272},
+      {"vit_base_patch14_reg1_tipsv2", 86314752},
+      {"vit_small_patch16_36x1_224", 64665448},
   };
   for (const Known& k : known) {
     CAPTURE(k.name);
@@ -42,7 +48,9 @@ TEST_CASE("the siblings have as many parameters as timm's", "[models]") {
   }
   for (const char* name :
        {"vit_giant_patch14_dinov2", "deit_base_distilled", "vit_base_patch16_gap",
-        "vit_base_patch14_dinov2_224", "deit3_base_patch16_clip_224"}) {
+        "vit_base_patch14_dinov2_224", "deit3_base_patch16_clip_224",
+        "vit_dwee_patch16_reg1_gap_256", "vit_dlittle_patch16_reg1_gap_256",
+        "vit_base_patch16_siglip_224", "vit_base_patch16_rope_reg1_gap_256"}) {
     CHECK(!vit_sibling(name));
   }
 }
