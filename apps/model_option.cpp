@@ -73,6 +73,8 @@ Model open_model(const ModelOption& option, const CommonOptions& common, std::op
   if (option.image_size) {
     const auto [height, width] = *option.image_size;
     resize_model(model, height, width, option.position_resampling);
+  } else if (use) {
+    fit_to_pictures(model);
   }
   print_notes(model.notes, common);
   if (option.labels.empty()) return model;

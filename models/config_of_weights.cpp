@@ -139,6 +139,11 @@ void ConfigReader::read_blocks() {
 
 void ConfigReader::read_tokens() {
   c_.class_token = has("cls_token");
+  MappedTensor* distillation = weights_.find("dist_token");
+  if (facts_.lone_distillation_token && distillation != nullptr && !has("head_dist.weight")) {
+    distillation->name = "reg_token";
+    weights_.notes.push_back("the distillation token has no head: it is taken as a register");
+  }
   c_.distilled = has("dist_token");
   c_.registers = has("reg_token") ? dim("reg_token", -2) : 0;
 }

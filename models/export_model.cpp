@@ -103,7 +103,8 @@ std::vector<std::string> save_hugging_face(const std::string& folder, const Mode
   const HuggingFaceFiles files = hugging_face_files(c, model.preprocess, model.labels);
   const Writer writer = writer_of(files.model_type, c.classes > 0);
   const bool clip = files.model_type == "clip_vision_model";
-  const bool distilled = files.model_type == "deit";
+  const auto* vit = dynamic_cast<const VitConfig*>(&c);
+  const bool distilled = vit != nullptr && vit->distilled;
   std::vector<std::string> notes;
   std::vector<NamedTensor> tensors;
   model.network->visit([&](const std::string& name, const Parameter& p, Role) {
@@ -115,12 +116,20 @@ std::vector<std::string> save_hugging_face(const std::string& folder, const Mode
     RawTensor tensor = raw_tensor(p.value);
     if (clip) drop_leading_ones(tensor);
     if (name == "head.fc.weight") drop_kernel_axes(tensor);
-    for (NamedTensor& part : renamed(name, tensor, writer, distilled)) {
+    // DeiT's second token, which has no head in DeiTForImageClassification.
+    const bool lone = files.model_type == "deit" && name == "reg_token";
+    for (NamedTensor& part : renamed(lone ? "dist_token" : name, tensor, writer, distilled)) {
       add_batch_count(part.name, tensors);
       tensors.push_back(std::move(part));
     }
   });
   if (clip && !model.labels.empty()) notes.emplace_back("labels are dropped");
+  const Preprocess& rule = model.preprocess;
+  if (rule.crop_mode != CropMode::kSquash && rule.crop_rounding == CropRounding::kEven) {
+    notes.emplace_back(
+        "crops: Hugging Face rounds half a pixel down, this model to even; of pictures with 3, 7, "
+        "11... pixels too many along a side its processor cuts one pixel earlier");
+  }
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw IoError(folder, "cannot create: " + error.message());

@@ -34,7 +34,8 @@ SourceFacts find_facts(const std::string& path, std::string_view origin) {
     return facts_of_timm(config, origin, where);
   }
   if (origin.starts_with("Hugging Face") && is_hugging_face_config(config)) {
-    return facts_of_hugging_face(config, text_beside(path, "preprocessor_config.json"), where);
+    return facts_of_hugging_face(config, text_beside(path, "preprocessor_config.json"), where,
+                                 text_beside(path, "processor_config.json"));
   }
   return facts_of_origin(origin);
 }
@@ -87,8 +88,10 @@ void fit_channels(std::vector<double>& values, size_t channels, const char* what
 /// The preprocessing for pictures of the size that the network takes.
 Preprocess fit_preprocess(SourceFacts& facts, const NetworkConfig& config, std::string_view path) {
   Preprocess rule = facts.preprocess;
-  rule.height = config.image_height;
-  rule.width = config.image_width;
+  if (!facts.picture_size_is_its_own) {
+    rule.height = config.image_height;
+    rule.width = config.image_width;
+  }
   if (config.channels != 1 && config.channels != 3) return rule;  // no pictures of files
   rule.channels = static_cast<int>(config.channels);
   const auto channels = static_cast<size_t>(rule.channels);
@@ -142,6 +145,7 @@ Model import_model(const TensorArchive& archive, const NetworkConfig* config,
   std::unique_ptr<NetworkConfig> found;
   if (config == nullptr) {
     found = config_of_weights(weights, facts, archive.path());
+    if (facts.agrees) facts.agrees(*found);
     config = found.get();
     compare_with_config(*found, facts, archive.path());
   }

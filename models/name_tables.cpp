@@ -26,7 +26,7 @@ constexpr std::array<NameRule, 5> kTimm = {{
 
 // --- Hugging Face --------------------------------------------------------------------------------
 
-constexpr std::array<NameRule, 11> kHfVit = {{
+constexpr std::array<NameRule, 12> kHfVit = {{
     {"embeddings.cls_token", "cls_token"},
     {"embeddings.distillation_token", "dist_token"},
     {"embeddings.register_tokens", "reg_token"},
@@ -37,7 +37,8 @@ constexpr std::array<NameRule, 11> kHfVit = {{
     {"cls_classifier.*", "head.*"},
     {"distillation_classifier.*", "head_dist.*"},
     {"embeddings.mask_token", ""},
-    {"decoder.*", ""},  // MAE's, of pre-training
+    {"decoder.*", ""},       // MAE's, of pre-training
+    {"pooler.dense.*", ""},  // no classifier is behind it
 }};
 
 constexpr std::array<NameRule, 8> kHfVitBlocks = {{
@@ -50,10 +51,6 @@ constexpr std::array<NameRule, 8> kHfVitBlocks = {{
     {"encoder.layer.{}.intermediate.dense.*", "blocks.{}.mlp.fc1.*"},
     {"encoder.layer.{}.output.dense.*", "blocks.{}.mlp.fc2.*"},
 }};
-
-// Of a network without classifier it is not part of the result, with one it is the paper's
-// pre-logits.
-constexpr std::array<NameRule, 1> kHfPooler = {{{"pooler.dense.*", "pre_logits.fc.*"}}};
 
 constexpr std::array<NameRule, 10> kHfDinov2Blocks = {{
     {"encoder.layer.{}.norm1.*", "blocks.{}.norm1.*"},
@@ -68,7 +65,7 @@ constexpr std::array<NameRule, 10> kHfDinov2Blocks = {{
     {"encoder.layer.{}.mlp.fc2.*", "blocks.{}.mlp.fc2.*"},
 }};
 
-constexpr std::array<NameRule, 21> kHfClip = {{
+constexpr std::array<NameRule, 20> kHfClip = {{
     {"embeddings.class_embedding", "cls_token"},
     {"embeddings.position_embedding.weight", "pos_embed"},
     {"embeddings.patch_embedding.*", "patch_embed.proj.*"},
@@ -89,7 +86,6 @@ constexpr std::array<NameRule, 21> kHfClip = {{
     {"text_projection.*", ""},
     {"logit_scale", ""},
     {"logit_bias", ""},
-    {"classifier.*", "head.*"},
     {"vision_model.embeddings.position_ids", ""},
 }};
 
@@ -295,7 +291,7 @@ std::span<const NameMap> name_maps() {
       {"Hugging Face",
        "embeddings.patch_embeddings.projection.weight",
        {"vit.", "deit.", "dinov2_with_registers.", "dinov2."},
-       {kHfVit, kHfVitBlocks, kHfPooler, kHfDinov2Blocks, kHfBackbone}},
+       {kHfVit, kHfVitBlocks, kHfDinov2Blocks, kHfBackbone}},
       {"Hugging Face CLIP", "embeddings.patch_embedding.weight", {"vision_model."}, {kHfClip}},
       {"OpenAI CLIP", "visual.conv1.weight", {}, {kOpenAiClip}},
       {"torchvision", "conv_proj.weight", {}, {kTorchvision, kTorchvisionPreLogits}},

@@ -61,6 +61,8 @@ std::shared_ptr<const OpenModel> open_model_file(const std::string& name,
   open->model = load_frozen_model(find_model(name));
   if (asked.image_height != 0) {
     resize_model(open->model, asked.image_height, asked.image_width, resampling_of(asked));
+  } else {
+    fit_to_pictures(open->model);
   }
   open->labels = open->model.labels;
   const auto classes = static_cast<size_t>(open->model.network->network_config().classes);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/enum_names.hpp"
 #include "core/error.hpp"
 #include "core/json_text.hpp"
 #include "ops/normalize.hpp"
@@ -18,6 +19,12 @@ using nlohmann::json;
   throw UsageError(fmt::format("preprocessing: {}", what));
 }
 
+constexpr EnumNames<CropMode, 3> kCropModes = {{{CropMode::kCenter, "center"},
+                                                {CropMode::kSquash, "squash"},
+                                                {CropMode::kUnscaled, "unscaled"}}};
+constexpr EnumNames<CropRounding, 2> kCropRoundings = {
+    {{CropRounding::kEven, "even"}, {CropRounding::kDown, "down"}}};
+
 struct Size {
   int64_t width, height;
 };
@@ -29,6 +36,7 @@ int64_t whole(double side) {
 
 /// The size to which a picture is resized before the crop; the names are timm's.
 Size resized(const ImageView& picture, const Preprocess& rule) {
+  if (rule.crop_mode == CropMode::kUnscaled) return {picture.width, picture.height};
   const auto scaled = [&](int64_t side) {
     return static_cast<int64_t>(std::floor(static_cast<double>(side) / rule.crop_pct));
   };
@@ -59,12 +67,15 @@ struct Crop {
   int64_t count;     // pixels; zeros behind them
 };
 
-Crop center_crop(int64_t side, int64_t size) {
-  if (side < size) return {.from = 0, .to = (size - side) / 2, .count = side};
+/// Of an odd number of zeros around a small picture, torchvision puts one less before it, Hugging
+/// Face one more.
+Crop center_crop(int64_t side, int64_t size, CropRounding rounding) {
+  const bool down = rounding == CropRounding::kDown;
+  if (side < size) return {.from = 0, .to = (size - side + (down ? 1 : 0)) / 2, .count = side};
   const int64_t spare = side - size;
-  // Half of it, rounded to even as Python's round().
   const int64_t half = spare / 2;
-  return {.from = half + (spare % 2 == 1 && half % 2 == 1 ? 1 : 0), .to = 0, .count = size};
+  const bool up = !down && spare % 2 == 1 && half % 2 == 1;
+  return {.from = half + (up ? 1 : 0), .to = 0, .count = size};
 }
 
 template <class T>
@@ -76,11 +87,13 @@ Preprocess read(const json& object) {
   Preprocess rule;
   std::vector<int64_t> input_size = {rule.channels, rule.height, rule.width};
   std::string interpolation(resize_filter_name(rule.interpolation));
-  std::string crop_mode = "center";
+  std::string crop_mode(name_of(kCropModes, rule.crop_mode));
+  std::string crop_rounding(name_of(kCropRoundings, rule.crop_rounding));
   take(object, "input_size", input_size);
   take(object, "interpolation", interpolation);
   take(object, "crop_pct", rule.crop_pct);
   take(object, "crop_mode", crop_mode);
+  take(object, "crop_rounding", crop_rounding);
   if (input_size.size() != 3) impossible("input_size must be [channels, height, width]");
   if (input_size[0] != 1 && input_size[0] != 3) {
     impossible(fmt::format("the channels must be 1 or 3, got {}", input_size[0]));
@@ -89,10 +102,8 @@ Preprocess read(const json& object) {
   rule.height = input_size[1];
   rule.width = input_size[2];
   rule.interpolation = resize_filter(interpolation);
-  if (crop_mode != "center" && crop_mode != "squash") {
-    impossible(fmt::format("unknown crop_mode '{}'; known are center, squash", crop_mode));
-  }
-  rule.crop_mode = crop_mode == "center" ? CropMode::kCenter : CropMode::kSquash;
+  rule.crop_mode = value_of(kCropModes, "crop_mode", crop_mode);
+  rule.crop_rounding = value_of(kCropRoundings, "crop_rounding", crop_rounding);
   rule.mean.assign(static_cast<size_t>(rule.channels), 0.5);
   rule.stddev = rule.mean;
   take(object, "mean", rule.mean);
@@ -129,12 +140,16 @@ void Preprocess::validate() const {
 }
 
 std::string Preprocess::to_json() const {
-  return write_json({{"input_size", {channels, height, width}},
-                     {"interpolation", resize_filter_name(interpolation)},
-                     {"crop_pct", crop_pct},
-                     {"crop_mode", crop_mode == CropMode::kCenter ? "center" : "squash"},
-                     {"mean", mean},
-                     {"std", stddev}});
+  json object = {{"input_size", {channels, height, width}},
+                 {"interpolation", resize_filter_name(interpolation)},
+                 {"crop_pct", crop_pct},
+                 {"crop_mode", name_of(kCropModes, crop_mode)},
+                 {"mean", mean},
+                 {"std", stddev}};
+  if (crop_rounding != CropRounding::kEven) {
+    object["crop_rounding"] = name_of(kCropRoundings, crop_rounding);
+  }
+  return write_json(object);
 }
 
 Preprocess Preprocess::from_json(std::string_view text) {
@@ -182,8 +197,8 @@ void prepare_pixels(const ImageView& picture, const Preprocess& rule, std::span<
   std::vector<uint8_t> storage;
   const ImageView view = with_channels(picture, rule.channels, storage);
   const Size size = resized(view, rule);
-  const Crop x = center_crop(size.width, rule.width);
-  const Crop y = center_crop(size.height, rule.height);
+  const Crop x = center_crop(size.width, rule.width, rule.crop_rounding);
+  const Crop y = center_crop(size.height, rule.height, rule.crop_rounding);
   if (x.count < rule.width || y.count < rule.height) std::ranges::fill(to, uint8_t{0});
   const int64_t pitch = rule.width * rule.channels;
   resize_window(view, size.width, size.height, rule.interpolation, x.from, y.from, x.count, y.count,

@@ -17,8 +17,16 @@ inline constexpr int64_t kMaxInputSide = 8192;
 inline constexpr double kMinCropPct = 0.05;
 
 enum class CropMode {
-  kCenter,  ///< resize with the aspect ratio kept, then cut out the middle
-  kSquash,  ///< resize both sides alike, then cut out the middle
+  kCenter,    ///< resize with the aspect ratio kept, then cut out the middle
+  kSquash,    ///< resize both sides alike, then cut out the middle
+  kUnscaled,  ///< cut out the middle of the picture as it is
+};
+
+/// The first pixel of a crop whose margins cannot be equal, because a side has an odd number of
+/// pixels too many: (side - size) / 2 is rounded.
+enum class CropRounding {
+  kEven,  ///< timm, torchvision: to even, as Python's round()
+  kDown,  ///< Hugging Face
 };
 
 /// What is done to a picture before a network sees it, as plain data. The names and rules are those
@@ -29,6 +37,7 @@ struct Preprocess {
   ResizeFilter interpolation = ResizeFilter::kBicubic;
   double crop_pct = 0.9;  ///< the shorter side is resized to floor(size / crop_pct)
   CropMode crop_mode = CropMode::kCenter;
+  CropRounding crop_rounding = CropRounding::kEven;
   std::vector<double> mean = {0.5, 0.5, 0.5};  ///< per channel, of values from 0 to 1
   std::vector<double> stddev = {0.5, 0.5, 0.5};
 
@@ -39,7 +48,8 @@ struct Preprocess {
 
   /// Throws UsageError that says which value is impossible.
   void validate() const;
-  /// {"input_size": [C, H, W], "interpolation", "crop_pct", "crop_mode", "mean", "std"}.
+  /// {"input_size": [C, H, W], "interpolation", "crop_pct", "crop_mode", "mean", "std"}, and
+  /// "crop_rounding" unless it is timm's.
   std::string to_json() const;
   /// The inverse. What is left out keeps its default; unknown keys are ignored, so that timm's own
   /// config.json can be read. Throws UsageError on impossible values.
@@ -51,7 +61,8 @@ struct Preprocess {
 /// The picture resized and cropped, still of bytes.
 ///   to   (height, width, channels)
 /// Rule: the shorter side becomes floor(size / crop_pct), the longer one is truncated; the crop is
-/// centred, halves rounded to even; where the crop is larger than the picture, zeros surround it.
+/// centred, halves rounded as CropRounding says; where the crop is larger than the picture, zeros
+/// surround it.
 /// Colours are converted first, as Pillow does: L = (19595 R + 38470 G + 7471 B + 32768) >> 16.
 void prepare_pixels(const ImageView& picture, const Preprocess& rule, std::span<uint8_t> to);
 Image prepare_pixels(const ImageView& picture, const Preprocess& rule);

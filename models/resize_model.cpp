@@ -21,11 +21,15 @@ void resize_model(Model& model, int64_t height, int64_t width, std::string_view 
   const NetworkConfig& config = model.network->network_config();
   const int64_t old_height = config.image_height;
   const int64_t old_width = config.image_width;
-  if (height == old_height && width == old_width) return;
   const Size2d old_grid = has_positions ? vit->config.grid() : Size2d();
   Preprocess rule = model.preprocess;
+  const bool same_pictures = height == rule.height && width == rule.width;
   rule.height = height;
   rule.width = width;
+  if (height == old_height && width == old_width) {
+    model.preprocess = rule;
+    return;
+  }
   rule.validate();
   model.network->resize(height, width, method);
   model.preprocess = rule;
@@ -39,7 +43,21 @@ void resize_model(Model& model, int64_t height, int64_t width, std::string_view 
         "fine-tuned; ",
         old_grid.h, old_grid.w, grid.h, grid.w, name_of(kPositionResamplings, method));
   }
-  model.notes.push_back(note + fmt::format("preprocessing as before, crop_pct {}", rule.crop_pct));
+  model.notes.push_back(
+      note + (same_pictures ? "so the preprocessing makes them"
+                            : fmt::format("preprocessing as before, crop_pct {}", rule.crop_pct)));
+}
+
+void fit_to_pictures(Model& model) {
+  const NetworkConfig& config = model.network->network_config();
+  const Preprocess& rule = model.preprocess;
+  if (config.channels != 1 && config.channels != 3) return;  // no pictures of files
+  try {
+    resize_model(model, rule.height, rule.width);
+  } catch (const UsageError& e) {
+    throw UsageError(fmt::format("the preprocessing makes pictures of {} x {} pixels: {}",
+                                 rule.height, rule.width, e.what()));
+  }
 }
 
 }  // namespace vitrine

@@ -16,4 +16,10 @@ namespace vitrine {
 /// or has no embedding; the model is then as before.
 void resize_model(Model& model, int64_t height, int64_t width, std::string_view resampling = "");
 
+/// Lets the network see pictures as the model's preprocessing makes them, where that is another
+/// size than it was trained at: published DINOv2 folders have 518 pixels and make 224. To be called
+/// wherever a model is to see pictures and no other size is asked for; a model that is only written
+/// again keeps what it has. Throws UsageError for a size that the network cannot take.
+void fit_to_pictures(Model& model);
+
 }  // namespace vitrine

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -28,9 +29,10 @@ struct SourceFacts {
   int64_t image_height = 0, image_width = 0;  ///< 0: a square, as the position embedding has it
   std::optional<Pool> pool;                   ///< not said: as the weights look
   PositionResampling resampling = PositionResampling::kBicubicAntialias;
-  Preprocess preprocess;          ///< its size follows the network's
-  std::string preprocess_source;  ///< "preprocessor_config.json", ...
-  bool preprocess_known = false;  ///< it comes from a file, not from habits
+  Preprocess preprocess;
+  bool picture_size_is_its_own = false;  ///< else the size of pictures follows the network's
+  std::string preprocess_source;         ///< "preprocessor_config.json", ...
+  bool preprocess_known = false;         ///< it comes from a file, not from habits
   /// What the configuration says of things that weights show, and what its architecture usually
   /// has: under the keys of NetworkConfig::to_json. Weights that contradict the first are refused,
   /// differences to the second are said. LayerScale is true or false.
@@ -38,6 +40,11 @@ struct SourceFacts {
   nlohmann::json usual = nlohmann::json::object();
   std::vector<std::string> labels;
   std::vector<std::string> notes;
+  /// A distillation token without a head of its own is a register: only attention meets it.
+  bool lone_distillation_token = false;
+  /// Throws FormatError if the network, as its weights have it, is not the one that the file
+  /// beside them describes. Empty: nothing was said.
+  std::function<void(const NetworkConfig&)> agrees;
 };
 
 /// Of weights without a configuration. `origin` is that of their name map.
@@ -53,11 +60,12 @@ struct SourceFacts {
 /// A position embedding is resampled as PositionResampling says of each.
 SourceFacts facts_of_origin(std::string_view origin);
 
-/// Of a Hugging Face model's config.json and preprocessor_config.json (empty if there is none).
-/// Throws FormatError: kBadHeader for what is no such file, kUnsupported for a model_type or an
-/// activation that is not known.
+/// Of a Hugging Face model's config.json, which lies at `path`, preprocessor_config.json and
+/// processor_config.json (empty if there is none).
+/// Throws FormatError that names file, key and value: kBadHeader for what is no such file,
+/// kUnsupported for what is not known and may change the answer.
 SourceFacts facts_of_hugging_face(std::string_view config, std::string_view preprocessor,
-                                  std::string_view path);
+                                  std::string_view path, std::string_view processor = {});
 
 /// Of the config.json of a timm model on the Hugging Face hub, whose weights are of `origin`; also
 /// as transformers wraps it. Every key of it is read, is known to change nothing, or is refused.

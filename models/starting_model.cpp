@@ -84,6 +84,7 @@ std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& dat
 /// What a new network sees: the data's own pictures where they have its size, else resized ones.
 Preprocess preprocess_for(const NetworkConfig& c, const Dataset& data) {
   Preprocess p;
+  p.crop_rounding = CropRounding::kDown;  // so that it can be written for Hugging Face as it is
   p.height = c.image_height;
   p.width = c.image_width;
   p.channels = static_cast<int>(c.channels);
@@ -118,6 +119,7 @@ Model starting_model(const RunOptions& options, const Dataset& data) {
   std::unique_ptr<Model> source;
   if (!options.init.empty()) {
     source = std::make_unique<Model>(load_model(find_model(options.init)));
+    if (options.model.empty() && options.image_size == 0) fit_to_pictures(*source);
   }
   Model model;
   std::string about_head;

@@ -12,6 +12,7 @@
 #include "models/class_places.hpp"
 #include "models/find_model.hpp"
 #include "models/fine_tune.hpp"
+#include "models/resize_model.hpp"
 #include "ops/binary.hpp"
 #include "ops/interpolate.hpp"
 #include "ops/reduce.hpp"
@@ -50,6 +51,7 @@ Tensor floats(const std::vector<double>& values) {
 
 Teacher::Teacher(const std::string& name, const Model& student)
     : name_(name), model_(load_model(find_model(name))) {
+  fit_to_pictures(model_);
   const NetworkConfig& config = model_.network->network_config();
   const NetworkConfig& wanted = student.network->network_config();
   if (config.classes != wanted.classes) {

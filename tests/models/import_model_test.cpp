@@ -248,21 +248,24 @@ TEST_CASE("Google's names: both numberings, prefixes, stacked blocks", "[models]
 
 TEST_CASE("Hugging Face folders there and back, bit for bit", "[models][import]") {
   const TempDir dir;
-  std::vector<VitConfig> configs(5, test::small_vit_config());
+  std::vector<VitConfig> configs(6, test::small_vit_config());
   configs[0].activation = Activation::kGeluTanh;
   configs[0].norm_eps = 1e-12;
   configs[1].distilled = true;
   configs[2].layer_scale = 1e-5;
   configs[2].classes = 0;
+  configs[2].mlp_ratio = 3;  // transformers wants a whole number
   configs[3].pre_norm = true;
   configs[3].patch_bias = false;
   configs[3].activation = Activation::kQuickGelu;
   configs[4].classes = 0;
   configs[4].heads = 4;
   configs[4].qkv_bias = false;
+  configs[5].registers = 1;  // DeiT's second token with one head
   for (const VitConfig& config : configs) {
     Model model = test::initialized_model(config);
     model.preprocess.crop_pct = 0.75;
+    model.preprocess.crop_rounding = CropRounding::kDown;
     if (config.classes > 0) model.labels = {"a", "b", "c", "d", "\u00e9"};
     save_hugging_face(dir.file("hf"), model);
     Model got = load_model(dir.file("hf"));
