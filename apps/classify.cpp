@@ -18,7 +18,6 @@ struct ClassifyOptions {
   ModelOption model;
   std::vector<std::string> files;
   int64_t top = 3;
-  bool no_exif = false;
 };
 
 struct Guess {
@@ -54,6 +53,7 @@ void print_guesses(const std::string& file, const std::vector<Guess>& guesses, s
 int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common, o.files.size() == 1 ? Use::kOnce : Use::kOften);
   if (model.network->network_config().classes == 0) throw UsageError("this model has no classes");
+  const Preprocess& rule = model.preprocess;
   size_t width = 0;
   for (const std::string& file : o.files) width = std::max(width, file.size());
   nlohmann::json out = nlohmann::json::array();
@@ -61,7 +61,7 @@ int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
   for (const std::string& file : o.files) {
     std::vector<Guess> guesses;
     try {
-      guesses = classify(model, read_picture(file, model.preprocess.channels, !o.no_exif), o.top);
+      guesses = classify(model, read_picture(file, rule.channels, rule.upright), o.top);
     } catch (const Error& e) {  // the other pictures are still worth looking at
       fmt::print(stderr, "vitrine: {}\n", e.what());
       status = 1;
@@ -92,9 +92,8 @@ void add_classify(CLI::App& app) {
                   [o](const CommonOptions& common) { return classify_files(*o, common); });
   add_option(command, "pictures", o->files, "PNG or JPEG files").required();
   add_model_option(command, o->model);
-  add_image_size_options(command, o->model);
+  add_picture_options(command, o->model);
   add_option(command, "--top", o->top, "number of classes to name").range(1, 100000).show_default();
-  add_flag(command, "--no-exif", o->no_exif, "do not turn the picture upright by its EXIF data");
 }
 
 }  // namespace vitrine

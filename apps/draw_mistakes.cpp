@@ -9,9 +9,9 @@
 
 namespace vitrine {
 
-Image dataset_image(const Dataset& data, int64_t index, int channels) {
+Image dataset_image(const Dataset& data, int64_t index, const Preprocess& rule) {
   Image storage;
-  const ImageView view = data.picture(index, channels, storage);
+  const ImageView view = data.picture(index, rule.channels, rule.upright, storage);
   return {view.width,
           view.height,
           view.channels,
@@ -24,14 +24,13 @@ std::string source_of(const Dataset& data, int64_t index) {
 }
 
 Image draw_mistakes(const Evaluation& result, const Dataset& data,
-                    std::span<const std::string> names, int channels) {
+                    std::span<const std::string> names, const Preprocess& rule) {
   if (names.empty()) names = data.class_names();
   std::vector<ClassifiedPicture> sheet;
   sheet.reserve(result.mistakes.size());
   for (const Mistake& m : result.mistakes) {
-    sheet.push_back({dataset_image(data, m.index, channels),
-                     names[static_cast<size_t>(m.predicted)], m.probability,
-                     names[static_cast<size_t>(m.label)], std::exp(-m.loss),
+    sheet.push_back({dataset_image(data, m.index, rule), names[static_cast<size_t>(m.predicted)],
+                     m.probability, names[static_cast<size_t>(m.label)], std::exp(-m.loss),
                      source_of(data, m.index)});
   }
   const int64_t wrong = result.images - result.top1;

@@ -9,9 +9,9 @@
 
 namespace vitrine {
 
-/// A picture of the data set as it is, before any preprocessing. `channels` as in Dataset::picture;
-/// throws what that throws.
-Image dataset_image(const Dataset& data, int64_t index, int channels);
+/// A picture of the data set as it is, before any preprocessing. Of `rule` channels and
+/// orientation count. Throws what Dataset::picture throws.
+Image dataset_image(const Dataset& data, int64_t index, const Preprocess& rule);
 
 /// Which picture that is, for people: the name of its file without the folder, or its number from 0
 /// in the part of the data set.
@@ -20,10 +20,10 @@ std::string source_of(const Dataset& data, int64_t index);
 /// The worst mistakes of an evaluation, worst first, as a contact sheet: each with the class that
 /// it was taken for, the true class, the probabilities of both, and its source. Of a perfect model
 /// only the title, which says so.
-///   names     of the classes; those of the data if empty
-///   channels  1 or 3, as files are decoded
+///   names   of the classes; those of the data if empty
+///   rule    how files are read, as in dataset_image
 /// Throws what reading the pictures throws.
 Image draw_mistakes(const Evaluation& result, const Dataset& data,
-                    std::span<const std::string> names, int channels);
+                    std::span<const std::string> names, const Preprocess& rule);
 
 }  // namespace vitrine

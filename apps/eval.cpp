@@ -77,7 +77,7 @@ int eval(const EvalOptions& o, const CommonOptions& common) {
     write_png(o.confusion, draw_confusion_matrix(result.confusion, model.labels));
   }
   if (!o.mistakes.empty()) {
-    write_png(o.mistakes, draw_mistakes(result, *data, model.labels, model.preprocess.channels));
+    write_png(o.mistakes, draw_mistakes(result, *data, model.labels, model.preprocess));
   }
 
   if (common.json) {
@@ -100,7 +100,7 @@ void add_eval(CLI::App& app) {
   CLI::App& command = add_command(app, "eval", "accuracy of a model on a data set",
                                   [o](const CommonOptions& common) { return eval(*o, common); });
   add_model_option(command, o->model);
-  add_image_size_options(command, o->model);
+  add_picture_options(command, o->model);
   add_option(command, "--data", o->data, kDatasetNames).show_default();
   add_option(command, "--split", o->split,
              "test, val, train or all [test where there is such a part, else all]")

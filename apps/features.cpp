@@ -133,10 +133,9 @@ void add_features(CLI::App& app) {
   CLI::App& command =
       add_command(app, "features", "embeddings of pictures, and what they are worth",
                   [o](const CommonOptions& common) { return features(*o, common); });
-  add_option(command, "pictures", o->pictures,
-             "PNG or JPEG files; their EXIF orientation is ignored, as in --data");
+  add_option(command, "pictures", o->pictures, "PNG or JPEG files");
   add_model_option(command, o->model);
-  add_image_size_options(command, o->model);
+  add_picture_options(command, o->model);
   add_option(command, "--data", o->data, kDatasetNames);
   add_option(command, "--split", o->split, "train, test or all: the training part first")
       .one_of({"train", "test", "all"})

@@ -40,7 +40,7 @@ void add_model_option(CLI::App& command, ModelOption& option) {
   add_option(command, "--labels", option.labels, "file with the name of a class in each line");
 }
 
-void add_image_size_options(CLI::App& command, ModelOption& option) {
+void add_picture_options(CLI::App& command, ModelOption& option) {
   add_option_function<std::string>(
       command, "--image-size",
       [&option](const std::string& text) { option.image_size = parse_image_size(text); },
@@ -48,6 +48,8 @@ void add_image_size_options(CLI::App& command, ModelOption& option) {
   add_option(
       command, "--position-resampling", option.position_resampling,
       fmt::format("of the position embedding to --image-size: {}", kPositionResamplingNames));
+  add_flag(command, "--no-exif", option.no_exif,
+           "do not turn pictures upright by their EXIF orientation [as it was trained]");
 }
 
 std::vector<std::string> read_labels(const std::string& path) {
@@ -76,6 +78,7 @@ Model open_model(const ModelOption& option, const CommonOptions& common, std::op
   } else if (use) {
     fit_to_pictures(model);
   }
+  if (option.no_exif) model.preprocess.upright = false;
   print_notes(model.notes, common);
   if (option.labels.empty()) return model;
   model.labels = read_labels(option.labels);

@@ -81,6 +81,9 @@ void print_heading(Run& run, int64_t memory) {
              o.model.empty() || o.init.empty() ? "" : " from ", o.init, o.data, c.parameters(),
              run.train_images(), run.validation_images());
   if (described) fmt::print("{}\n", c.summary());
+  if (!run.model().preprocess.upright) {
+    fmt::print("pictures are seen as stored, without their EXIF orientation\n");
+  }
   fmt::print("{}, {} threads, {}; about {} of memory\n", isa_name(active_isa()), threads(),
              cpu_name(), format_memory(memory));
   if (!run.teachers().empty()) {
@@ -256,6 +259,10 @@ void add_run_options(CLI::App& command, const std::shared_ptr<TrainOptions>& o) 
   text("--bad-pictures", "/bad_pictures",
        "files that cannot be read: fail (default), or skip: all are tried before the run begins")
       .one_of({"fail", "skip"});
+  add_option_function<bool>(
+      command, "--no-exif", [o](const bool& ignore) { o->given["exif"] = !ignore; },
+      "do not turn pictures upright by their EXIF orientation [as --init was trained]")
+      .value_if_alone("true");
   real("--validation", "/validation", "part of the training data that chooses the best [1/12]");
   whole("--shift", "/augment/shift", "random shift by up to so many pixels [0]");
   real("--flip", "/augment/flip", "probability of a mirror image [0]");

@@ -122,7 +122,7 @@ Evaluation test_run(Run& run, const RunFolder& folder, const CommonOptions& comm
             draw_confusion_matrix(result.confusion, run.model().labels));
   const Model& model = run.model();
   write_png(folder.path + "/mistakes.png",
-            draw_mistakes(result, *data, model.labels, model.preprocess.channels));
+            draw_mistakes(result, *data, model.labels, model.preprocess));
   return result;
 }
 

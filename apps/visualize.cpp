@@ -35,7 +35,6 @@ struct VisualizeOptions {
   std::vector<std::string> pictures;
   int64_t block = -1;
   int64_t count = 12;
-  bool no_exif = false;
 };
 
 void say(const std::string& path, const CommonOptions& common) {
@@ -67,8 +66,8 @@ Look look(const Model& model, const Image& picture) {
   return result;
 }
 
-Image open_picture(const std::string& file, const Model& model, const VisualizeOptions& o) {
-  return read_picture(file, model.preprocess.channels, !o.no_exif);
+Image open_picture(const std::string& file, const Model& model) {
+  return read_picture(file, model.preprocess.channels, model.preprocess.upright);
 }
 
 int position(const VisualizeOptions& o, const CommonOptions& common) {
@@ -94,7 +93,7 @@ int attention_of_heads(const VisualizeOptions& o, const CommonOptions& common) {
   }
   const TokenLayout layout = TokenLayout::of(config);
   for (const std::string& file : o.pictures) {
-    const Look l = look(model, open_picture(file, model, o));
+    const Look l = look(model, open_picture(file, model));
     const Tensor maps = attention_map(l.attention[static_cast<size_t>(block)], layout);
     const std::string title = fmt::format("{}, attention of block {} of {}",
                                           l.label.empty() ? "picture" : l.label, block + 1, depth);
@@ -116,7 +115,7 @@ int rollout(const VisualizeOptions& o, const CommonOptions& common) {
   const TokenLayout layout = TokenLayout::of(config);
   std::vector<RolloutPicture> rows;
   for (const std::string& file : o.pictures) {
-    const Look l = look(model, open_picture(file, model, o));
+    const Look l = look(model, open_picture(file, model));
     rows.push_back({l.seen, attention_rollout(l.attention, layout),
                     l.label.empty() ? fs::path(file).filename().string()
                                     : fmt::format("{} {:.0f} %", l.label, 100 * l.probability)});
@@ -149,7 +148,7 @@ int samples(const VisualizeOptions& o, const CommonOptions& common) {
   const int64_t count = std::min(o.count, data->size());
   for (int64_t i = 0; i < count; ++i) {
     const int64_t index = i * data->size() / count;
-    const Image picture = dataset_image(*data, index, model.preprocess.channels);
+    const Image picture = dataset_image(*data, index, model.preprocess);
     const auto label = static_cast<size_t>(data->labels()[static_cast<size_t>(index)]);
     std::string name = data->class_names()[label];
     const Look l = look(model, picture);
@@ -195,8 +194,7 @@ void add_visualize(CLI::App& app) {
   for (const auto& [command, o] : {std::pair(attention_command, attention_options),
                                    std::pair(rollout_command, rollout_options)}) {
     add_model_option(*command, o->model);
-    add_image_size_options(*command, o->model);
-    add_flag(*command, "--no-exif", o->no_exif, "do not turn pictures upright by their EXIF data");
+    add_picture_options(*command, o->model);
     add_option(*command, "pictures", o->pictures, "PNG or JPEG files").required();
   }
 
@@ -209,7 +207,7 @@ void add_visualize(CLI::App& app) {
   const auto [samples_command, samples_options] =
       add("samples", "test pictures as PNG files, and a sheet of what the model says", samples);
   add_model_option(*samples_command, samples_options->model);
-  add_image_size_options(*samples_command, samples_options->model);
+  add_picture_options(*samples_command, samples_options->model);
   add_option(*samples_command, "--data", samples_options->data, kDatasetNames).show_default();
   add_option(*samples_command, "--count", samples_options->count, "number of pictures")
       .range(1, 1000)

@@ -7,6 +7,9 @@
 
 namespace vitrine {
 
+/// The orientation of a picture that is stored as it is to be seen.
+inline constexpr int kUpright = 1;
+
 /// The orientation that a camera noted in a JPEG (APP1) or PNG (eXIf): 1 to 8, 1 = upright.
 /// 1 too if there is none, or it cannot be understood: it is a hint, never an error.
 /// Source: CIPA DC-008 (Exif 2.32), 4.6.4 A, tag 274.

@@ -17,7 +17,8 @@
 namespace vitrine {
 namespace {
 
-constexpr int64_t kMaxFileBytes = int64_t{1} << 30;  // stb_image counts in int
+// stb_image counts bytes in int.
+static_assert(kMaxImageFileBytes <= std::numeric_limits<int>::max());
 
 using Bytes = std::span<const std::byte>;
 
@@ -122,7 +123,7 @@ Image decode_image(std::span<const std::byte> bytes, int channels, std::string_v
     throw ShapeError(fmt::format("[decode_image] channels must be 1 or 3, got {}", channels));
   }
   if (bytes.empty()) throw FormatError(FormatKind::kTruncated, path, 0, "the file is empty");
-  if (static_cast<int64_t>(bytes.size()) > kMaxFileBytes) {
+  if (static_cast<int64_t>(bytes.size()) > kMaxImageFileBytes) {
     throw FormatError(FormatKind::kTooLarge, path, -1,
                       fmt::format("an image file of {} bytes", bytes.size()));
   }
@@ -136,10 +137,6 @@ Image decode_image(std::span<const std::byte> bytes, int channels, std::string_v
   }
   if (image.channels == channels) return image;
   return channels == 1 ? to_grey(image) : to_rgb(image);
-}
-
-Image read_image(const std::string& path, int channels) {
-  return decode_image(read_file(path, kMaxFileBytes), channels, path);
 }
 
 void write_png(const std::string& path, const Image& image) {

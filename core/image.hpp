@@ -20,21 +20,19 @@ struct Image {
 /// Larger images are refused before anything is allocated: the limit where Pillow refuses too.
 inline constexpr int64_t kMaxImagePixels = 178'956'970;
 inline constexpr int64_t kMaxImageSide = int64_t{1} << 24;
+inline constexpr int64_t kMaxImageFileBytes = int64_t{1} << 30;
 
 /// Decodes a PNG or JPEG, told apart by its content, to `channels` = 1 (grey) or 3 (RGB).
 ///   - Alpha is dropped, palettes are expanded, 16-bit samples keep their upper byte, grey of 1, 2
 ///     or 4 bits is scaled to 0..255. PNG is exact; JPEG is within a few levels of libjpeg.
 ///   - Grey is made of RGB as Pillow does: (19595 R + 38470 G + 7471 B + 32768) / 65536.
-///   - The EXIF orientation is ignored, as timm's loaders do: see core/exif.hpp.
+///   - The EXIF orientation is not looked at: core/picture_file.hpp does.
 ///   - A JPEG of four components is CMYK or YCCK with Adobe's marker; without it, kUnsupported.
 ///   path   for messages
 /// The structure is checked first (png_check.hpp, jpeg_check.hpp). Throws FormatError with the kind
 /// that fits, ShapeError for other `channels`. Memory: a small multiple of the pixels, which cannot
 /// be more than about a thousand times the file.
 Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view path);
-
-/// decode_image of a file of at most 1 GiB; IoError if it cannot be read.
-Image read_image(const std::string& path, int channels);
 
 /// Writes an 8-bit PNG of 1 or 3 channels atomically (core/file.hpp).
 /// Throws ShapeError if the image has no pixels, too many, or not as many as its sides say.

@@ -8,13 +8,12 @@ namespace vitrine {
 Image decode_picture(std::span<const std::byte> bytes, int channels, std::string_view path,
                      bool upright) {
   Image image = decode_image(bytes, channels, path);
-  if (!upright) return image;
-  return apply_orientation(image, exif_orientation(bytes));
+  const int orientation = upright ? exif_orientation(bytes) : kUpright;
+  return orientation == kUpright ? image : apply_orientation(image, orientation);
 }
 
 Image read_picture(const std::string& path, int channels, bool upright) {
-  constexpr int64_t kLimit = int64_t{1} << 30;  // as read_image
-  return decode_picture(read_file(path, kLimit), channels, path, upright);
+  return decode_picture(read_file(path, kMaxImageFileBytes), channels, path, upright);
 }
 
 }  // namespace vitrine

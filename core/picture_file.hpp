@@ -8,12 +8,13 @@
 
 namespace vitrine {
 
-/// decode_image; turned upright by its EXIF orientation if `upright`.
+/// decode_image; turned upright by its EXIF orientation if `upright`. Everything that looks at
+/// pictures comes this way, so that a file is the same picture in training and everywhere else.
 Image decode_picture(std::span<const std::byte> bytes, int channels, std::string_view path,
-                     bool upright = true);
+                     bool upright);
 
 /// decode_picture of a PNG or JPEG file of at most 1 GiB, with 1 or 3 channels.
 /// Throws IoError and FormatError.
-Image read_picture(const std::string& path, int channels, bool upright = true);
+Image read_picture(const std::string& path, int channels, bool upright);
 
 }  // namespace vitrine

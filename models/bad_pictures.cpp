@@ -14,7 +14,8 @@ ReadablePictures readable_pictures(const std::shared_ptr<const Dataset>& dataset
     Image storage;
     for (int64_t i = begin; i < end; ++i) {
       try {
-        static_cast<void>(dataset->picture(i, channels, storage));
+        // An orientation is a hint and never fails.
+        static_cast<void>(dataset->picture(i, channels, false, storage));
       } catch (const Error& e) {
         failure[static_cast<size_t>(i)] = e.what();
       }

@@ -142,6 +142,10 @@ Model read_model_description(const SafetensorsFile& file) {
   } catch (const UsageError& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
   }
+  if (!model.preprocess.upright) {
+    model.notes.push_back(
+        "pictures are seen as stored, without their EXIF orientation, as in training");
+  }
   model.labels = parse_labels(file);
   const auto held_out = file.metadata().find("vitrine.held_out");
   if (held_out != file.metadata().end()) model.held_out = held_out->second;

@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/home_path.hpp"
 #include "core/nearest_name.hpp"
+#include "core/picture_file.hpp"
 #include "models/cifar_dataset.hpp"
 #include "models/csv_dataset.hpp"
 #include "models/folder_dataset.hpp"
@@ -140,14 +141,14 @@ std::vector<int64_t> Dataset::class_sizes() const {
   return sizes;
 }
 
-ImageView Dataset::picture(int64_t i, int channels, Image& storage) const {
+ImageView Dataset::picture(int64_t i, int channels, bool upright, Image& storage) const {
   if (i < 0 || i >= size()) {
     throw ShapeError(fmt::format("[dataset] picture {} of {}", i, size()));
   }
   if (in_memory()) {
     return {pixels_.data() + i * height_ * width_ * channels_, width_, height_, channels_};
   }
-  storage = read_image(files_[static_cast<size_t>(i)], channels);
+  storage = read_picture(files_[static_cast<size_t>(i)], channels, upright);
   return storage;
 }
 

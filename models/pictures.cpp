@@ -83,7 +83,7 @@ void Pictures::prepare(size_t i, const Preprocess& rule, std::span<float> to) co
   if (int{p.file != nullptr} + int{p.encoded != nullptr} + int{p.pixels != nullptr} != 1) {
     refuse<UsageError>(i, "exactly one of file, encoded and pixels must be set");
   }
-  const bool upright = p.ignore_orientation == 0;
+  const bool upright = rule.upright && p.ignore_orientation == 0;
   Image image;
   ImageView view;
   std::vector<uint8_t> storage;

@@ -92,6 +92,7 @@ Preprocess read(const json& object) {
   take(object, "input_size", input_size);
   take(object, "interpolation", interpolation);
   take(object, "crop_pct", rule.crop_pct);
+  take(object, "exif", rule.upright);
   take(object, "crop_mode", crop_mode);
   take(object, "crop_rounding", crop_rounding);
   if (input_size.size() != 3) impossible("input_size must be [channels, height, width]");
@@ -145,6 +146,7 @@ std::string Preprocess::to_json() const {
                  {"crop_pct", crop_pct},
                  {"crop_mode", name_of(kCropModes, crop_mode)},
                  {"mean", mean},
+                 {"exif", upright},
                  {"std", stddev}};
   if (crop_rounding != CropRounding::kEven) {
     object["crop_rounding"] = name_of(kCropRoundings, crop_rounding);

@@ -34,6 +34,7 @@ enum class CropRounding {
 struct Preprocess {
   int64_t height = 224, width = 224;  ///< of the result
   int channels = 3;                   ///< 1 grey, 3 RGB
+  bool upright = true;                ///< files are turned by their EXIF orientation first
   ResizeFilter interpolation = ResizeFilter::kBicubic;
   double crop_pct = 0.9;  ///< the shorter side is resized to floor(size / crop_pct)
   CropMode crop_mode = CropMode::kCenter;
@@ -48,11 +49,12 @@ struct Preprocess {
 
   /// Throws UsageError that says which value is impossible.
   void validate() const;
-  /// {"input_size": [C, H, W], "interpolation", "crop_pct", "crop_mode", "mean", "std"}, and
-  /// "crop_rounding" unless it is timm's.
+  /// {"input_size": [C, H, W], "interpolation", "crop_pct", "crop_mode", "mean", "std",
+  /// "exif": upright}, and "crop_rounding" unless it is timm's.
   std::string to_json() const;
   /// The inverse. What is left out keeps its default; unknown keys are ignored, so that timm's own
-  /// config.json can be read. Throws UsageError on impossible values.
+  /// config.json can be read. So pictures are turned for models from before "exif", whose training
+  /// took them as stored. Throws UsageError on impossible values.
   static Preprocess from_json(std::string_view text);
 
   bool operator==(const Preprocess&) const = default;

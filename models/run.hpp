@@ -45,6 +45,9 @@ struct RunOptions {
   Mix mix;
   int64_t repeats = 1;  ///< views of a picture in one epoch (LoaderOptions)
   BadPictures bad_pictures = BadPictures::kFail;
+  /// Files are turned upright by their EXIF orientation, unless the weights of `init` have learned
+  /// them as stored.
+  bool exif = true;
   double validation = 1.0 / 12;  ///< part of the training data that chooses the best weights
   uint64_t seed = 0;
   // Changes to the named model.

@@ -39,6 +39,8 @@ std::unique_ptr<Run> Run::resume(const std::string& folder, int workers, std::st
   RunOptions options;
   try {
     json stored = parse_json(found->second).at("options");
+    // Runs began without a word about it while training took pictures as they were stored.
+    if (!stored.contains("exif")) stored["exif"] = false;
     stored.merge_patch(parse_json(changes));
     options = RunOptions::from_json(write_json(stored));
   } catch (const json::exception& e) {
@@ -90,6 +92,7 @@ void Run::restore() {
   lock_.emplace(folder_);
   const SafetensorsFile file(path(kCheckpoint));
   model_ = read_model_description(file);
+  if (!options_.exif) model_.preprocess.upright = false;
   try {
     restore_data(file);
   } catch (const json::exception& e) {

@@ -78,6 +78,7 @@ void each_option(Options& o, F&& f) {
   f("mix_off_epoch", o.mix.off_epoch);
   f("repeats", o.repeats);
   f("bad_pictures", o.bad_pictures, kBadPictures);
+  f("exif", o.exif);
   f("validation", o.validation);
   f("seed", o.seed);
   f("position", o.position);

@@ -15,6 +15,7 @@
 #include "core/exif.hpp"
 #include "core/file.hpp"
 #include "core/jpeg_check.hpp"
+#include "core/picture_file.hpp"
 #include "core/png_check.hpp"
 #include "core/safetensors.hpp"
 #include "tests/bad_files.hpp"
@@ -155,7 +156,7 @@ TEST_CASE("golden images decode as Pillow decodes them", "[image][golden]") {
 
 TEST_CASE("malformed PNG files get their verdict", "[image][golden][errors]") {
   check_bad_files("png", [](const BadCase& bad) {
-    const Image image = read_image(bad.path(), 3);
+    const Image image = read_picture(bad.path(), 3, true);
     if (!bad.facts.contains("size")) return;
     CHECK(image.width == bad.facts.at("size").at(0));
     CHECK(image.height == bad.facts.at("size").at(1));
@@ -163,7 +164,7 @@ TEST_CASE("malformed PNG files get their verdict", "[image][golden][errors]") {
 }
 
 TEST_CASE("malformed JPEG files get their verdict", "[image][golden][errors]") {
-  check_bad_files("jpeg", [](const BadCase& bad) { read_image(bad.path(), 3); });
+  check_bad_files("jpeg", [](const BadCase& bad) { read_picture(bad.path(), 3, true); });
 }
 
 TEST_CASE("a written PNG reads back the same", "[image]") {
@@ -172,7 +173,7 @@ TEST_CASE("a written PNG reads back the same", "[image]") {
     for (const auto& [width, height] : {std::pair{1, 1}, {7, 3}, {64, 65}, {300, 2}}) {
       const Image image = noise(width, height, channels);
       write_png(dir.file("a.png"), image);
-      const Image got = read_image(dir.file("a.png"), channels);
+      const Image got = read_picture(dir.file("a.png"), channels, true);
       CHECK(got.width == width);
       CHECK(got.height == height);
       CHECK(got.channels == channels);

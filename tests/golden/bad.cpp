@@ -7,7 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/idx.hpp"
-#include "core/image.hpp"
+#include "core/picture_file.hpp"
 #include "core/tensor_archive.hpp"
 #include "tests/golden/case.hpp"
 #include "tests/golden/sandbox.hpp"
@@ -44,7 +44,7 @@ void check_tensors(const fs::path& path, const Json& entry, Result& result) {
 
 void check_image(const fs::path& path, const Json& entry, Result& result) {
   constexpr int kRgb = 3;
-  const Image image = read_image(path.string(), kRgb);
+  const Image image = read_picture(path.string(), kRgb, false);
   if (!entry.contains("size")) return;
   const auto size = entry.at("size").get<std::vector<int64_t>>();
   result.expect(

@@ -7,6 +7,7 @@
 #include "core/exif.hpp"
 #include "core/file.hpp"
 #include "core/image.hpp"
+#include "core/picture_file.hpp"
 #include "models/preprocess.hpp"
 #include "ops/permute.hpp"
 #include "ops/resize.hpp"
@@ -60,7 +61,7 @@ void check_decoding(const Manifest& manifest, const Json& entry, Result& result)
   const TensorFile& file = manifest.file(manifest.json().at("file"));
   const std::string path = (manifest.folder() / entry.at("file").get<std::string>()).string();
   const Json tolerance = entry.value("decode_tolerance", Json());
-  const Image decoded = read_image(path, kRgb);
+  const Image decoded = read_picture(path, kRgb, false);
   compare_pixels("decoded", decoded, stored_image(file, entry.at("decoded")), tolerance, result);
 
   const int orientation = exif_orientation(read_file(path, kFileLimit));

@@ -248,7 +248,7 @@ TEST_CASE("features: extracted in order, saved in both formats", "[models]") {
   Image storage;
   for (const int64_t i : {0, 7, 8, 22}) {
     const Tensor want =
-        model.network->features(preprocess(data->picture(i, 1, storage), model.preprocess));
+        model.network->features(preprocess(data->picture(i, 1, true, storage), model.preprocess));
     CHECK(test::same_bits(f.values.rows(2 + i, 3 + i), want));
   }
   CHECK(test::same_bits(f.values.rows(0, 2), Tensor::zeros({2, 32})));

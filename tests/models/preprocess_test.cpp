@@ -130,8 +130,10 @@ TEST_CASE("preprocess: JSON keeps every value", "[models]") {
   rule.crop_mode = CropMode::kSquash;
   rule.mean = {0.286};
   rule.stddev = {0.353};
-  CHECK(rule.to_json() == R"({"crop_mode":"squash","crop_pct":0.875,"input_size":[1,28,32],)"
-                          R"("interpolation":"bilinear","mean":[0.286],"std":[0.353]})");
+  rule.upright = false;
+  CHECK(rule.to_json() ==
+        R"({"crop_mode":"squash","crop_pct":0.875,"exif":false,"input_size":[1,28,32],)"
+        R"("interpolation":"bilinear","mean":[0.286],"std":[0.353]})");
   CHECK(Preprocess::from_json(rule.to_json()) == rule);
   CHECK(Preprocess::from_json("{}") == Preprocess{});
   CHECK(Preprocess::from_json(R"({"input_size": [1, 28, 28], "url": "x"})").mean ==
