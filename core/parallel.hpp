@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -17,16 +18,25 @@ void set_threads(int n);
 /// The default of threads(), whatever set_threads was given.
 int default_threads();
 
-/// Whether OpenMP's workers keep to one processor each, worker i to the i-th of those that the
+/// Whether workers keep to one processor each, worker i to the i-th of those that the
 /// process may use. Off at first: it helps where nothing else runs, and harms where something does.
 void set_pinned(bool pinned);
 
 /// A host program's own thread pool: must call task(context, i, worker) exactly once for every i in
 /// [0, count), with worker in [0, threads()) and no two calls at once with the same worker, and
-/// return when all are done. Null restores OpenMP.
+/// return when all are done. Null restores the project's own.
 using Task = void (*)(const void* context, int64_t i, int worker);
 using Executor = void (*)(int64_t count, Task task, const void* context);
 void set_executor(Executor executor);
+
+/// Which of the project's own executors runs parallel work while no host's does: the pool of
+/// threads (core/thread_pool.hpp), or OpenMP's (core/openmp_executor.hpp). Without a word it is as
+/// VITRINE_EXECUTOR says, pool or openmp, and else the pool. Results are the same bits.
+/// set_openmp(true) throws UsageError in a build without OpenMP.
+void set_openmp(bool on);
+bool openmp();
+/// Whether the executor of this name is OpenMP's. Throws UsageError for a name that is not known.
+bool openmp_from_name(std::string_view name);
 
 /// Parallel work started on this thread runs serially while one of these lives: for threads that
 /// decode and augment beside the computation. They run on any processor, whatever set_pinned said.

@@ -4,12 +4,12 @@
 
 #include <catch2/catch.hpp>
 
-#include <omp.h>
 #include <sched.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -17,13 +17,39 @@
 #include "core/ceil_div.hpp"
 #include "core/error.hpp"
 #include "core/isa.hpp"
+#include "core/openmp_executor.hpp"
 #include "core/random.hpp"
+#include "core/thread_pool.hpp"
 #include "ops/kernels/all.hpp"
 
 namespace vitrine {
 namespace {
 
+/// The executor of a test: "pool", and "openmp" where the build has it.
+class ScopedExecutor {
+ public:
+  explicit ScopedExecutor(bool openmp) : before_(vitrine::openmp()) { set_openmp(openmp); }
+  ~ScopedExecutor() { set_openmp(before_); }
+  ScopedExecutor(const ScopedExecutor&) = delete;
+  ScopedExecutor& operator=(const ScopedExecutor&) = delete;
+
+ private:
+  bool before_;
+};
+
+bool each_executor() { return has_openmp() ? GENERATE(false, true) : false; }
+
+/// Whether a region of two tasks can have two threads.
+bool two_threads() {
+  set_threads(2);
+  parallel_for(2, 1, [](int64_t, int64_t) {});
+  set_threads(0);
+  const char* limit = std::getenv("OMP_THREAD_LIMIT");
+  return openmp() ? limit == nullptr || std::atoi(limit) > 1 : pool_size() > 0;
+}
+
 TEST_CASE("parallel_for: every item once, cut at multiples of the grain", "[core][threads]") {
+  const ScopedExecutor executor(each_executor());
   const int n = GENERATE(1, 2, 3, 4, 7);
   set_threads(n);
   for (const int64_t items : {0, 1, 7, 100, 1001}) {
@@ -63,6 +89,7 @@ void allow_processors(const std::vector<int>& allowed) {
 }
 
 TEST_CASE("set_pinned: a worker keeps to its processor, loader threads do not", "[core][threads]") {
+  const ScopedExecutor executor(each_executor());
   const std::vector<int> all = allowed_processors();
   set_threads(3);
   set_pinned(true);
@@ -90,13 +117,15 @@ TEST_CASE("set_pinned: a worker keeps to its processor, loader threads do not", 
 }
 
 TEST_CASE("parallel_for: a worker leaves the processor of its caller", "[core][threads]") {
+  const ScopedExecutor executor(each_executor());
   const std::vector<int> all = allowed_processors();
   if (all.size() < 2) return;
-  if (omp_get_thread_limit() < 2) return;  // nobody would ever meet
+  if (!two_threads()) return;  // nobody would ever meet
   set_threads(2);
   std::array<int, 2> processor{};
   // Both threads take a task: the first one waits for the other.
   const auto meet = [&](auto&& on_arrival) {
+    forget_waiting();
     std::atomic<int> arrived{0};
     parallel_chunks(2, 1, [&](int64_t, int64_t, int64_t, int worker) {
       on_arrival(worker);
@@ -126,11 +155,13 @@ TEST_CASE("parallel_for: a worker leaves the processor of its caller", "[core][t
 
 TEST_CASE("parallel_for: a thread begins with its own share and helps with what is left",
           "[core][threads]") {
-  if (omp_get_thread_limit() < 2) return;
+  const ScopedExecutor executor(each_executor());
+  if (!two_threads()) return;
   set_threads(2);
   constexpr int64_t kItems = 6;
   std::vector<int> worker_of(kItems);
   const auto run = [&](auto&& wait) {
+    forget_waiting();
     std::atomic<int> begun{0};
     parallel_chunks(kItems, 1, [&](int64_t i, int64_t, int64_t, int worker) {
       worker_of[static_cast<size_t>(i)] = worker;
@@ -153,6 +184,7 @@ TEST_CASE("parallel_for: a thread begins with its own share and helps with what 
 }
 
 TEST_CASE("parallel_for: the exception of the lowest item comes out", "[core][threads]") {
+  const ScopedExecutor executor(each_executor());
   for (const int n : {1, 4}) {
     set_threads(n);
     CHECK_THROWS_WITH(parallel_for(100, 1,
@@ -165,6 +197,7 @@ TEST_CASE("parallel_for: the exception of the lowest item comes out", "[core][th
 }
 
 TEST_CASE("parallel_for: inside parallel work it is serial", "[core][threads]") {
+  const ScopedExecutor executor(each_executor());
   set_threads(4);
   std::atomic<int> sum{0};
   parallel_for(8, 1,
