@@ -5,10 +5,12 @@
 #include "apps/command.hpp"
 #include "apps/draw_confusion_matrix.hpp"
 #include "apps/draw_mistakes.hpp"
+#include "apps/eval_report.hpp"
 #include "apps/model_option.hpp"
 #include "apps/progress.hpp"
 #include "core/error.hpp"
 #include "core/json_text.hpp"
+#include "models/bad_pictures.hpp"
 #include "models/evaluate.hpp"
 #include "models/match_classes.hpp"
 
@@ -18,7 +20,9 @@ namespace {
 struct EvalOptions {
   ModelOption model;
   std::string data = "fashion-mnist", split;
+  std::string bad_pictures = "fail";
   std::string confusion, mistakes;  // files of pictures; "" for none
+  bool all_classes = false;
   int64_t batch = 64;
   int workers = 1;
 };
@@ -55,11 +59,29 @@ MatchedDataset open_data(const EvalOptions& o, const Model& model) {
   return matched;
 }
 
+/// The pictures that are asked for of what was found.
+void draw(const EvalOptions& o, const Evaluation& result, const Dataset& data,
+          const Preprocess& rule) {
+  if (!o.confusion.empty()) {
+    write_png(o.confusion, draw_confusion_matrix(result.confusion, data.class_names()));
+  }
+  if (!o.mistakes.empty()) {
+    write_png(o.mistakes, draw_mistakes(result, data, data.class_names(), rule));
+  }
+}
+
 int eval(const EvalOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common);
   const MatchedDataset matched = open_data(o, model);
-  const std::shared_ptr<const Dataset>& data = matched.data;
+  std::shared_ptr<const Dataset> data = matched.data;
   print_notes(matched.notes, common);
+  std::vector<std::string> bad;
+  if (o.bad_pictures == "skip") {
+    ReadablePictures readable = readable_pictures(data, model.preprocess.channels);
+    data = std::move(readable.dataset);
+    bad = std::move(readable.bad);
+    print_bad_pictures(bad, "pictures", common);
+  }
   LoaderOptions loader_options;
   loader_options.batch = o.batch;
   loader_options.shuffle = false;
@@ -73,22 +95,21 @@ int eval(const EvalOptions& o, const CommonOptions& common) {
     progress.update(so_far.images, fmt::format("accuracy {:.2f} %", 100 * so_far.accuracy()));
   });
   progress.finish();
-  if (!o.confusion.empty()) {
-    write_png(o.confusion, draw_confusion_matrix(result.confusion, model.labels));
-  }
-  if (!o.mistakes.empty()) {
-    write_png(o.mistakes, draw_mistakes(result, *data, model.labels, model.preprocess));
-  }
+  draw(o, result, *data, model.preprocess);
 
   if (common.json) {
-    const nlohmann::json out = {{"top1", result.accuracy()},
-                                {"top5", result.accuracy5()},
-                                {"loss", result.loss()},
-                                {"images", result.images}};
-    fmt::print("{}\n", write_json(out));
+    nlohmann::json out = class_record(result, *data);
+    out["top1"] = result.accuracy();
+    out["top5"] = result.accuracy5();
+    out["loss"] = result.loss();
+    out["images"] = result.images;
+    out["notes"] = matched.notes;
+    if (o.bad_pictures == "skip") out["bad_pictures"] = bad;
+    fmt::print("{}\n", write_json_lossy(out));
   } else {
     fmt::print("top-1 {:.2f} %   top-5 {:.2f} %   loss {:.4f}   {} images\n",
                100 * result.accuracy(), 100 * result.accuracy5(), result.loss(), result.images);
+    if (!common.quiet) fmt::print("{}", class_report(result, *data, o.all_classes));
   }
   return 0;
 }
@@ -105,6 +126,12 @@ void add_eval(CLI::App& app) {
   add_option(command, "--split", o->split,
              "test, val, train or all [test where there is such a part, else all]")
       .one_of({"test", "val", "train", "all"});
+  add_option(command, "--bad-pictures", o->bad_pictures,
+             "files that cannot be read: fail, or skip: they are counted and left out")
+      .one_of({"fail", "skip"})
+      .show_default();
+  add_flag(command, "--all-classes", o->all_classes,
+           "figures of every class, not of the 20 worst alone");
   add_option(command, "--confusion", o->confusion, "FILE.png: a picture of what is taken for what");
   add_option(command, "--mistakes", o->mistakes, "FILE.png: a picture of the worst mistakes");
   add_batch_options(command, o->batch, o->workers);

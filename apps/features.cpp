@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "apps/command.hpp"
@@ -42,30 +43,59 @@ void check_options(const FeaturesOptions& o) {
   }
 }
 
-/// The parts that are wanted, the training part first.
-std::vector<std::shared_ptr<const Dataset>> open_parts(const FeaturesOptions& o) {
-  std::vector<std::shared_ptr<const Dataset>> parts;
+/// Pictures of a data set or of the command line.
+struct Parts {
+  std::vector<std::shared_ptr<const Dataset>> parts;  ///< those to learn from first
+  int64_t train = 0;                                  ///< pictures to learn from
+  std::vector<std::string> notes;
+
+  void add(std::shared_ptr<const Dataset> part) {
+    for (const std::string& note : part->notes()) {
+      if (std::ranges::find(notes, note) == notes.end()) notes.push_back(note);
+    }
+    parts.push_back(std::move(part));
+  }
+};
+
+/// The parts that are wanted.
+Parts open_parts(const FeaturesOptions& o) {
+  Parts all;
   if (!o.pictures.empty()) {
-    parts.push_back(std::make_shared<const Dataset>(
-        o.pictures, std::vector<int32_t>(o.pictures.size(), 0), std::vector<std::string>{""}));
-    return parts;
+    all.add(std::make_shared<const Dataset>(o.pictures, std::vector<int32_t>(o.pictures.size(), 0),
+                                            std::vector<std::string>{""}));
+    return all;
   }
-  if (o.split != "test") parts.push_back(open_dataset(o.data, Split::kTrain));
-  if (o.split != "train") parts.push_back(open_dataset(o.data, Split::kTest));
-  if (parts.front()->class_names() != parts.back()->class_names()) {
-    throw UsageError(fmt::format("--data {}: its parts have different classes", o.data));
+  if (o.split == "train" || o.split == "all") all.add(open_dataset(o.data, Split::kTrain));
+  const DatasetParts parts = dataset_parts(o.data);
+  if (o.split == "val" || (o.split == "all" && !parts.validation.empty() && !parts.test.empty())) {
+    auto validation = open_dataset(o.data, Split::kValidation);
+    if (validation == nullptr) {
+      throw UsageError(
+          fmt::format("--split val: data {} has no validation part of its own", o.data));
+    }
+    if (o.split == "all") {
+      all.notes.push_back(fmt::format("data {}: {} pictures of {} count as training pictures",
+                                      o.data, validation->size(), parts.validation));
+    }
+    all.add(std::move(validation));
   }
-  return parts;
+  if (o.split != "val" && o.split != "test") {
+    for (const auto& part : all.parts) all.train += part->size();
+  }
+  if (o.split == "test" || o.split == "all") all.add(open_dataset(o.data, Split::kTest));
+  return all;
 }
 
-Features extract(const Model& model, const FeaturesOptions& o, bool quiet) {
-  const auto parts = open_parts(o);
+Features extract(const Model& model, const FeaturesOptions& o, const CommonOptions& common) {
+  const Parts opened = open_parts(o);
+  print_notes(opened.notes, common);
+  const auto& parts = opened.parts;
   int64_t total = 0;
   for (const auto& part : parts) total += part->size();
   Features features;
   features.values = Tensor::empty({total, model.network->network_config().features()});
   if (o.pictures.empty()) features.classes = parts.front()->class_names();
-  if (!o.data.empty() && o.split != "test") features.train = parts.front()->size();
+  features.train = opened.train;
 
   LoaderOptions options;
   options.batch = o.batch;
@@ -73,7 +103,7 @@ Features extract(const Model& model, const FeaturesOptions& o, bool quiet) {
   options.drop_last = false;
   options.workers = o.workers;
   options.preprocess = model.preprocess;
-  Progress progress(total, "extracting", quiet);
+  Progress progress(total, "extracting", common.quiet || common.json);
   int64_t first = 0;
   for (const auto& part : parts) {
     Loader loader(part, options);
@@ -99,7 +129,7 @@ void print_accuracy(const std::string& what, const Accuracy& a) {
 int features(const FeaturesOptions& o, const CommonOptions& common) {
   check_options(o);
   const Model model = open_model(o.model, common);
-  const Features found = extract(model, o, common.quiet || common.json);
+  const Features found = extract(model, o, common);
   nlohmann::json result = {
       {"images", found.values.dim(0)}, {"features", found.values.dim(1)}, {"train", found.train}};
   if (!o.out.empty()) save_features(o.out, found);
@@ -137,8 +167,8 @@ void add_features(CLI::App& app) {
   add_model_option(command, o->model);
   add_picture_options(command, o->model);
   add_option(command, "--data", o->data, kDatasetNames);
-  add_option(command, "--split", o->split, "train, test or all: the training part first")
-      .one_of({"train", "test", "all"})
+  add_option(command, "--split", o->split, "train, val, test or all: what train learns first")
+      .one_of({"train", "val", "test", "all"})
       .show_default();
   add_option(command, "--out", o->out,
              "X.safetensors, or X.npy (then X.labels.npy and X.json beside it)");

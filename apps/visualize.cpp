@@ -142,6 +142,7 @@ int curves(const VisualizeOptions& o, const CommonOptions& common) {
 int samples(const VisualizeOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common);
   const auto data = open_dataset(o.data, Split::kTest);
+  print_notes(data->notes(), common);
   const std::string out = o.out.empty() ? "samples" : o.out;
   fs::create_directories(out);
   std::vector<ClassifiedPicture> sheet;

@@ -32,12 +32,10 @@ void check_all_there(const Dataset& dataset) {
   const auto first = std::ranges::find_if(trouble, bad);
   if (first == trouble.end()) return;
   const auto more = std::ranges::count_if(trouble, bad) - 1;
+  const std::string others =
+      more == 0 ? "" : fmt::format("; {} more of {} pictures are not there", more, dataset.size());
   throw IoError(dataset.files()[static_cast<size_t>(first - trouble.begin())],
-                more == 0
-                    ? *first
-                    : fmt::format("{}, and so are {} more of {} pictures; --bad-pictures skip "
-                                  "leaves them out",
-                                  *first, more, dataset.size()));
+                fmt::format("{}{}; --bad-pictures skip leaves them out", *first, others));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import datasets
 import mistakes
 import pictures
 import program
@@ -21,7 +22,8 @@ from cases import run_cases, tests_of
 
 def main():
     # Later tests use what earlier ones have trained.
-    cases = [case for module in (use, study, promises, mistakes, pictures, runs) for case in tests_of(vars(module))]
+    modules = (use, study, promises, mistakes, pictures, runs, datasets)
+    cases = [case for module in modules for case in tests_of(vars(module))]
     return run_cases("program", cases, prepare=lambda: program.make_data("data"))
 
 

@@ -1,0 +1,99 @@
+#include "apps/screen_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "apps/utf8.hpp"
+
+namespace vitrine {
+namespace {
+
+struct Range {
+  char32_t first, last;
+};
+
+template <size_t n>
+bool within(const std::array<Range, n>& ranges, char32_t code) {
+  return std::ranges::any_of(ranges,
+                             [&](const Range& r) { return code >= r.first && code <= r.last; });
+}
+
+/// C0, DEL, C1, line separators, and what turns the direction of writing.
+bool is_control(char32_t code) {
+  constexpr std::array<Range, 6> kControls = {{{0x0, 0x1f},
+                                               {0x7f, 0x9f},
+                                               {0x200e, 0x200f},
+                                               {0x2028, 0x202e},
+                                               {0x2066, 0x2069},
+                                               {0xfeff, 0xfeff}}};
+  return within(kControls, code);
+}
+
+/// The large blocks of the Unicode Standard's EastAsianWidth that are wide, and emoji.
+int width_of(char32_t code) {
+  constexpr std::array<Range, 9> kWide = {{{0x1100, 0x115f},
+                                           {0x2e80, 0x303e},
+                                           {0x3041, 0xa4cf},
+                                           {0xac00, 0xd7a3},
+                                           {0xf900, 0xfaff},
+                                           {0xfe30, 0xfe6f},
+                                           {0xff00, 0xff60},
+                                           {0x1f300, 0x1faff},
+                                           {0x20000, 0x3fffd}}};
+  constexpr std::array<Range, 4> kMarks = {
+      {{0x300, 0x36f}, {0x1ab0, 0x1aff}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}}};
+  if (within(kMarks, code)) return 0;
+  return within(kWide, code) ? 2 : 1;
+}
+
+}  // namespace
+
+std::string screen_text(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const std::string_view before = text;
+    const char32_t code = next_code(text);
+    const std::string_view bytes = before.substr(0, before.size() - text.size());
+    const bool malformed = code == U'\ufffd' && bytes.size() == 1;
+    if (malformed || (is_control(code) && code < 0x100)) {
+      shown += fmt::format("\\x{:02x}", malformed ? static_cast<unsigned char>(bytes[0])
+                                                  : static_cast<unsigned>(code));
+    } else if (is_control(code)) {
+      shown += fmt::format("\\u{:04x}", static_cast<unsigned>(code));
+    } else {
+      shown += bytes;
+    }
+  }
+  return shown;
+}
+
+int screen_width(std::string_view text) {
+  int width = 0;
+  while (!text.empty()) width += width_of(next_code(text));
+  return width;
+}
+
+std::string screen_column(std::string_view text, int columns) {
+  constexpr std::string_view kCut = "...";
+  const int width = screen_width(text);
+  if (width <= columns) {
+    return std::string(text) + std::string(static_cast<size_t>(columns - width), ' ');
+  }
+  const int room = std::max(columns - static_cast<int>(kCut.size()), 0);
+  std::string shown;
+  int used = 0;
+  while (!text.empty()) {
+    const std::string_view before = text;
+    const int next = width_of(next_code(text));
+    if (used + next > room) break;
+    used += next;
+    shown += before.substr(0, before.size() - text.size());
+  }
+  shown += kCut.substr(0, static_cast<size_t>(columns - used));
+  used += static_cast<int>(std::min<size_t>(kCut.size(), static_cast<size_t>(columns - used)));
+  return shown + std::string(static_cast<size_t>(columns - used), ' ');
+}
+
+}  // namespace vitrine

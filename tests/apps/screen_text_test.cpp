@@ -1,0 +1,34 @@
+// Names from files on a terminal: one line, and as wide as the columns say.
+
+#include "apps/screen_text.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace vitrine {
+namespace {
+
+TEST_CASE("screen text: nothing ends the line or rules the terminal", "[apps]") {
+  CHECK(screen_text("cat \xc3\xa4\xe7\x8a\xac") == "cat \xc3\xa4\xe7\x8a\xac");
+  CHECK(screen_text("a\nb\x1b[2J\x7f") == "a\\x0ab\\x1b[2J\\x7f");
+  CHECK(screen_text("\xc2\x9b!") == "\\x9b!");
+  CHECK(screen_text("a\xe2\x80\xae"
+                    "b") == "a\\u202eb");
+  CHECK(screen_text("\xff\xc3") == "\\xff\\xc3");
+  CHECK(screen_text("\xef\xbf\xbd") == "\xef\xbf\xbd");
+}
+
+TEST_CASE("screen text: columns", "[apps]") {
+  CHECK(screen_width("abc") == 3);
+  CHECK(screen_width("\xc3\xa4") == 1);
+  CHECK(screen_width("a\xcc\x88") == 1);  // a mark on the letter before
+  CHECK(screen_width("\xe7\x8a\xac\xf0\x9f\x98\x80") == 4);
+  CHECK(screen_column("abc", 5) == "abc  ");
+  CHECK(screen_column("abcdef", 5) == "ab...");
+  CHECK(screen_column("abcde", 5) == "abcde");
+  CHECK(screen_column("\xe7\x8a\xac\xe7\x8a\xac\xe7\x8a\xac", 5) == "\xe7\x8a\xac...");
+  CHECK(screen_column("\xe7\x8a\xac\xe7\x8a\xac\xe7\x8a\xac\xe7\x8a\xac", 6) == "\xe7\x8a\xac... ");
+  CHECK(screen_column("abc", 2) == "..");
+}
+
+}  // namespace
+}  // namespace vitrine
