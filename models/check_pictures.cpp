@@ -45,12 +45,12 @@ void check_pictures(const Dataset& dataset, int channels, BadPictures bad) {
   Image storage;
   if (bad == BadPictures::kFail) {
     check_all_there(dataset);
-    static_cast<void>(dataset.picture(0, channels, storage));
+    static_cast<void>(dataset.picture(0, channels, false, storage));
     return;
   }
   for (int64_t i = 0;; ++i) {
     try {
-      static_cast<void>(dataset.picture(i, channels, storage));
+      static_cast<void>(dataset.picture(i, channels, false, storage));
       return;
     } catch (const Error&) {
       if (i + 1 == dataset.size()) throw;
