@@ -41,7 +41,7 @@ CLANG   := $(findstring clang,$(CXX))
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast \
            -Wimplicit-fallthrough $(if $(CLANG),-Wno-unused-function -Wno-pass-failed)
 CXXFLAGS += -std=c++20 -fPIC -I. $(WARN) $(FLAGS_$(MODE)) -fopenmp
-LDLIBS  := -lz -ldl
+LDLIBS  := -ljpeg -lz -ldl
 # Everything but the kernels is plain IEEE arithmetic, the same on every processor.
 BASELINE := -ffp-contract=off
 
@@ -89,12 +89,12 @@ ifeq ($(MODE),neon)
 LENT := build/neon/include
 CXXFLAGS += -isystem $(LENT)
 LDLIBS   :=
-LIB_SOURCES += tests/emulation/no_zlib.cpp
-LIB_OBJECTS += $(call objects,tests/emulation/no_zlib.cpp)
+LIB_SOURCES += tests/emulation/no_libraries.cpp
+LIB_OBJECTS += $(call objects,tests/emulation/no_libraries.cpp)
 $(LIB_OBJECTS) $(call objects,$(TEST_SOURCES) $(GOLDEN_SOURCES)): | $(LENT)
 $(LENT):
-	@mkdir -p $@ && for h in fmt xsimd nlohmann catch2 stb zlib.h; do ln -sfn /usr/include/$$h $@/$$h; done
-	@ln -sfn /usr/include/*-linux-gnu/zconf.h $@/zconf.h
+	@mkdir -p $@ && for h in fmt xsimd nlohmann catch2 stb zlib.h jpeglib.h jmorecfg.h jerror.h; do ln -sfn /usr/include/$$h $@/$$h; done
+	@for h in zconf.h jconfig.h; do ln -sfn /usr/include/*-linux-gnu/$$h $@/$$h; done
 endif
 
 .PHONY: all
@@ -139,7 +139,8 @@ $(TESTS): $(call objects,$(TEST_SOURCES)) $(APP_OBJECTS) $(LIB)
 $(CHECK): $(call objects,$(GOLDEN_SOURCES)) $(LIB)
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
 
-# What runs under emulation: no files but safetensors, so no zlib, which is not here for aarch64.
+# What runs under emulation: no files but safetensors, so no zlib and no libjpeg, which are not here
+# for aarch64.
 KERNEL_TESTS := $(OUT)/tests/kernel_tests
 $(KERNEL_TESTS): $(call objects,tests/main.cpp $(wildcard tests/ops/*.cpp)) $(LIB)
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@

@@ -3,21 +3,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "apps/command.hpp"
 #include "apps/model_option.hpp"
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/json_text.hpp"
 #include "core/picture_file.hpp"
+#include "models/picture_files.hpp"
 #include "models/top_classes.hpp"
 
 namespace vitrine {
 namespace {
 
+constexpr const char* kStandardInput = "-";
+
 struct ClassifyOptions {
   ModelOption model;
-  std::vector<std::string> files;
+  std::vector<std::string> pictures;
   int64_t top = 3;
+  bool csv = false;
 };
 
 struct Guess {
@@ -31,6 +37,17 @@ std::string label_of(const Model& model, int64_t index) {
                               : model.labels[static_cast<size_t>(index)];
 }
 
+/// As RFC 4180 has it: in quotes, doubled inside, where it holds what separates.
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += c;
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
 /// The `top` most probable classes, most probable first.
 std::vector<Guess> classify(const Model& model, const Image& picture, int64_t top) {
   const Tensor logits = (*model.network)(preprocess(picture, model.preprocess));  // (1, classes)
@@ -42,44 +59,111 @@ std::vector<Guess> classify(const Model& model, const Image& picture, int64_t to
   return guesses;
 }
 
-void print_guesses(const std::string& file, const std::vector<Guess>& guesses, size_t width) {
-  std::string line = fmt::format("{:<{}}", file, width);
-  for (const Guess& g : guesses) {
-    line += fmt::format("   {:>5.1f} % {}", 100 * g.probability, g.label);
+/// What is printed of each picture: a line for people, rows of CSV, or one JSON for all.
+class Report {
+ public:
+  Report(const std::vector<std::string>& files, bool csv, bool json) : csv_(csv), json_(json) {
+    for (const std::string& file : files) width_ = std::max(width_, file.size());
+    if (csv_) fmt::print("file,rank,label,index,probability\n");
   }
-  fmt::print("{}\n", line);
-}
 
-int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
-  const Model model = open_model(o.model, common, o.files.size() == 1 ? Use::kOnce : Use::kOften);
-  if (model.network->network_config().classes == 0) throw UsageError("this model has no classes");
-  const Preprocess& rule = model.preprocess;
-  size_t width = 0;
-  for (const std::string& file : o.files) width = std::max(width, file.size());
-  nlohmann::json out = nlohmann::json::array();
-  int status = 0;
-  for (const std::string& file : o.files) {
-    std::vector<Guess> guesses;
-    try {
-      guesses = classify(model, read_picture(file, rule.channels, rule.upright), o.top);
-    } catch (const Error& e) {  // the other pictures are still worth looking at
-      fmt::print(stderr, "vitrine: {}\n", e.what());
-      status = 1;
-      continue;
+  void add(const std::string& file, const std::vector<Guess>& guesses) {
+    if (json_) {
+      add_json(file, guesses);
+    } else if (csv_) {
+      print_csv(file, guesses);
+    } else {
+      std::string line = fmt::format("{:<{}}", file, width_);
+      for (const Guess& g : guesses) {
+        line += fmt::format("   {:>5.1f} % {}", 100 * g.probability, g.label);
+      }
+      fmt::print("{}\n", line);
     }
-    if (!common.json) {
-      print_guesses(file, guesses, width);
-      continue;
-    }
+  }
+
+  void finish() const {
+    if (json_) fmt::print("{}\n", write_json_lossy(all_));
+  }
+
+ private:
+  void add_json(const std::string& file, const std::vector<Guess>& guesses) {
     nlohmann::json top = nlohmann::json::array();
     for (const Guess& g : guesses) {
       top.push_back({{"label", g.label}, {"index", g.index}, {"probability", g.probability}});
     }
-    out.push_back({{"file", file}, {"top", top}});
+    all_.push_back({{"file", file}, {"top", top}});
   }
-  if (common.json) {
-    fmt::print("{}\n", write_json_lossy(out));
+
+  void print_csv(const std::string& file, const std::vector<Guess>& guesses) const {
+    for (size_t i = 0; i < guesses.size(); ++i) {
+      const Guess& g = guesses[i];
+      fmt::print("{},{},{},{},{:.6g}\n", csv_field(file), i + 1, csv_field(g.label), g.index,
+                 g.probability);
+    }
   }
+
+  bool csv_, json_;
+  size_t width_ = 0;
+  nlohmann::json all_ = nlohmann::json::array();
+};
+
+/// Says what went wrong with one of several; the others are still worth looking at.
+void print_error(const Error& e, int& status) {
+  fmt::print(stderr, "vitrine: {}\n", e.what());
+  status = 1;
+}
+
+/// Files, standard input, and the pictures that lie in folders, about which it says what was passed
+/// over. A folder that cannot be read, or has none, makes `status` 1.
+std::vector<std::string> files_of(const ClassifyOptions& o, const CommonOptions& common,
+                                  int& status) {
+  std::vector<std::string> files;
+  for (const std::string& name : o.pictures) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(name, ignored)) {
+      files.push_back(name);
+      continue;
+    }
+    try {
+      PassedOver passed_over;
+      const FolderContent content = read_folder(name, passed_over);
+      for (size_t i = 0; i < content.folders.size(); ++i) passed_over.add("folders");
+      if (!passed_over.empty()) {
+        print_notes({fmt::format("{}: passed over: {}", name, passed_over.text())}, common);
+      }
+      if (content.pictures.empty()) {
+        throw IoError(name, fmt::format("no {} files in this folder", kPictureExtensions));
+      }
+      const std::string folder = name.ends_with('/') ? name : name + "/";
+      for (const std::string& picture : content.pictures) files.push_back(folder + picture);
+    } catch (const Error& e) {
+      print_error(e, status);
+    }
+  }
+  return files;
+}
+
+Image open_picture(const std::string& file, const Preprocess& rule) {
+  if (file != kStandardInput) return read_picture(file, rule.channels, rule.upright);
+  return decode_picture(read_file("/dev/stdin", kMaxImageFileBytes), rule.channels,
+                        "standard input", rule.upright);
+}
+
+int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
+  if (o.csv && common.json) throw UsageError("--csv or --json: name one of them");
+  int status = 0;
+  const std::vector<std::string> files = files_of(o, common, status);
+  const Model model = open_model(o.model, common, files.size() == 1 ? Use::kOnce : Use::kOften);
+  if (model.network->network_config().classes == 0) throw UsageError("this model has no classes");
+  Report report(files, o.csv, common.json);
+  for (const std::string& file : files) {
+    try {
+      report.add(file, classify(model, open_picture(file, model.preprocess), o.top));
+    } catch (const Error& e) {
+      print_error(e, status);
+    }
+  }
+  report.finish();
   return status;
 }
 
@@ -90,10 +174,13 @@ void add_classify(CLI::App& app) {
   CLI::App& command =
       add_command(app, "classify", "what is on a picture",
                   [o](const CommonOptions& common) { return classify_files(*o, common); });
-  add_option(command, "pictures", o->files, "PNG or JPEG files").required();
+  add_option(command, "pictures", o->pictures,
+             "PNG or JPEG files, folders of them, or - for one on standard input")
+      .required();
   add_model_option(command, o->model);
   add_picture_options(command, o->model);
   add_option(command, "--top", o->top, "number of classes to name").range(1, 100000).show_default();
+  add_flag(command, "--csv", o->csv, "a table: file, rank, label, index, probability");
 }
 
 }  // namespace vitrine

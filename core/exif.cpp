@@ -3,76 +3,83 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 
 #include "core/bytes.hpp"
 #include "core/error.hpp"
-#include "core/jpeg_check.hpp"
-#include "core/png_check.hpp"
+#include "core/picture_metadata.hpp"
 
 namespace vitrine {
 namespace {
 
 constexpr uint16_t kOrientationTag = 274;
-constexpr uint16_t kShortType = 3;
 constexpr size_t kEntryBytes = 12;  // tag, type, count, value
+constexpr size_t kValueBytes = 4;   // longer values lie elsewhere, and the entry says where
 
-using Bytes = std::span<const std::byte>;
+// Bytes of a value, per type of TIFF; 0 for a type that does not exist.
+constexpr std::array<size_t, 14> kTypeBytes = {0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4};
 
-std::string_view as_text(Bytes bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+bool is_whole_number(uint16_t type) {
+  constexpr uint16_t kShort = 3, kLong = 4, kSignedShort = 8, kSignedLong = 9;
+  return type == kShort || type == kLong || type == kSignedShort || type == kSignedLong;
 }
 
-// The payload of the first APP1 segment that holds EXIF.
-Bytes find_in_jpeg(Bytes bytes) {
-  constexpr std::string_view kExif("Exif\0\0", 6);
-  size_t at = 2;
-  while (at + 4 <= bytes.size() && bytes[at] == std::byte{0xff}) {
-    const auto marker = static_cast<uint8_t>(bytes[at + 1]);
-    if (marker == 0xff) {  // fill byte
-      ++at;
-      continue;
-    }
-    if (marker == 0xda || marker == 0xd9) break;  // the picture starts: no EXIF follows
-    const size_t length = load_be16(&bytes[at + 2]);
-    if (length < 2 || length > bytes.size() - at - 2) break;
-    const Bytes payload = bytes.subspan(at + 4, length - 2);
-    if (marker == 0xe1 && as_text(payload).starts_with(kExif)) return payload.subspan(kExif.size());
-    at += 2 + length;
+// Reads the tag from the first directory of a TIFF block, of either byte order. Some writers turn
+// the version round too. A value that means nothing is 1, a tag that is not there nothing.
+std::optional<int> orientation_of_tiff(std::string_view text) {
+  if (text.size() < 8) return std::nullopt;
+  const bool big = text.starts_with("MM");
+  if (!big && !text.starts_with("II")) return std::nullopt;
+  const std::string_view version = text.substr(2, 2);
+  if (version != std::string_view("\0\x2a", 2) && version != std::string_view("\x2a\0", 2)) {
+    return std::nullopt;
   }
-  return {};
-}
-
-// The payload of the eXIf chunk.
-Bytes find_in_png(Bytes bytes) {
-  size_t at = 8;
-  while (bytes.size() - at >= 12) {
-    const size_t length = load_be32(&bytes[at]);
-    if (length > bytes.size() - at - 12) break;
-    if (as_text(bytes.subspan(at + 4, 4)) == "eXIf") return bytes.subspan(at + 8, length);
-    at += 12 + length;
-  }
-  return {};
-}
-
-// Reads the tag from the first directory of a TIFF block, of either byte order.
-std::optional<int> orientation_of_tiff(Bytes tiff) {
-  if (tiff.size() < 8) return std::nullopt;
-  const bool big = as_text(tiff).starts_with(std::string_view("MM\0\x2a", 4));
-  if (!big && !as_text(tiff).starts_with(std::string_view("II\x2a\0", 4))) return std::nullopt;
+  const auto tiff = std::as_bytes(std::span(text));
   const auto load16 = [&](size_t at) { return big ? load_be16(&tiff[at]) : load_le16(&tiff[at]); };
   const auto load32 = [&](size_t at) { return big ? load_be32(&tiff[at]) : load_le32(&tiff[at]); };
   const size_t directory = load32(4);
   if (directory > tiff.size() - 2) return std::nullopt;
   const size_t entries = load16(directory);
   for (size_t i = 0; i < entries; ++i) {
-    const size_t at = directory + 2 + i * kEntryBytes;
-    if (at + kEntryBytes > tiff.size()) break;
-    if (load16(at) != kOrientationTag) continue;
-    const int value = load16(at + 8);
-    if (load16(at + 2) != kShortType || value < 1 || value > 8) return std::nullopt;
-    return value;
+    const size_t entry = directory + 2 + i * kEntryBytes;
+    if (entry + kEntryBytes > tiff.size()) break;
+    if (load16(entry) != kOrientationTag) continue;
+    const uint16_t type = load16(entry + 2);
+    const size_t each = type < kTypeBytes.size() ? kTypeBytes[type] : 0;
+    const size_t size = each * load32(entry + 4);
+    if (size == 0) continue;
+    const size_t at = size <= kValueBytes ? entry + 8 : load32(entry + 8);
+    if (at > tiff.size() || size > tiff.size() - at) continue;
+    if (!is_whole_number(type)) return kUpright;
+    const uint32_t value = each == 2 ? load16(at) : load32(at);
+    return value >= 1 && value <= 8 ? static_cast<int>(value) : kUpright;
+  }
+  return std::nullopt;
+}
+
+// tiff:Orientation="6", or <tiff:Orientation>6</tiff:Orientation>.
+std::optional<int> orientation_of_xmp(std::string_view xmp) {
+  constexpr std::string_view kName = "tiff:Orientation";
+  constexpr std::string_view kSpace = " \t\r\n";
+  for (size_t at = xmp.find(kName); at != std::string_view::npos; at = xmp.find(kName, at)) {
+    at += kName.size();
+    std::string_view rest = xmp.substr(at);
+    const auto skip_space = [&] {
+      rest.remove_prefix(std::min(rest.find_first_not_of(kSpace), rest.size()));
+    };
+    const auto take = [&](std::string_view any) {
+      if (rest.empty() || any.find(rest.front()) == std::string_view::npos) return false;
+      rest.remove_prefix(1);
+      return true;
+    };
+    skip_space();
+    const bool attribute = take("=");
+    if (attribute) skip_space();
+    if (!take(attribute ? "\"'" : ">")) continue;
+    skip_space();
+    if (!rest.empty() && rest.front() >= '1' && rest.front() <= '8') return rest.front() - '0';
   }
   return std::nullopt;
 }
@@ -80,10 +87,9 @@ std::optional<int> orientation_of_tiff(Bytes tiff) {
 }  // namespace
 
 int exif_orientation(std::span<const std::byte> bytes) {
-  Bytes tiff;
-  if (is_jpeg(bytes)) tiff = find_in_jpeg(bytes);
-  if (is_png(bytes)) tiff = find_in_png(bytes);
-  return orientation_of_tiff(tiff).value_or(1);
+  const PictureMetadata metadata = picture_metadata(bytes);
+  if (const auto value = orientation_of_tiff(metadata.exif)) return *value;
+  return orientation_of_xmp(metadata.xmp).value_or(kUpright);
 }
 
 Image apply_orientation(const Image& image, int orientation) {

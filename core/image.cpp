@@ -11,7 +11,8 @@
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
-#include "core/jpeg_check.hpp"
+#include "core/foreign_picture.hpp"
+#include "core/jpeg.hpp"
 #include "core/png_check.hpp"
 
 namespace vitrine {
@@ -33,27 +34,39 @@ struct FreePixels {
   void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
 };
 
-// stb_image leaves palette entries that the file does not have undefined. This copy of the file has
-// all 256, the missing ones black.
-std::vector<std::byte> with_full_palette(Bytes bytes, const PngFacts& facts) {
-  constexpr size_t kFullBytes = 3 * 256;
-  const size_t length_at = facts.palette_at;
-  const size_t entries_at = length_at + 8;
-  const size_t entries_end = entries_at + 3 * static_cast<size_t>(facts.palette_entries);
-  std::vector<std::byte> copy;
-  copy.reserve(bytes.size() + kFullBytes);
-  const auto append = [&](size_t from, size_t to) {
-    const Bytes part = bytes.subspan(from, to - from);
-    copy.insert(copy.end(), part.begin(), part.end());
+// What of a PNG decides the pixels, in a file of its own: stb_image refuses pictures for chunks
+// that do not matter, such as a superfluous tRNS, wants an IEND, and leaves palette entries that
+// the file does not have undefined: here they are black.
+std::vector<std::byte> plain_png(Bytes bytes, const PngFacts& facts) {
+  constexpr size_t kFrontBytes = 33;  // signature, IHDR
+  constexpr size_t kPaletteBytes = 3 * 256;
+  constexpr size_t kLookahead = 8;  // that stb_image wants to see behind the last code
+  const std::vector<std::byte> zeros(kPaletteBytes);
+  std::vector<std::byte> file(bytes.begin(), bytes.begin() + kFrontBytes);
+  const auto append = [&](Bytes part) { file.insert(file.end(), part.begin(), part.end()); };
+  const auto begin = [&](size_t length, std::string_view type) {
+    for (const size_t shift : {24u, 16u, 8u, 0u}) {
+      file.push_back(static_cast<std::byte>((length >> shift) & 0xff));
+    }
+    append(std::as_bytes(std::span(type)));
   };
-  append(0, length_at);
-  for (const size_t shift : {24u, 16u, 8u, 0u}) {
-    copy.push_back(static_cast<std::byte>((kFullBytes >> shift) & 0xff));
+  const auto end = [&] { append(Bytes(zeros).first(4)); };  // the checksum, which nobody reads
+  if (facts.colour_type == 3) {
+    begin(kPaletteBytes, "PLTE");
+    append(facts.palette);
+    append(Bytes(zeros).subspan(facts.palette.size()));
+    end();
   }
-  append(length_at + 4, entries_end);
-  copy.resize(entries_at + kFullBytes);
-  append(entries_end, bytes.size());  // with a checksum that is wrong now, and that nobody reads
-  return copy;
+  size_t length = kLookahead;
+  for (const Bytes part : facts.data) length += part.size();
+  file.reserve(file.size() + length + 64);
+  begin(length, "IDAT");
+  for (const Bytes part : facts.data) append(part);
+  append(Bytes(zeros).first(kLookahead));
+  end();
+  begin(0, "IEND");
+  end();
+  return file;
 }
 
 // Unpacks to 1 channel for grey images, to 3 for all others.
@@ -101,13 +114,7 @@ Image to_grey(const Image& rgb) {
 Image decode_png(Bytes bytes, std::string_view path) {
   const PngFacts png = check_png(bytes, path);
   const Facts facts = {png.width, png.height, png.colour_type == 0 || png.colour_type == 4};
-  if (png.colour_type != 3) return unpack(bytes, facts, path);
-  return unpack(with_full_palette(bytes, png), facts, path);
-}
-
-Image decode_jpeg(Bytes bytes, std::string_view path) {
-  const JpegFacts jpeg = check_jpeg(bytes, path);
-  return unpack(bytes, {jpeg.width, jpeg.height, jpeg.components == 1}, path);
+  return unpack(plain_png(bytes, png), facts, path);
 }
 
 void append_bytes(void* context, void* data, int size) {
@@ -133,7 +140,11 @@ Image decode_image(std::span<const std::byte> bytes, int channels, std::string_v
   } else if (bytes[0] == std::byte{0x89}) {
     image = decode_png(bytes, path);
   } else {
-    throw FormatError(FormatKind::kBadMagic, path, 0, "neither a PNG nor a JPEG image");
+    constexpr std::string_view kNeither = "neither a PNG nor a JPEG image";
+    const auto foreign = foreign_picture(bytes);
+    if (!foreign) throw FormatError(FormatKind::kBadMagic, path, 0, kNeither);
+    throw FormatError(FormatKind::kUnsupported, path, -1,
+                      fmt::format("{} but {}; {}", kNeither, foreign->name, foreign->advice));
   }
   if (image.channels == channels) return image;
   return channels == 1 ? to_grey(image) : to_rgb(image);

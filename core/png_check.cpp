@@ -32,6 +32,7 @@ struct Chunk {
   std::string_view type;
   size_t at = 0;  // of its length field
   std::span<const std::byte> payload;
+  bool is_cut = false;  // the file ends, and the picture is whole
 
   bool is_critical() const { return (type[0] & 0x20) == 0; }
 };
@@ -94,8 +95,10 @@ class StreamCheck {
     } while (stream_.avail_in > 0 || stream_.avail_out == 0);
   }
 
+  bool has_all_rows() const { return unpacked_ >= expected_; }
+
   void finish() const {
-    if (ended_ && unpacked_ >= expected_) return;
+    if (has_all_rows()) return;
     throw FormatError(FormatKind::kTruncated, path_, -1,
                       fmt::format("the pixels end after {} of {} bytes", unpacked_, expected_));
   }
@@ -118,6 +121,7 @@ class PngCheck {
     size_t at = kSignature.size();
     for (bool first = true;; first = false) {
       const Chunk chunk = read_chunk(at);
+      if (chunk.is_cut) break;
       if (first != (chunk.type == "IHDR")) {
         refuse(first ? FormatKind::kBadHeader : FormatKind::kDuplicate, at,
                "a PNG must have one IHDR chunk, and start with it");
@@ -153,10 +157,12 @@ class PngCheck {
     refuse(FormatKind::kBadMagic, 0, "not a PNG file");
   }
 
-  Chunk read_chunk(size_t at) const;
+  Chunk read_chunk(size_t at);
+  Chunk read_cut_chunk(size_t at);
   void check_header(const Chunk& chunk);
   void check_palette(const Chunk& chunk);
   void check_data(const Chunk& chunk);
+  bool has_all_rows() const { return stream_ && stream_->has_all_rows(); }
 
   std::span<const std::byte> bytes_;
   std::string_view path_;
@@ -164,17 +170,30 @@ class PngCheck {
   std::unique_ptr<StreamCheck> stream_;
 };
 
-Chunk PngCheck::read_chunk(size_t at) const {
-  const size_t left = bytes_.size() - at;
-  if (left < kChunkFrame) {
-    refuse(FormatKind::kTruncated, at, "the file ends before its IEND chunk; download it again");
+// At the end of the file, and inside of its last chunk, what counts is whether the picture is
+// whole.
+Chunk PngCheck::read_cut_chunk(size_t at) {
+  constexpr size_t kFront = 8;  // length, type
+  if (bytes_.size() - at > kFront && as_text(bytes_.subspan(at + 4, 4)) == "IDAT" &&
+      facts_.width > 0) {
+    check_data({"IDAT", at, bytes_.subspan(at + kFront)});
   }
-  const size_t length = load_be32(&bytes_[at]);
-  if (length > left - kChunkFrame) {
+  if (!has_all_rows()) {
     refuse(FormatKind::kTruncated, at,
-           fmt::format("a chunk has {} bytes, the file {} more; download it again", length,
-                       left - kChunkFrame));
+           "the file ends before the end of the picture; download it again");
   }
+  return {.type = "", .at = at, .payload = {}, .is_cut = true};
+}
+
+Chunk PngCheck::read_chunk(size_t at) {
+  constexpr size_t kMaxLength = (size_t{1} << 31) - 1;
+  const size_t left = bytes_.size() - at;
+  if (left < kChunkFrame) return read_cut_chunk(at);
+  const size_t length = load_be32(&bytes_[at]);
+  if (length > kMaxLength) {
+    refuse(FormatKind::kBadHeader, at, fmt::format("a chunk of {} bytes", length));
+  }
+  if (length > left - kChunkFrame) return read_cut_chunk(at);
   const Chunk chunk = {as_text(bytes_.subspan(at + 4, 4)), at, bytes_.subspan(at + 8, length)};
   const bool is_name = std::all_of(chunk.type.begin(), chunk.type.end(), [](char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
@@ -229,23 +248,23 @@ void PngCheck::check_header(const Chunk& chunk) {
 }
 
 void PngCheck::check_palette(const Chunk& chunk) {
-  if (facts_.palette_at != 0) {
+  if (!facts_.palette.empty()) {
     refuse(FormatKind::kDuplicate, chunk.at, "a second PLTE chunk");
   }
   const auto size = static_cast<int64_t>(chunk.payload.size());
   if (size == 0 || size % 3 != 0 || size > 3 * kMaxPaletteEntries) {
     refuse(FormatKind::kBadHeader, chunk.at, fmt::format("a palette of {} bytes", size));
   }
-  facts_.palette_at = chunk.at;
-  facts_.palette_entries = static_cast<int>(size / 3);
+  facts_.palette = chunk.payload;
 }
 
 void PngCheck::check_data(const Chunk& chunk) {
-  if (facts_.colour_type == 3 && facts_.palette_at == 0) {
+  if (facts_.colour_type == 3 && facts_.palette.empty()) {
     refuse(FormatKind::kBadHeader, chunk.at, "indexed colour without a PLTE chunk before the data");
   }
   if (!stream_) stream_ = std::make_unique<StreamCheck>(unpacked_size(facts_), path_);
   stream_->add(chunk);
+  facts_.data.push_back(chunk.payload);
 }
 
 }  // namespace

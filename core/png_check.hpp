@@ -4,18 +4,19 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace vitrine {
 
-/// What check_png found.
+/// What check_png found; the spans are of the bytes that it was given.
 struct PngFacts {
   int64_t width = 0;
   int64_t height = 0;
-  int bit_depth = 0;        ///< 1, 2, 4, 8, 16
-  int colour_type = 0;      ///< 0 grey, 2 RGB, 3 palette, 4 grey + alpha, 6 RGB + alpha
-  bool interlaced = false;  ///< Adam7
-  size_t palette_at = 0;    ///< where the PLTE chunk starts, 0 if there is none
-  int palette_entries = 0;  ///< 0 to 256
+  int bit_depth = 0;                   ///< 1, 2, 4, 8, 16
+  int colour_type = 0;                 ///< 0 grey, 2 RGB, 3 palette, 4 grey + alpha, 6 RGB + alpha
+  bool interlaced = false;             ///< Adam7
+  std::span<const std::byte> palette;  ///< R, G, B of each entry, up to 256
+  std::vector<std::span<const std::byte>> data;  ///< of all IDAT chunks: one zlib stream
 };
 
 bool is_png(std::span<const std::byte> bytes);
@@ -23,6 +24,8 @@ bool is_png(std::span<const std::byte> bytes);
 /// Checks all that a decoder relies on: signature, chunk lengths, checksums of the critical chunks,
 /// header fields, size limits (core/image.hpp), the palette, and that the compressed data is sound
 /// and unpacks to all rows. Unpacks through a fixed buffer, so that a bomb costs no memory.
+/// Ancillary chunks are not looked at. A file that ends when all rows are there is one, as in
+/// libpng: its last checksums and IEND may be missing.
 ///   path   for messages
 /// Throws FormatError: kBadMagic, kTruncated, kBadHeader, kBadShape (no pixels), kTooLarge,
 /// kCorrupt, kDuplicate, kUnsupported (unknown critical chunk).

@@ -23,7 +23,7 @@ $(LIBRARY)/libvitrine.a: $(OBJ)/library.o
 	$(call say,AR,$@)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $<
 
 $(LIBRARY)/$(SHARED): $(OBJ)/library.o models/vitrine.map
-	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) -shared $(FLAGS_$(MODE)) -fopenmp $< -lz -o $@ \
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) -shared $(FLAGS_$(MODE)) -fopenmp $< -ljpeg -lz -o $@ \
 	  -Wl,-soname,libvitrine.so.$(SOVERSION),--version-script=models/vitrine.map,-z,defs,--as-needed
 
 $(LIBRARY)/libvitrine.so: $(LIBRARY)/$(SHARED)
@@ -32,6 +32,11 @@ $(LIBRARY)/libvitrine.so: $(LIBRARY)/$(SHARED)
 # --- installation --------------------------------------------------------------------------------
 
 TO := $(DESTDIR)$(PREFIX)
+
+# Programs find a library in the system's folders by the loader's cache, which only root can write.
+ifneq ($(filter /usr /usr/local,$(if $(DESTDIR),,$(PREFIX))),)
+REFRESH_LOADER := PATH=$$PATH:/usr/sbin:/sbin ldconfig 2>/dev/null || true
+endif
 
 .PHONY: install uninstall
 install: $(OUT)/vitrine library ## into PREFIX [/usr/local] of DESTDIR: program, library, header, pkg-config file, shipped model, recipes
@@ -47,9 +52,15 @@ install: $(OUT)/vitrine library ## into PREFIX [/usr/local] of DESTDIR: program,
 	install -d $(TO)/share/vitrine/recipes
 	install -m 644 apps/recipes/*.json $(TO)/share/vitrine/recipes
 	install -D -m 644 LICENSE $(TO)/share/doc/vitrine/LICENSE
+	$(REFRESH_LOADER)
+ifeq ($(DESTDIR),)
+	@PATH=$$PATH:/usr/sbin:/sbin; ldconfig -p 2>/dev/null | grep -q '=> $(PREFIX)/lib/libvitrine.so' || \
+	  echo "the loader does not know $(PREFIX)/lib: link programs with -Wl,-rpath,$(PREFIX)/lib, or set LD_LIBRARY_PATH"
+endif
 
 uninstall: ## removes what make install put into PREFIX of DESTDIR
 	rm -f $(TO)/bin/vitrine $(TO)/include/vitrine.h $(TO)/lib/libvitrine.a $(TO)/lib/libvitrine.so* \
 	  $(TO)/lib/pkgconfig/vitrine.pc $(TO)/share/vitrine/fashion_vit.safetensors $(TO)/share/doc/vitrine/LICENSE
 	rm -f $(patsubst apps/%,$(TO)/share/vitrine/%,$(wildcard apps/recipes/*.json))
 	for folder in share/vitrine/recipes share/vitrine share/doc/vitrine; do rmdir $(TO)/$$folder 2>/dev/null || true; done
+	$(REFRESH_LOADER)

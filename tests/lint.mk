@@ -36,9 +36,9 @@ check-style:
 
 # --- clang-tidy ----------------------------------------------------------------------------------
 
-# omp.h is g++'s: its folder comes last, since clang has intrinsics of its own, and its __malloc__ (free)
+# Asked for when it is needed: there may be no compiler yet. omp.h is g++'s: its folder comes last, since clang has intrinsics of its own, and its __malloc__ (free)
 # is an attribute that clang does not know.
-TIDY_FLAGS := -std=c++20 -I. -fopenmp -idirafter $(shell $(CXX) -print-file-name=include) '-D__malloc__(...)='
+TIDY_FLAGS = -std=c++20 -I. -fopenmp -idirafter $(shell $(CXX) -print-file-name=include) '-D__malloc__(...)='
 TIDY_SOURCES := $(filter-out third_party/% ops/simd/% tests/main.cpp tests/fuzz/%,$(SOURCES))
 TIDIED := $(patsubst %,build/tidy/%.ok,$(TIDY_SOURCES))
 build/tidy/%.ok: % .clang-tidy | build/packages/lint $(PACKAGES_BUILD) $(PACKAGES_TEST)

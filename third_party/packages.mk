@@ -6,7 +6,7 @@ PACKAGES_TEST  := build/packages/test
 
 # INSTALL=1 (set by the targets that promise to) installs what is missing; else the command is said.
 build/packages/%: third_party/packages.txt
-	@mkdir -p $(@D) && sh $(PACKAGES) $(if $(INSTALL),install,check) $* && touch $@
+	@mkdir -p $(@D) && CXX="$(CXX)" sh $(PACKAGES) $(if $(INSTALL),install,check) $* && touch $@
 
 .PHONY: deps
 deps: ## installs every Debian package that is missing (third_party/packages.txt)

@@ -1,10 +1,9 @@
-// The one translation unit that holds stb_image and stb_image_write (Debian's libstb-dev). Only
-// core/image.cpp calls them, and only with bytes that core/png_check and core/jpeg_check let pass.
+// The one translation unit that holds stb_image and stb_image_write (Debian's libstb-dev), for PNG.
+// Only core/image.cpp calls them, and only with bytes that core/png_check lets pass.
 
 #include <cstdlib>
 
 #define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
 #define STBI_NO_STDIO
 #define STBI_NO_LINEAR
 #define STBI_NO_HDR

@@ -1,11 +1,15 @@
 """Pictures as cameras and editors write them: a file is one and the same picture to every command."""
+import csv
+import io
 import json
 import os
 import random
+import shutil
 import struct
+import subprocess
 import zlib
 
-from program import read, run
+from program import VITRINE, read, refused, run
 
 SMALL = ["--model", "vit_d32_l1_h2_patch4_12", "--batch", 4, "--epochs", 1, "--warmup-epochs", 0, "--validation", 0.2,
          "--quiet"]
@@ -89,3 +93,73 @@ def test_a_model_remembers_that_it_learned_pictures_as_stored():
     # A run goes on as it began.
     run("train", "--out", "ignoring", "--resume", "--no-exif", "--quiet")
     assert read("ignoring/model.safetensors") == learned
+
+
+# --- classify: folders, standard input, tables -------------------------------------------------
+
+def classified(*args, **kwargs):
+    return json.loads(run("classify", "--model", "by-phone", "--json", *args, **kwargs).stdout)
+
+
+def test_classify_takes_folders():
+    os.makedirs("album/deeper", exist_ok=True)
+    for name in ("b.PNG", "a.png", ".hidden.png", "notes.txt", "w1.webp", "w2.webp"):
+        shutil.copy("upright/cat/00.png", f"album/{name}")
+    one = classified("upright/cat/00.png")[0]["top"]
+    done = run("classify", "--model", "by-phone", "--json", "album", "upright/dog/01.png", "album/")
+    got = json.loads(done.stdout)
+    assert [g["file"] for g in got] == ["album/a.png", "album/b.PNG", "upright/dog/01.png", "album/a.png",
+                                        "album/b.PNG"], got
+    assert got[0]["top"] == got[1]["top"] == one
+    lines = done.stderr.splitlines()
+    assert lines == [f"{name}: passed over: 2 .webp, 1 .txt, 1 folders, 1 hidden" for name in ("album", "album/")], lines
+    assert run("classify", "--model", "by-phone", "--quiet", "album").stderr == ""
+    # An empty folder is a mistake, and no reason not to look at the others.
+    done = run("classify", "--model", "by-phone", "--json", "album/deeper", "album/a.png", "nowhere.png", status=1)
+    assert [g["file"] for g in json.loads(done.stdout)] == ["album/a.png"]
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2 and "album/deeper: no .jpg" in lines[0] and "nowhere.png" in lines[1], lines
+
+
+def test_classify_takes_standard_input():
+    want = classified("upright/cat/00.png")[0]["top"]
+    with open("upright/cat/00.png", "rb") as f:
+        assert classified("-", stdin=f) == [{"file": "-", "top": want}]
+    data = read("upright/cat/00.png")
+    done = subprocess.run([VITRINE, "classify", "--model", "by-phone", "--json", "-"], input=data, capture_output=True)
+    assert json.loads(done.stdout) == [{"file": "-", "top": want}], done
+    done = subprocess.run([VITRINE, "classify", "--model", "by-phone", "-"], input=b"GIF89a", capture_output=True)
+    assert done.returncode == 1 and b"standard input: unsupported: neither a PNG nor a JPEG image but GIF" in done.stderr
+    with open(os.devnull) as f:
+        refused("classify", "--model", "by-phone", "-", status=1, says="standard input: truncated", stdin=f)
+
+
+def test_classify_writes_tables():
+    with open("names.txt", "w") as f:
+        f.write('a "small", grey cat\ndog\n')
+    odd = 'comma, quote" and\nline.png'
+    shutil.copy("upright/cat/00.png", odd)
+    args = ("classify", "--model", "by-phone", "--labels", "names.txt", odd, "upright/dog/01.png")
+    rows = list(csv.reader(io.StringIO(run(*args, "--csv").stdout, newline="")))
+    assert rows[0] == ["file", "rank", "label", "index", "probability"]
+    want = [[g["file"], str(i + 1), c["label"], str(c["index"]), f"{c['probability']:.6g}"]
+            for g in json.loads(run(*args, "--json").stdout) for i, c in enumerate(g["top"])]
+    assert rows[1:] == want and len(want) == 4, (rows, want)
+    refused(*args, "--csv", "--json", status=2, says="--csv or --json")
+
+
+def test_files_of_other_formats_are_named():
+    for name, data in (("x.png", b"RIFF\x24\0\0\0WEBPVP8 "), ("y.jpg", b"\0\0\0\x18ftypheic\0\0\0\0")):
+        with open(name, "wb") as f:
+            f.write(data)
+    assert "but WebP; convert it" in refused("classify", "--model", "by-phone", "x.png", status=1, says="x.png")
+    assert "but HEIC; convert it" in refused("classify", "--model", "by-phone", "y.jpg", status=1, says="y.jpg")
+
+
+def test_jpegs_of_every_kind_are_seen_as_their_pixels():
+    """tests/core/data has a PNG with Pillow's pixels beside each JPEG."""
+    data = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "core", "data")
+    names = sorted(n[:-4] for n in os.listdir(data) if n.endswith(".jpg"))
+    assert len(names) > 8
+    got = classified(*(f"{data}/{n}.jpg" for n in names))
+    assert [g["top"] for g in got] == [g["top"] for g in classified(*(f"{data}/{n}.png" for n in names))]
