@@ -1,10 +1,12 @@
 #include "apps/draw_attention_rollout.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <utility>
+#include <string>
 
+#include "apps/attention_scale.hpp"
 #include "apps/canvas.hpp"
 #include "apps/fit_picture.hpp"
 #include "apps/heat_map.hpp"
@@ -19,61 +21,62 @@ constexpr int64_t kSide = 196;  // of a panel, at most; seven times 28
 constexpr int64_t kGap = 10;    // between the panels of a picture
 constexpr int64_t kGroupGap = 44;
 constexpr int64_t kMargin = 24;
-constexpr double kText = 17;
-constexpr double kTitle = 22;
-constexpr int64_t kHeading = 76;  // title and the names of the columns
-constexpr int64_t kCaption = 36;
+constexpr double kText = 20;
+constexpr double kTitle = 25;
+constexpr int64_t kHeading = 84;  // title and the names of the columns
+constexpr int64_t kCaption = 42;
+constexpr int64_t kBarWidth = 22;
+constexpr int64_t kLargestBar = 480;
 constexpr int64_t kGroupWidth = 3 * kSide + 2 * kGap;
 constexpr std::array<const char*, 3> kColumns = {"picture", "attention", "picture × attention"};
 
 // Pictures are set in one group of three columns, or in two or three beside each other.
-int64_t groups_for(int64_t pictures) { return pictures <= 3 ? 1 : pictures <= 10 ? 2 : 3; }
+int64_t groups_for(int64_t pictures) { return pictures <= 4 ? 1 : pictures <= 10 ? 2 : 3; }
 
-// Every patch gets some attention through the residual connections, so the differences are what is
-// to be seen. Where there are none, all of the picture is attended to.
-std::pair<double, double> limits(std::span<const float> map) {
-  double low = HUGE_VAL;
-  double high = 0;
-  for (const float v : map) {
-    if (!std::isfinite(v)) continue;
-    low = std::min(low, double{v});
-    high = std::max(high, double{v});
-  }
-  return {high - low > 1e-3 * high ? low : 0.0, high};
-}
-
-void draw_row(Canvas& canvas, const RolloutPicture& row, int64_t left, int64_t top) {
-  check(row.map.defined() && row.map.rank() == 2 && row.map.numel() > 0, "draw_attention_rollout",
-        "a map must have shape (grid_height, grid_width)");
+void draw_row(Canvas& canvas, const RolloutPicture& row, const AttentionScale& scale, int64_t left,
+              int64_t top) {
   const Image picture = fit_picture(row.picture, kSide);
-  const auto [low, high] = limits(row.map.values());
-  const Image grey = grey_map(row.map.values(), row.map.dim(0), row.map.dim(1), low, high,
-                              picture.width, picture.height);
-  const std::array<Image, 3> panels = {picture, heat_map(grey), masked_picture(picture, grey)};
+  const Image grey =
+      scale.grey(row.map.values(), row.map.dim(0), row.map.dim(1), picture.width, picture.height);
+  const Image light =
+      scale.light(row.map.values(), row.map.dim(0), row.map.dim(1), picture.width, picture.height);
+  const std::array<Image, 3> panels = {picture, heat_map(grey), masked_picture(picture, light)};
+  const std::array<std::string, 3> captions = {
+      row.caption, "max " + scale.largest(row.map.values()),
+      fmt::format("all light from {:.0f}\u00d7", AttentionScale::kAllLight)};
+  const TextStyle style = {.size = kText, .align_x = AlignX::kCentre};
+  const double base =
+      static_cast<double>(top) + static_cast<double>(kSide + picture.height) / 2 + 1.25 * kText;
   for (size_t i = 0; i < panels.size(); ++i) {
-    canvas.draw(panels[i],
-                left + static_cast<int64_t>(i) * (kSide + kGap) + (kSide - picture.width) / 2,
-                top + (kSide - picture.height) / 2);
+    const int64_t x = left + static_cast<int64_t>(i) * (kSide + kGap);
+    canvas.draw(panels[i], x + (kSide - picture.width) / 2, top + (kSide - picture.height) / 2);
+    draw_text(canvas, {static_cast<double>(x) + kSide / 2.0, base},
+              fit_text(captions[i], kSide, style), style);
   }
-  const TextStyle caption = {.size = kText, .colour = kFaintInk, .align_x = AlignX::kCentre};
-  const auto below = static_cast<double>(kSide + picture.height) / 2;
-  draw_text(
-      canvas,
-      {static_cast<double>(left) + kSide / 2.0, static_cast<double>(top) + below + 1.25 * kText},
-      fit_text(row.caption, kSide + kGap, caption), caption);
 }
 
 }  // namespace
 
-Image draw_attention_rollout(std::span<const RolloutPicture> pictures) {
+Image draw_attention_rollout(std::span<const RolloutPicture> pictures, int64_t tokens) {
   check(!pictures.empty(), "draw_attention_rollout", "there must be at least one picture");
+  AttentionScale scale(tokens);
+  for (const RolloutPicture& row : pictures) {
+    check(row.map.defined() && row.map.rank() == 2 && row.map.numel() > 0, "draw_attention_rollout",
+          "a map must have shape (grid_height, grid_width)");
+    scale.include(row.map.values());
+  }
   const auto count = static_cast<int64_t>(pictures.size());
   const int64_t groups = groups_for(count);
   const int64_t rows = ceil_div(count, groups);
-  Canvas canvas(2 * kMargin + groups * (kGroupWidth + kGroupGap) - kGroupGap,
+  const int64_t bar_x = kMargin + groups * (kGroupWidth + kGroupGap) - kGroupGap / 2;
+  Canvas canvas(bar_x + kBarWidth + static_cast<int64_t>(AttentionScale::bar_room(kText)) + kMargin,
                 kMargin + kHeading + rows * (kSide + kCaption) + kMargin / 2);
   draw_text(canvas, {kMargin, kMargin + 0.8 * kTitle}, "Attention rollout",
             {.size = kTitle, .bold = true});
+  scale.draw_bar(canvas,
+                 {static_cast<double>(bar_x), double{kMargin + kHeading}, double{kBarWidth},
+                  static_cast<double>(std::min(rows * (kSide + kCaption) - kCaption, kLargestBar))},
+                 kText);
   for (int64_t group = 0; group < groups; ++group) {
     for (size_t i = 0; i < kColumns.size(); ++i) {
       const int64_t left =
@@ -83,7 +86,7 @@ Image draw_attention_rollout(std::span<const RolloutPicture> pictures) {
     }
   }
   for (int64_t i = 0; i < count; ++i) {
-    draw_row(canvas, pictures[static_cast<size_t>(i)],
+    draw_row(canvas, pictures[static_cast<size_t>(i)], scale,
              kMargin + i % groups * (kGroupWidth + kGroupGap),
              kMargin + kHeading + i / groups * (kSide + kCaption));
   }

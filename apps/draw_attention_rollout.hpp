@@ -15,8 +15,11 @@ struct RolloutPicture {
 };
 
 /// Figure 6 of the ViT paper for several pictures: each as it is, the attention that reaches its
-/// patches (from the least to the most in that picture), and the picture with the rest darkened.
+/// patches, all on one scale (apps/attention_scale.hpp) with its colours beside them and the
+/// largest value of each below it, and the picture with what gets less than twice an even share
+/// darkened.
+///   tokens  N, over which the attention is spread
 /// Throws ShapeError if there is no picture, or if a picture or map has no pixels.
-Image draw_attention_rollout(std::span<const RolloutPicture> pictures);
+Image draw_attention_rollout(std::span<const RolloutPicture> pictures, int64_t tokens);
 
 }  // namespace vitrine

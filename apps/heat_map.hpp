@@ -17,10 +17,12 @@ Image grey_map(std::span<const float> map, int64_t rows, int64_t columns, double
 /// A grey picture in the colours of sequential_colour.
 Image heat_map(const Image& grey);
 
-/// Colours of heat_map(grey) laid over `picture` (RGB, of the same size), which is shown in grey.
+/// Colours of heat_map(grey) laid over `picture` (RGB, of the same size), which is shown in grey; a
+/// dark one brighter than it is, so that it stays visible.
 Image heat_over_picture(const Image& picture, const Image& grey);
 
-/// `picture` (RGB) darkened where `grey`, of the same size, is dark.
+/// `picture` (RGB), if it is dark brighter than it is, darkened where `grey`, of the same size, is
+/// dark.
 Image masked_picture(const Image& picture, const Image& grey);
 
 }  // namespace vitrine

@@ -103,7 +103,7 @@ int attention_of_heads(const VisualizeOptions& o, const CommonOptions& common) {
       fs::create_directories(folder);
       out = (folder / (fs::path(file).stem().string() + ".attention.png")).string();
     }
-    write_png(out, draw_attention_maps(l.seen, maps, title));
+    write_png(out, draw_attention_maps(l.seen, maps, layout.tokens(), title));
     say(out, common);
   }
   return 0;
@@ -121,7 +121,7 @@ int rollout(const VisualizeOptions& o, const CommonOptions& common) {
                                     : fmt::format("{} {:.0f} %", l.label, 100 * l.probability)});
   }
   const std::string out = o.out.empty() ? "rollout.png" : o.out;
-  write_png(out, draw_attention_rollout(rows));
+  write_png(out, draw_attention_rollout(rows, layout.tokens()));
   say(out, common);
   return 0;
 }

@@ -106,16 +106,17 @@ TEST_CASE("pictures: position similarity shows every position as most like itsel
 TEST_CASE("pictures: attention maps have a panel for the picture, the mean, and each head",
           "[apps]") {
   const Image picture = grey_picture(28, 28);
-  const Image two = draw_attention_maps(picture, test::random_tensor({2, 7, 7}, 1), "two heads");
-  const Image twelve = draw_attention_maps(picture, test::random_tensor({12, 7, 7}, 1), "");
+  const Image two =
+      draw_attention_maps(picture, test::random_tensor({2, 7, 7}, 1), 50, "two heads");
+  const Image twelve = draw_attention_maps(picture, test::random_tensor({12, 7, 7}, 1), 50, "");
   CHECK(two.width > 224);
   CHECK(twelve.width * twelve.height > 2 * two.width * two.height);
-  const Image nothing = draw_attention_maps(picture, Tensor::zeros({1, 7, 7}), "");
+  const Image nothing = draw_attention_maps(picture, Tensor::zeros({1, 7, 7}), 50, "");
   CHECK(nothing.channels == 3);
   CHECK(two.pixels ==
-        draw_attention_maps(picture, test::random_tensor({2, 7, 7}, 1), "two heads").pixels);
-  CHECK_THROWS_AS(draw_attention_maps(picture, Tensor::zeros({7, 7}), ""), ShapeError);
-  CHECK_THROWS_AS(draw_attention_maps(Image{}, Tensor::zeros({1, 7, 7}), ""), ShapeError);
+        draw_attention_maps(picture, test::random_tensor({2, 7, 7}, 1), 50, "two heads").pixels);
+  CHECK_THROWS_AS(draw_attention_maps(picture, Tensor::zeros({7, 7}), 50, ""), ShapeError);
+  CHECK_THROWS_AS(draw_attention_maps(Image{}, Tensor::zeros({1, 7, 7}), 50, ""), ShapeError);
 }
 
 TEST_CASE("pictures: rollout of one and of many pictures", "[apps]") {
@@ -123,15 +124,15 @@ TEST_CASE("pictures: rollout of one and of many pictures", "[apps]") {
     return std::vector<RolloutPicture>(
         n, {grey_picture(40, 30), test::random_tensor({7, 7}, 2), "a caption"});
   };
-  const Image one = draw_attention_rollout(rows(1));
-  const Image eleven = draw_attention_rollout(rows(11));
+  const Image one = draw_attention_rollout(rows(1), 50);
+  const Image eleven = draw_attention_rollout(rows(11), 50);
   CHECK(one.width < one.height * 4);
   CHECK(eleven.width > one.width);
   CHECK(eleven.height > one.height);
-  CHECK_THROWS_AS(draw_attention_rollout({}), ShapeError);
+  CHECK_THROWS_AS(draw_attention_rollout({}, 50), ShapeError);
   auto wrong = rows(2);
   wrong[1].map = Tensor();
-  CHECK_THROWS_AS(draw_attention_rollout(wrong), ShapeError);
+  CHECK_THROWS_AS(draw_attention_rollout(wrong, 50), ShapeError);
 }
 
 TEST_CASE("pictures: right answers are green, wrong ones red, unknown ones black", "[apps]") {
