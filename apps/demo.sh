@@ -25,6 +25,21 @@ set -- "$out"/pictures/0*.png
 step "pictures of what it learned"
 "$vitrine" visualize position --model "$out/run" --out "$out/position.png"
 "$vitrine" visualize attention --model "$out/run" --out "$out/attention.png" "$1"
-"$vitrine" visualize rollout --model "$out/run" --out "$out/rollout.png" "$1" "$2" "$3" "$4"
-cp "$out/run/curves.png" "$out/run/confusion.png" "$out/pictures/sheet.png" "$out"
-printf '\nLook at %s/curves.png, confusion.png, sheet.png, position.png, attention.png, rollout.png\n' "$out"
+"$vitrine" visualize rollout --model "$out/run" --out "$out/rollout.png" "$1" "$2" "$3"
+cp "$out/run/curves.png" "$out/run/confusion.png" "$out/run/mistakes.png" "$out/pictures/sheet.png" "$out"
+
+printf '\nLook at\n'
+# Every picture that lies there, whatever was added above.
+for picture in "$out"/*.png; do
+  case $(basename "$picture") in
+    attention.png) about='where each head looks in one picture' ;;
+    confusion.png) about='which class is taken for which' ;;
+    curves.png) about='loss and accuracy over the epochs' ;;
+    mistakes.png) about='the worst mistakes' ;;
+    position.png) about='how alike the position embeddings are' ;;
+    rollout.png) about='where it looks through all blocks' ;;
+    sheet.png) about='test pictures and what it says' ;;
+    *) about='' ;;
+  esac
+  printf '  %-28s %s\n' "$picture" "$about"
+done

@@ -51,7 +51,7 @@ void draw_row(Canvas& canvas, const RolloutPicture& row, const AttentionScale& s
     const int64_t x = left + static_cast<int64_t>(i) * (kSide + kGap);
     canvas.draw(panels[i], x + (kSide - picture.width) / 2, top + (kSide - picture.height) / 2);
     draw_text(canvas, {static_cast<double>(x) + kSide / 2.0, base},
-              fit_text(captions[i], kSide, style), style);
+              fit_middle(captions[i], kSide, style), style);
   }
 }
 

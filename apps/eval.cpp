@@ -7,6 +7,7 @@
 #include "apps/draw_mistakes.hpp"
 #include "apps/eval_report.hpp"
 #include "apps/model_option.hpp"
+#include "apps/picture_path.hpp"
 #include "apps/progress.hpp"
 #include "core/error.hpp"
 #include "core/json_text.hpp"
@@ -70,7 +71,9 @@ void draw(const EvalOptions& o, const Evaluation& result, const Dataset& data,
   }
 }
 
-int eval(const EvalOptions& o, const CommonOptions& common) {
+int eval(EvalOptions o, const CommonOptions& common) {
+  if (!o.confusion.empty()) o.confusion = picture_path("--confusion", o.confusion, "confusion.png");
+  if (!o.mistakes.empty()) o.mistakes = picture_path("--mistakes", o.mistakes, "mistakes.png");
   const Model model = open_model(o.model, common);
   const MatchedDataset matched = open_data(o, model);
   std::shared_ptr<const Dataset> data = matched.data;

@@ -12,12 +12,14 @@
 #include "apps/draw_mistakes.hpp"
 #include "apps/draw_position_similarity.hpp"
 #include "apps/model_option.hpp"
+#include "apps/picture_path.hpp"
 #include "core/error.hpp"
 #include "core/picture_file.hpp"
 #include "models/attention_map.hpp"
 #include "models/attention_rollout.hpp"
 #include "models/dataset.hpp"
 #include "models/evaluate.hpp"
+#include "models/match_classes.hpp"
 #include "models/position_similarity.hpp"
 #include "models/token_layout.hpp"
 #include "models/vit.hpp"
@@ -45,7 +47,8 @@ void say(const std::string& path, const CommonOptions& common) {
 struct Look {
   Image seen;                     ///< after resize and crop
   std::vector<Tensor> attention;  ///< per block (H, N, N)
-  std::string label;
+  std::string label;              ///< what it said; empty if the model has no classes
+  size_t best = 0;                ///< the number of that
   double probability = 0;
 };
 
@@ -60,10 +63,17 @@ Look look(const Model& model, const Image& picture) {
   pass.probe = &probe;
   const Tensor logits = (*model.network)(preprocess(picture, model.preprocess), pass);
   if (model.network->network_config().classes == 0) return result;
-  const auto best = static_cast<size_t>(predictions(logits)[0]);
-  result.probability = double{softmax(logits, -1).values()[best]};
-  result.label = model.labels.empty() ? fmt::format("class {}", best) : model.labels[best];
+  result.best = static_cast<size_t>(predictions(logits)[0]);
+  result.probability = double{softmax(logits, -1).values()[result.best]};
+  result.label =
+      model.labels.empty() ? fmt::format("class {}", result.best) : model.labels[result.best];
   return result;
+}
+
+/// What the model said of it, or which picture it is.
+std::string caption_of(const Look& l, const std::string& file) {
+  return l.label.empty() ? fs::path(file).filename().string()
+                         : fmt::format("{} {:.0f} %", l.label, 100 * l.probability);
 }
 
 Image open_picture(const std::string& file, const Model& model) {
@@ -71,12 +81,12 @@ Image open_picture(const std::string& file, const Model& model) {
 }
 
 int position(const VisualizeOptions& o, const CommonOptions& common) {
+  const std::string out = picture_path("--out", o.out, "position.png");
   const Model model = open_model(o.model, common);
   const Vit& vit = as_vit(*model.network, "a picture of the position embedding");
   if (!vit.pos_embed.defined()) throw UsageError("this model has no position embedding");
   const Tensor all = vit.pos_embed.embedding().reshape({-1, vit.config.width});
   const Tensor patches = all.rows(vit.config.prefix_positions(), all.dim(0));
-  const std::string out = o.out.empty() ? "position.png" : o.out;
   write_png(out, draw_position_similarity(position_similarity(patches), vit.config.grid_height(),
                                           vit.config.grid_width()));
   say(out, common);
@@ -84,6 +94,7 @@ int position(const VisualizeOptions& o, const CommonOptions& common) {
 }
 
 int attention_of_heads(const VisualizeOptions& o, const CommonOptions& common) {
+  const auto outs = picture_paths("--out", o.out, o.pictures, ".attention.png");
   const Model model = open_model(o.model, common);
   const VitConfig& config = as_vit(*model.network, "a picture of the attention").config;
   const int64_t depth = config.depth;
@@ -92,35 +103,28 @@ int attention_of_heads(const VisualizeOptions& o, const CommonOptions& common) {
     throw UsageError(fmt::format("--block {}: the model has blocks 0 to {}", o.block, depth - 1));
   }
   const TokenLayout layout = TokenLayout::of(config);
-  for (const std::string& file : o.pictures) {
+  for (size_t i = 0; i < outs.size(); ++i) {
+    const std::string& file = o.pictures[i];
     const Look l = look(model, open_picture(file, model));
     const Tensor maps = attention_map(l.attention[static_cast<size_t>(block)], layout);
-    const std::string title = fmt::format("{}, attention of block {} of {}",
-                                          l.label.empty() ? "picture" : l.label, block + 1, depth);
-    std::string out = o.out;
-    if (out.empty() || o.pictures.size() > 1) {
-      const fs::path folder = out.empty() ? "." : out;
-      fs::create_directories(folder);
-      out = (folder / (fs::path(file).stem().string() + ".attention.png")).string();
-    }
-    write_png(out, draw_attention_maps(l.seen, maps, layout.tokens(), title));
-    say(out, common);
+    const std::string title =
+        fmt::format("{}: attention of block {} of {}", caption_of(l, file), block + 1, depth);
+    write_png(outs[i], draw_attention_maps(l.seen, maps, layout.tokens(), title));
+    say(outs[i], common);
   }
   return 0;
 }
 
 int rollout(const VisualizeOptions& o, const CommonOptions& common) {
+  const std::string out = picture_path("--out", o.out, "rollout.png");
   const Model model = open_model(o.model, common);
   const VitConfig& config = as_vit(*model.network, "a rollout of the attention").config;
   const TokenLayout layout = TokenLayout::of(config);
   std::vector<RolloutPicture> rows;
   for (const std::string& file : o.pictures) {
     const Look l = look(model, open_picture(file, model));
-    rows.push_back({l.seen, attention_rollout(l.attention, layout),
-                    l.label.empty() ? fs::path(file).filename().string()
-                                    : fmt::format("{} {:.0f} %", l.label, 100 * l.probability)});
+    rows.push_back({l.seen, attention_rollout(l.attention, layout), caption_of(l, file)});
   }
-  const std::string out = o.out.empty() ? "rollout.png" : o.out;
   write_png(out, draw_attention_rollout(rows, layout.tokens()));
   say(out, common);
   return 0;
@@ -130,39 +134,56 @@ int curves(const VisualizeOptions& o, const CommonOptions& common) {
   if (o.runs.size() > 1 && o.out.empty()) {
     throw UsageError("--out: name the picture of several runs");
   }
-  const std::string out = o.out.empty() ? o.runs[0] + "/curves.png" : o.out;
+  const std::string out =
+      o.out.empty() ? o.runs[0] + "/curves.png" : picture_path("--out", o.out, "curves.png");
   write_png(
       out, o.runs.size() == 1 ? draw_curves(o.runs[0] + "/metrics.jsonl") : compare_curves(o.runs));
   say(out, common);
   return 0;
 }
 
+/// A class as a part of a file's name: short, and without what a shell or a file system minds.
+std::string file_part(std::string name) {
+  constexpr size_t kMost = 60;  // bytes, of the 255 that a name of a file may have
+  for (char& c : name) {
+    if (static_cast<unsigned char>(c) <= ' ' || c == '/' || c == '\\' || c == 127) c = '-';
+  }
+  size_t end = std::min(name.size(), kMost);
+  // Not in the middle of a character.
+  while (end > 0 && end < name.size() && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) {
+    --end;
+  }
+  return name.substr(0, end);
+}
+
 /// Test pictures, evenly spread over the data set, as PNG files, and a sheet of what the model
 /// says.
 int samples(const VisualizeOptions& o, const CommonOptions& common) {
-  const Model model = open_model(o.model, common);
-  const auto data = open_dataset(o.data, Split::kTest);
-  print_notes(data->notes(), common);
   const std::string out = o.out.empty() ? "samples" : o.out;
-  fs::create_directories(out);
+  make_picture_folder("--out", out);
+  const Model model = open_model(o.model, common);
+  const int64_t classes = model.network->network_config().classes;
+  if (classes == 0) throw UsageError("this model has no classes, so it says nothing");
+  const auto all = open_dataset(o.data, Split::kTest);
+  print_notes(all->notes(), common);
+  const MatchedDataset matched =
+      match_classes(all, o.data, model.labels, classes, ClassMatch::kSome);
+  print_notes(matched.notes, common);
+  const Dataset& data = *matched.data;
   std::vector<ClassifiedPicture> sheet;
-  const int64_t count = std::min(o.count, data->size());
+  const int64_t count = std::min(o.count, data.size());
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t index = i * data->size() / count;
-    const Image picture = dataset_image(*data, index, model.preprocess);
-    const auto label = static_cast<size_t>(data->labels()[static_cast<size_t>(index)]);
-    std::string name = data->class_names()[label];
+    const int64_t index = i * data.size() / count;
+    const Image picture = dataset_image(data, index, model.preprocess);
+    const auto label = static_cast<size_t>(data.labels()[static_cast<size_t>(index)]);
+    const std::string& truth = data.class_names()[label];
     const Look l = look(model, picture);
-    for (char& c : name) {
-      if (c == ' ' || c == '/') c = '-';
-    }
-    write_png(fmt::format("{}/{:05}-{}.png", out, index, name), picture);
-    const std::string& truth = data->class_names()[label];
+    write_png(fmt::format("{}/{:05}-{}.png", out, index, file_part(truth)), picture);
     sheet.push_back({.picture = picture,
                      .predicted = l.label,
                      .probability = l.probability,
                      .truth = truth,
-                     .right = l.label == truth});
+                     .right = l.best == label});
   }
   const std::string path = out + "/sheet.png";
   write_png(path, contact_sheet(sheet, fmt::format("{}: what the model says", o.data)));
@@ -174,11 +195,12 @@ int samples(const VisualizeOptions& o, const CommonOptions& common) {
 
 void add_visualize(CLI::App& app) {
   CLI::App& parent = add_group(app, "visualize", "pictures of what a model has learned");
-  const auto add = [&parent](const char* name, const char* help, auto work) {
+  const auto add = [&parent](const char* name, const char* help, auto work,
+                             const char* out = "FILE.png, or a folder") {
     auto o = std::make_shared<VisualizeOptions>();
     CLI::App& command = add_command(
         parent, name, help, [o, work](const CommonOptions& common) { return work(*o, common); });
-    add_option(command, "--out", o->out, "file to write (a folder for samples)");
+    add_option(command, "--out", o->out, out);
     return std::pair(&command, o);
   };
 
@@ -187,7 +209,8 @@ void add_visualize(CLI::App& app) {
   add_model_option(*position_command, position_options->model);
 
   const auto [attention_command, attention_options] =
-      add("attention", "where each head looks", attention_of_heads);
+      add("attention", "where each head looks", attention_of_heads,
+          "FILE.png (of several pictures FILE-1.png, ...), or a folder");
   add_option(*attention_command, "--block", attention_options->block,
              "number of the block from 0; negative from the end [-1]");
   const auto [rollout_command, rollout_options] =
@@ -206,7 +229,8 @@ void add_visualize(CLI::App& app) {
       .required();
 
   const auto [samples_command, samples_options] =
-      add("samples", "test pictures as PNG files, and a sheet of what the model says", samples);
+      add("samples", "test pictures as PNG files, and a sheet of what the model says", samples,
+          "folder to write [samples]");
   add_model_option(*samples_command, samples_options->model);
   add_picture_options(*samples_command, samples_options->model);
   add_option(*samples_command, "--data", samples_options->data, kDatasetNames).show_default();
