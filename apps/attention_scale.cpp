@@ -49,7 +49,7 @@ void AttentionScale::draw_bar(Canvas& canvas, const Rect& area, double text_size
   Ticks marks = root_ticks(high_, colour_bar_marks(area.height, text_size));
   for (double& at : marks.at) at = std::sqrt(at / high_);
   for (std::string& label : marks.labels) label += "\u00d7";
-  draw_colour_bar(canvas, area, marks, fmt::format("1\u00d7 = even, 1 / {:.0f}", tokens_),
+  draw_colour_bar(canvas, area, marks, fmt::format("times an even share (1/{:.0f})", tokens_),
                   text_size, sequential_colour);
 }
 

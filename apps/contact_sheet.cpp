@@ -23,7 +23,7 @@ constexpr double kText = 17;
 constexpr double kSmallText = 14;  // of names of files, which are long
 constexpr double kTitle = 22;
 constexpr double kLine = 24;
-constexpr double kAspect = 2;  // columns to rows
+constexpr double kAspect = 1.5;  // columns to rows
 
 TextStyle caption_style(Colour colour) {
   return {.size = kText, .colour = colour, .align_x = AlignX::kCentre};

@@ -3,8 +3,12 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <set>
 
+#include "apps/attention_scale.hpp"
 #include "apps/canvas.hpp"
 #include "apps/colormap.hpp"
 #include "apps/contact_sheet.hpp"
@@ -103,6 +107,26 @@ TEST_CASE("pictures: position similarity shows every position as most like itsel
   CHECK_THROWS_AS(draw_position_similarity(Tensor::zeros({0, 0}), 0, 0), ShapeError);
 }
 
+TEST_CASE("pictures: similarities that differ little have all colours in a range of their own",
+          "[apps]") {
+  Tensor close = Tensor::full({49, 49}, 0.90F);
+  for (int64_t i = 0; i < 49; ++i) {
+    for (int64_t j = 0; j < 49; ++j) {
+      if ((i + j) % 2 == 1) close.mutable_data()[i * 49 + j] = 0.95F;
+    }
+    close.mutable_data()[i * 49 + i] = 1;
+  }
+  const Image image = draw_position_similarity(close, 7, 7);
+  // In the fixed range both are nearly the same, beside it they are its two ends.
+  CHECK(count(image, sequential_colour(0)) > 5000);
+  CHECK(count(image, sequential_colour(1)) > 5000);
+  CHECK(count(image, sequential_colour(0.95)) > 5000);
+  // What is the same everywhere is one colour in both.
+  const Image same = draw_position_similarity(Tensor::full({49, 49}, 1), 7, 7);
+  CHECK(count(same, sequential_colour(0)) < 200);
+  CHECK(count(same, sequential_colour(0.5)) > 5000);
+}
+
 TEST_CASE("pictures: attention maps have a panel for the picture, the mean, and each head",
           "[apps]") {
   const Image picture = grey_picture(28, 28);
@@ -117,6 +141,74 @@ TEST_CASE("pictures: attention maps have a panel for the picture, the mean, and 
         draw_attention_maps(picture, test::random_tensor({2, 7, 7}, 1), 50, "two heads").pixels);
   CHECK_THROWS_AS(draw_attention_maps(picture, Tensor::zeros({7, 7}), 50, ""), ShapeError);
   CHECK_THROWS_AS(draw_attention_maps(Image{}, Tensor::zeros({1, 7, 7}), 50, ""), ShapeError);
+}
+
+// The colours of the pixels of a picture that are neither grey nor near it.
+std::set<std::array<uint8_t, 3>> colours(const Image& image, const Rect& area) {
+  std::set<std::array<uint8_t, 3>> found;
+  for (auto y = static_cast<int64_t>(area.y); y < static_cast<int64_t>(area.bottom()); ++y) {
+    for (auto x = static_cast<int64_t>(area.x); x < static_cast<int64_t>(area.right()); ++x) {
+      const Colour c = pixel(image, x, y);
+      if (std::max({c.r, c.g, c.b}) - std::min({c.r, c.g, c.b}) > 30) found.insert({c.r, c.g, c.b});
+    }
+  }
+  return found;
+}
+
+// Even attention of 50 tokens, but for what rounding leaves.
+Tensor even_maps(const Shape& shape, uint64_t seed) {
+  Tensor maps = test::random_tensor(shape, seed);
+  for (int64_t i = 0; i < maps.numel(); ++i) {
+    maps.mutable_data()[i] = 0.02F * (1 + 1e-5F * maps.data()[i]);
+  }
+  return maps;
+}
+
+TEST_CASE("pictures: even attention is one colour, in spite of rounding", "[apps]") {
+  const Image picture = grey_picture(56, 56, 120);
+  const Image heads = draw_attention_maps(picture, even_maps({3, 7, 7}, 5), 50, "");
+  // Left of the colour bar.
+  const double without_bar = static_cast<double>(heads.width) - 24 - 120 - 22 - 10;
+  CHECK(colours(heads, {0, 0, without_bar, static_cast<double>(heads.height)}).size() == 1);
+  const std::vector<RolloutPicture> rows = {{picture, even_maps({7, 7}, 1), "one"},
+                                            {picture, even_maps({7, 7}, 2), "two"}};
+  const Image rollout = draw_attention_rollout(rows, 50);
+  const double left_of_bar = static_cast<double>(rollout.width) - 24 - 120 - 22 - 10;
+  CHECK(colours(rollout, {0, 0, left_of_bar, static_cast<double>(rollout.height)}).size() == 1);
+}
+
+TEST_CASE("pictures: all maps have one scale, from 0 to the largest of them", "[apps]") {
+  AttentionScale scale(100);
+  const std::vector<float> weak = {0.01F, 0.01F, 0.005F, 0.015F};
+  scale.include(weak);
+  CHECK(scale.largest(weak) == "1.5\u00d7");
+  CHECK(scale.grey(weak, 2, 2, 2, 2).pixels[0] == std::lround(255 * std::sqrt(0.5)));  // to 2
+  const std::vector<float> strong = {0.5F, 0, std::nanf(""), 0.01F};
+  scale.include(strong);
+  CHECK(scale.largest(strong) == "50.0\u00d7");
+  CHECK(scale.grey(strong, 2, 2, 2, 2).pixels ==
+        std::vector<uint8_t>{255, 0, 0, static_cast<uint8_t>(std::lround(255 * std::sqrt(0.02)))});
+  CHECK(scale.grey(weak, 2, 2, 2, 2).pixels[0] == scale.grey(strong, 2, 2, 2, 2).pixels[3]);
+  CHECK(scale.light(std::vector<float>{0.01F, 0.02F, 0.3F, 0}, 2, 2, 2, 2).pixels[0] ==
+        Approx(127.5).margin(0.6));
+  CHECK(scale.light(std::vector<float>{0.02F, 0.3F, 0, 0}, 2, 2, 2, 2).pixels ==
+        std::vector<uint8_t>{255, 255, 0, 0});
+}
+
+TEST_CASE("pictures: a dark one stays visible under a map, a bright one is left as it is",
+          "[apps]") {
+  const Image grey = grey_picture(20, 20, 128);
+  const auto contrast = [&](uint8_t dark, uint8_t light) {
+    Image picture = {20, 20, 3, std::vector<uint8_t>(1200, dark)};
+    std::fill(picture.pixels.begin() + 600, picture.pixels.end(), light);
+    const Image over = heat_over_picture(picture, grey);
+    return pixel(over, 5, 15).g - pixel(over, 5, 5).g;
+  };
+  CHECK(contrast(2, 16) > 60);
+  CHECK(contrast(20, 210) == Approx(0.4 * 190).margin(1));
+  CHECK(contrast(0, 0) == 0);
+  Image night = {20, 20, 3, std::vector<uint8_t>(1200, 20)};
+  CHECK(pixel(masked_picture(night, grey_picture(20, 20, 255)), 3, 3).r == 200);
 }
 
 TEST_CASE("pictures: rollout of one and of many pictures", "[apps]") {
