@@ -10,10 +10,18 @@ SHARED    := libvitrine.so.$(VERSION)
 .PHONY: library
 library: $(LIBRARY)/libvitrine.a $(LIBRARY)/libvitrine.so ## the C library, build/lib/libvitrine.a and .so
 
+# OPENMP=1: with OpenMP as an executor that can be chosen, and libgomp as something that is needed.
+OPENMP    ?=
+OPENMP_IS := $(OBJ)/library.openmp
+$(shell [ "$$(cat $(OPENMP_IS) 2>/dev/null)" = "openmp $(OPENMP)" ] || echo "openmp $(OPENMP)" >$(OPENMP_IS))
+
+$(OBJ)/no_openmp.o: core/openmp_executor.cpp $(FLAGS) | $(PACKAGES_BUILD)
+	$(call say,CXX,$<)$(CXX) $(CXXFLAGS) $(BASELINE) -fno-openmp -MMD -MP -c $< -o $@
+
 # One object, in which everything but the interface is local. Objects of the archive that nobody
 # needs stay out. objcopy does not make unique symbols local: they become weak ones first.
-$(OBJ)/library.o: $(OBJ)/models/vitrine.o $(LIB)
-	$(call say,LD,$@)$(CXX) -r -nostdlib -Wl,--force-group-allocation $^ -o $@.all
+$(OBJ)/library.o: $(OBJ)/models/vitrine.o $(if $(OPENMP),,$(OBJ)/no_openmp.o) $(LIB) $(OPENMP_IS)
+	$(call say,LD,$@)$(CXX) -r -nostdlib -Wl,--force-group-allocation $(filter-out $(OPENMP_IS),$^) -o $@.all
 	$(hush)nm --defined-only $@.all | awk '$$2 == "u" { print $$3 }' >$@.unique
 	$(hush)objcopy --weaken-symbols=$@.unique $@.all
 	$(hush)objcopy --wildcard --keep-global-symbol='vitrine_*' --strip-debug $@.all $@
@@ -22,9 +30,10 @@ $(OBJ)/library.o: $(OBJ)/models/vitrine.o $(LIB)
 $(LIBRARY)/libvitrine.a: $(OBJ)/library.o
 	$(call say,AR,$@)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $<
 
+# Its threads may still run when a host unloads it: the loader keeps it then (nodelete).
 $(LIBRARY)/$(SHARED): $(OBJ)/library.o models/vitrine.map
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) -shared $(FLAGS_$(MODE)) -fopenmp $< -ljpeg -lz -o $@ \
-	  -Wl,-soname,libvitrine.so.$(SOVERSION),--version-script=models/vitrine.map,-z,defs,--as-needed
+	  -Wl,-soname,libvitrine.so.$(SOVERSION),--version-script=models/vitrine.map,-z,defs,-z,nodelete,--as-needed
 
 $(LIBRARY)/libvitrine.so: $(LIBRARY)/$(SHARED)
 	$(hush)ln -sf $(SHARED) $(@D)/libvitrine.so.$(SOVERSION) && ln -sf libvitrine.so.$(SOVERSION) $@
@@ -47,7 +56,7 @@ install: $(OUT)/vitrine library ## into PREFIX [/usr/local] of DESTDIR: program,
 	ln -sf $(SHARED) $(TO)/lib/libvitrine.so.$(SOVERSION)
 	ln -sf libvitrine.so.$(SOVERSION) $(TO)/lib/libvitrine.so
 	install -d $(TO)/lib/pkgconfig
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' models/vitrine.pc.in >$(TO)/lib/pkgconfig/vitrine.pc
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@OPENMP@|$(if $(OPENMP), -lgomp)|' models/vitrine.pc.in >$(TO)/lib/pkgconfig/vitrine.pc
 	install -D -m 644 models/pretrained/fashion_vit.safetensors $(TO)/share/vitrine/fashion_vit.safetensors
 	install -d $(TO)/share/vitrine/recipes
 	install -m 644 apps/recipes/*.json $(TO)/share/vitrine/recipes

@@ -304,3 +304,11 @@ vitrine_status vitrine_set_executor(vitrine_executor executor) {
     set_executor(executor);
   });
 }
+
+vitrine_status vitrine_set_openmp(int openmp) {
+  return status_of([&] {
+    require(openmp == 0 || openmp == 1, "openmp must be 0 or 1");
+    const std::lock_guard lock(settings());
+    set_openmp(openmp == 1);
+  });
+}

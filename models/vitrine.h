@@ -20,8 +20,9 @@
  *   3. vitrine_set_threads, vitrine_set_isa and vitrine_set_executor are for the whole process;
  *      they wait for calls that compute.
  *   4. The last error belongs to the thread in which it happened.
- *   5. After fork() a child may use Vitrine only if its parent had not: OpenMP's threads are not
- *      copied.
+ *   5. After fork() a child starts threads of its own; no call may run while its parent forks. With
+ *      OpenMP's threads a child may use Vitrine only if its parent had not.
+ *   6. Where the system refuses threads, calls go on with fewer. dlclose() leaves the library loaded.
  *
  * Results are the same bits for any number of threads, and for a picture alone or among others.
  *
@@ -172,12 +173,17 @@ VITRINE_API vitrine_status vitrine_set_isa(const char* isa);
 /* The one in use; NULL on failure. */
 VITRINE_API const char* vitrine_isa(void);
 
-/* The host's own thread pool instead of OpenMP's: calls task(context, i, worker) exactly once for
+/* The host's own thread pool instead of Vitrine's: calls task(context, i, worker) exactly once for
  * every i in [0, count), with worker in [0, vitrine_threads()) and no two calls at once with the
- * same worker, and returns when all are done. NULL for OpenMP. */
+ * same worker, and returns when all are done. NULL for Vitrine's. */
 typedef void (*vitrine_task)(const void* context, int64_t i, int worker);
 typedef void (*vitrine_executor)(int64_t count, vitrine_task task, const void* context);
 VITRINE_API vitrine_status vitrine_set_executor(vitrine_executor executor);
+
+/* Whether Vitrine's threads are OpenMP's (1) or a pool of its own (0); at first $VITRINE_EXECUTOR,
+ * "openmp" or "pool", else the pool. VITRINE_ERROR_USAGE in a library that was not made with
+ * OPENMP=1. OpenMP's runtime ends the process if the system refuses it a thread. */
+VITRINE_API vitrine_status vitrine_set_openmp(int openmp);
 
 #ifdef __cplusplus
 }

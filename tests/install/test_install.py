@@ -21,8 +21,8 @@ VITRINE = os.path.abspath(sys.argv[1])
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-# The C and C++ run-times with OpenMP, zlib and libjpeg.
-RUN_TIME = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libgomp.so.1", "libz.so.1", "libjpeg.so.62",
+# The C and C++ run-times, zlib and libjpeg.
+RUN_TIME = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libz.so.1", "libjpeg.so.62",
             "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 
 

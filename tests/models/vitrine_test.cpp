@@ -15,6 +15,7 @@
 
 #include "core/isa.hpp"
 #include "core/memory.hpp"
+#include "core/openmp_executor.hpp"
 #include "core/parallel.hpp"
 #include "core/version.hpp"
 #include "models/resize_model.hpp"
@@ -277,6 +278,14 @@ TEST_CASE("c interface: threads, executors and instruction sets change no bit th
     CHECK(says(vitrine_set_threads(1025), VITRINE_ERROR_USAGE, "threads must be"));
 
     vitrine_set_threads(3);
+    const int openmp_before = openmp() ? 1 : 0;
+    for (const int on : {1, 0}) {
+      if (on == 1 && !has_openmp()) continue;
+      CHECK(vitrine_set_openmp(on) == VITRINE_OK);
+      CHECK(logits_of(o.handle, pictures) == want);
+    }
+    CHECK(vitrine_set_openmp(openmp_before) == VITRINE_OK);
+    CHECK(says(vitrine_set_openmp(2), VITRINE_ERROR_USAGE, "openmp must be"));
     CHECK(vitrine_set_executor(run_on_own_threads) == VITRINE_OK);
     CHECK(logits_of(o.handle, pictures) == want);
     CHECK(g_tasks > 0);
