@@ -18,8 +18,8 @@ namespace {
 
 constexpr int kShort = 3, kLong = 4;
 
-const std::string kExifHeader("Exif\0\0", 6);
-const std::string kXmpHeader("http://ns.adobe.com/xap/1.0/\0", 29);
+const std::string exif_header("Exif\0\0", 6);
+const std::string xmp_header("http://ns.adobe.com/xap/1.0/\0", 29);
 
 // An entry of a TIFF directory, in the order of bytes of Intel or Motorola.
 void append_number(std::string& to, uint32_t value, int bytes, bool big) {
@@ -94,9 +94,9 @@ std::string xmp(const std::string& inside) {
   return "<x:xmpmeta><rdf:Description " + inside + "</rdf:Description></x:xmpmeta>";
 }
 
-const std::string kRawExif = "Raw profile type exif";
-const std::string kRawApp1 = "Raw profile type APP1";
-const std::string kXmpText = "XML:com.adobe.xmp";
+const std::string raw_exif = "Raw profile type exif";
+const std::string raw_app1 = "Raw profile type APP1";
+const std::string xmp_text = "XML:com.adobe.xmp";
 
 }  // namespace
 
@@ -121,19 +121,19 @@ TEST_CASE("every orientation puts the corner where the standard says", "[image]"
 TEST_CASE("an orientation is read in a JPEG however it is written", "[image]") {
   for (const bool big : {false, true}) {
     for (int i = 1; i <= 8; ++i) {
-      CHECK(exif_orientation(jpeg_with({kExifHeader + tiff(i, kShort, big)})) == i);
-      CHECK(exif_orientation(jpeg_with({kExifHeader + tiff(i, kLong, big)})) == i);
+      CHECK(exif_orientation(jpeg_with({exif_header + tiff(i, kShort, big)})) == i);
+      CHECK(exif_orientation(jpeg_with({exif_header + tiff(i, kLong, big)})) == i);
     }
   }
-  CHECK(exif_orientation(jpeg_with({kExifHeader + kExifHeader + tiff(6)})) == 6);
-  CHECK(exif_orientation(jpeg_with({"something", kXmpHeader + xmp(">"), kExifHeader + tiff(3)})) ==
+  CHECK(exif_orientation(jpeg_with({exif_header + exif_header + tiff(6)})) == 6);
+  CHECK(exif_orientation(jpeg_with({"something", xmp_header + xmp(">"), exif_header + tiff(3)})) ==
         3);
   // Cut into segments; the second one has the header too.
   const std::string whole = tiff(5);
   CHECK(exif_orientation(
-            jpeg_with({kExifHeader + whole.substr(0, 20), kExifHeader + whole.substr(20)})) == 5);
+            jpeg_with({exif_header + whole.substr(0, 20), exif_header + whole.substr(20)})) == 5);
   // Padding and junk between segments.
-  Bytes padded = jpeg_with({kExifHeader + tiff(8)});
+  Bytes padded = jpeg_with({exif_header + tiff(8)});
   padded.insert(padded.begin() + 8, {std::byte{0xff}, std::byte{0xff}});
   CHECK(exif_orientation(padded) == 8);
   padded.insert(padded.begin() + 8, {std::byte{0}, std::byte{7}});
@@ -144,30 +144,30 @@ TEST_CASE("an orientation is read in a JPEG however it is written", "[image]") {
         "><tiff:Orientation>6</tiff:Orientation>", "><tiff:Orientation>\n 6\n</tiff:Orientation>",
         "tiff:OrientationX=\"3\" tiff:Orientation=\"6\">"}) {
     CAPTURE(text);
-    CHECK(exif_orientation(jpeg_with({kXmpHeader + xmp(text)})) == 6);
+    CHECK(exif_orientation(jpeg_with({xmp_header + xmp(text)})) == 6);
     // EXIF counts if it says anything.
-    CHECK(exif_orientation(jpeg_with({kXmpHeader + xmp(text), kExifHeader + tiff(3)})) == 3);
-    CHECK(exif_orientation(jpeg_with({kXmpHeader + xmp(text), kExifHeader + tiff(9)})) == 1);
+    CHECK(exif_orientation(jpeg_with({xmp_header + xmp(text), exif_header + tiff(3)})) == 3);
+    CHECK(exif_orientation(jpeg_with({xmp_header + xmp(text), exif_header + tiff(9)})) == 1);
   }
   for (const char* text : {"tiff:Orientation=\"9\">", "tiff:Orientation=6>", "tiff:Orientation",
                            ">tiff:Orientation 6"}) {
-    CHECK(exif_orientation(jpeg_with({kXmpHeader + xmp(text)})) == 1);
+    CHECK(exif_orientation(jpeg_with({xmp_header + xmp(text)})) == 1);
   }
 }
 
 TEST_CASE("an orientation is read in a PNG however it is written", "[image]") {
-  const std::string exif = kExifHeader + tiff(6);
+  const std::string exif = exif_header + tiff(6);
   const Chunk wanted[] = {
       {"eXIf", to_bytes(tiff(6))},
       {"eXIf", to_bytes(exif)},
-      packed_text(kRawExif, raw_profile("exif", exif)),
-      plain_text(kRawExif, raw_profile("exif", exif)),
-      international_text(kRawExif, raw_profile("exif", exif), false),
-      international_text(kRawExif, raw_profile("exif", tiff(6)), true),
-      packed_text(kRawApp1, raw_profile("APP1", exif)),
-      packed_text(kRawApp1, raw_profile("APP1", kXmpHeader + xmp("tiff:Orientation=\"6\">"))),
-      international_text(kXmpText, xmp("tiff:Orientation=\"6\">"), false),
-      international_text(kXmpText, xmp("tiff:Orientation=\"6\">"), true),
+      packed_text(raw_exif, raw_profile("exif", exif)),
+      plain_text(raw_exif, raw_profile("exif", exif)),
+      international_text(raw_exif, raw_profile("exif", exif), false),
+      international_text(raw_exif, raw_profile("exif", tiff(6)), true),
+      packed_text(raw_app1, raw_profile("APP1", exif)),
+      packed_text(raw_app1, raw_profile("APP1", xmp_header + xmp("tiff:Orientation=\"6\">"))),
+      international_text(xmp_text, xmp("tiff:Orientation=\"6\">"), false),
+      international_text(xmp_text, xmp("tiff:Orientation=\"6\">"), true),
   };
   for (const Chunk& chunk : wanted) {
     CAPTURE(chunk.type, std::string(reinterpret_cast<const char*>(chunk.payload.data()), 16));
@@ -186,13 +186,13 @@ TEST_CASE("an orientation is read in a PNG however it is written", "[image]") {
   // The chunk counts more than text.
   CHECK(exif_orientation(png_with({{"eXIf", to_bytes(tiff(3))}, wanted[2], wanted[8]})) == 3);
   CHECK(exif_orientation(
-            png_with({wanted[8], packed_text(kRawExif, raw_profile("exif", tiff(3)))})) == 3);
+            png_with({wanted[8], packed_text(raw_exif, raw_profile("exif", tiff(3)))})) == 3);
 }
 
 TEST_CASE("text of a PNG unpacks to little memory", "[image][errors]") {
   const std::string bomb = raw_profile("exif", tiff(6)) + std::string(size_t{1} << 24, ' ');
-  CHECK(exif_orientation(png_with({packed_text(kRawExif, bomb)})) == 1);
-  std::vector<Chunk> many(1000, packed_text(kRawExif, bomb));
+  CHECK(exif_orientation(png_with({packed_text(raw_exif, bomb)})) == 1);
+  std::vector<Chunk> many(1000, packed_text(raw_exif, bomb));
   CHECK(exif_orientation(png_with(many)) == 1);
 }
 
