@@ -4,6 +4,7 @@
 
 #include "apps/command.hpp"
 #include "apps/model_option.hpp"
+#include "apps/output_path.hpp"
 #include "core/error.hpp"
 #include "models/export_model.hpp"
 
@@ -13,6 +14,10 @@ namespace {
 constexpr std::string_view kSuffix = ".safetensors";
 
 int convert(const ModelOption& in, const std::string& out, const CommonOptions& common) {
+  if (!out.ends_with(kSuffix)) {
+    require_folder("convert", out,
+                   "a model is written as FILE.safetensors or as a Hugging Face folder");
+  }
   const Model model = open_model(in, common, /*use=*/std::nullopt);  // written as it was
   std::vector<std::string> dropped;
   if (out.ends_with(kSuffix)) {
@@ -41,6 +46,7 @@ void add_convert(CLI::App& app) {
   add_option(command, "out", *out,
              "FILE.safetensors, under timm's names; else a Hugging Face folder")
       .required();
+  add_weights_option(command, in->weights);
   add_option(command, "--labels", in->labels, "file with the name of a class in each line");
 }
 

@@ -24,12 +24,17 @@ struct Curves {
   Series accuracy{"training", {}, {}};
   Series validation_loss{"validation", {}, {}};
   Series validation_accuracy{"validation", {}, {}};
+  double epochs = 0, steps = 0;  // whole epochs, and steps until the end of the last
 };
 
 /// x counts epochs: the line of a whole epoch's end is at 1, 2, ... The steps of an epoch are known
-/// once its validation line has come, so positions are given as steps first.
+/// once the line of its end has come, so positions are given as steps first.
 void add_line(Curves& c, const json& line) {
   const double step = line.at("step");
+  if (!line.contains("top1")) {
+    ++c.epochs;
+    c.steps = step;
+  }
   if (line.contains("validation_top1")) {
     c.validation_loss.x.push_back(step);
     c.validation_loss.y.push_back(line.at("validation_loss"));
@@ -61,10 +66,8 @@ Curves read_curves(const std::string& path) {
 
 /// The same with x in epochs, and that axis; steps if no epoch is whole.
 Axis in_epochs(Curves& c) {
-  const bool whole_epochs = !c.validation_loss.x.empty();
-  const double steps_per_epoch =
-      whole_epochs ? c.validation_loss.x.back() / static_cast<double>(c.validation_loss.x.size())
-                   : 1;
+  const bool whole_epochs = c.epochs > 0;
+  const double steps_per_epoch = whole_epochs ? c.steps / c.epochs : 1;
   for (Series* s : {&c.loss, &c.accuracy, &c.validation_loss, &c.validation_accuracy}) {
     for (double& x : s->x) x /= steps_per_epoch;
   }

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "apps/command.hpp"
+#include "apps/model_option.hpp"
 #include "core/error.hpp"
 #include "core/json_text.hpp"
 #include "core/tensor_archive.hpp"
@@ -21,6 +22,7 @@ using nlohmann::json;
 
 struct Options {
   std::string model;
+  std::string weights = "best";
   bool layers = false;  ///< what blocks are made of too
 };
 
@@ -32,7 +34,8 @@ struct Description {
   std::vector<std::string> notes;
 };
 
-Description describe(const std::string& what) {
+Description describe(const Options& options) {
+  const std::string& what = options.model;
   Description d;
   const bool is_json =
       what.ends_with(".json") && !is_shard_index(what) && !std::filesystem::is_directory(what);
@@ -42,8 +45,10 @@ Description describe(const std::string& what) {
     d.network = network_config(what)->build();
     return d;
   }
-  d.source = model_file(find_model(what));
-  Model model = load_model(d.source);
+  const std::string path = find_model(what);
+  const RunWeights weights = value_of(kRunWeights, "--weights", options.weights);
+  Model model = load_model(path, weights);
+  d.source = weights == RunWeights::kBest ? model_file(path) : path + ", the last weights";
   d.labels = model.labels;
   d.preprocess = model.preprocess.to_json();
   d.notes = model.notes;
@@ -133,12 +138,13 @@ void add_inspect(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App& command = add_command(app, "inspect", "what a model is made of",
                                   [options](const CommonOptions& common) {
-                                    const Description d = describe(options->model);
+                                    const Description d = describe(*options);
                                     common.json ? print_json(d) : print_text(d, options->layers);
                                     return 0;
                                   });
   add_option(command, "model", options->model,
              "file, folder, name or JSON file; the shipped model if left out");
+  add_weights_option(command, options->weights);
   add_flag(command, "--layers", options->layers,
            "the layers within blocks too, as --json has them");
 }

@@ -3,10 +3,13 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
+#include <sstream>
 
 #include "apps/command.hpp"
 #include "apps/usage_error.hpp"
+#include "apps/wrap_text.hpp"
 #include "core/error.hpp"
 #include "core/isa.hpp"
 #include "core/version.hpp"
@@ -15,6 +18,31 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
+
+/// Help whose lines fit a terminal.
+class HelpFormat : public CLI::Formatter {
+ public:
+  HelpFormat() { column_width(kLeft); }
+
+ private:
+  static constexpr int kLeft = 30;  // columns of the names
+
+  static std::string wrapped(const std::string& text) {
+    return vitrine::wrap_text(text, vitrine::kColumns - kLeft, "");
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return wrapped(CLI::Formatter::make_option_desc(option));
+  }
+  std::string make_description(const CLI::App* command) const override {
+    return vitrine::wrap_text(command->get_description()) + "\n";
+  }
+  std::string make_subcommand(const CLI::App* command) const override {
+    std::stringstream out;
+    CLI::detail::format_help(out, command->get_display_name(true),
+                             wrapped(command->get_description()), kLeft);
+    return out.str();
+  }
+};
 
 /// One line on standard error, whatever the text holds.
 int complain(const std::string& text, int status) {
@@ -61,6 +89,7 @@ int run(CLI::App& app, int argc, char** argv) {
 
 int main(int argc, char** argv) try {
   CLI::App app{"Vitrine: vision transformers that train and infer on the CPU", "vitrine"};
+  app.formatter(std::make_shared<HelpFormat>());
   app.set_version_flag("--version", version);
   app.require_subcommand(1);
   vitrine::add_train(app);

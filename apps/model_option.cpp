@@ -37,7 +37,15 @@ void add_model_option(CLI::App& command, ModelOption& option) {
   add_option(command, "--model", option.model,
              "file or folder (of a run, of Hugging Face or timm); the shipped model if left "
              "out");
+  add_weights_option(command, option.weights);
   add_option(command, "--labels", option.labels, "file with the name of a class in each line");
+}
+
+void add_weights_option(CLI::App& command, std::string& weights) {
+  add_option(command, "--weights", weights,
+             "of a run's folder: those of the best or the last epoch")
+      .one_of({"best", "last"})
+      .show_default();
 }
 
 void add_picture_options(CLI::App& command, ModelOption& option) {
@@ -71,7 +79,8 @@ Model open_model(const ModelOption& option, const CommonOptions& common, std::op
     throw UsageError("--position-resampling needs an --image-size");
   }
   const std::string path = find_model(option.model);
-  Model model = use ? load_frozen_model(path, *use) : load_model(path);
+  const RunWeights weights = value_of(kRunWeights, "--weights", option.weights);
+  Model model = use ? load_frozen_model(path, *use, weights) : load_model(path, weights);
   if (option.image_size) {
     const auto [height, width] = *option.image_size;
     resize_model(model, height, width, option.position_resampling);

@@ -12,14 +12,18 @@ namespace vitrine {
 /// The options of every command that uses a model.
 struct ModelOption {
   std::string model;                 ///< --model: file, folder, or the shipped model if empty
+  std::string weights = "best";      ///< --weights: of a run's folder, a name of kRunWeights
   std::string labels;                ///< --labels: a file with one name per line
   std::optional<Size2d> image_size;  ///< --image-size; the model's own if not given
   std::string position_resampling;   ///< --position-resampling; "" for that of the weights' source
   bool no_exif = false;              ///< --no-exif: pictures as stored, whatever the model learned
 };
 
-/// Declares --model and --labels.
+/// Declares --model, --weights and --labels.
 void add_model_option(CLI::App& command, ModelOption& option);
+
+/// Declares --weights: of commands that name a model in another way.
+void add_weights_option(CLI::App& command, std::string& weights);
 
 /// Declares --image-size, --position-resampling and --no-exif: of commands in which a model sees
 /// pictures.

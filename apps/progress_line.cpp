@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "apps/format_duration.hpp"
+#include "apps/wrap_text.hpp"
 
 namespace vitrine {
 namespace {
@@ -94,8 +95,14 @@ int count_columns(std::string_view text) {
 
 std::string progress_line(const ProgressState& state, int columns, bool unicode) {
   const std::string start = state.label.empty() ? "" : state.label + " ";
-  if (columns <= 0) return start + " " + text_of(state, kLayouts[0]);
   std::string line;
+  if (columns <= 0) {
+    for (const Parts& parts : kLayouts) {
+      line = start + " " + text_of(state, parts);
+      if (count_columns(line) <= kColumns) break;
+    }
+    return line;
+  }
   for (const Parts& parts : kLayouts) {
     const std::string text = text_of(state, parts);
     const int room = columns - count_columns(start) - count_columns(text) - 1;

@@ -18,7 +18,8 @@ struct ProgressState {
   double left = -1;    ///< seconds; negative if not known or over
 };
 
-/// One line of at most `columns` characters with a bar, or without limit and bar if `columns` is 0:
+/// One line of at most `columns` characters with a bar, or without a bar if `columns` is 0, which
+/// then goes beyond 80 only if nothing can be left out:
 ///   epoch 3/20 ━━━━━━━━━━━━╸───────  62 %  loss 0.4123  3120 images/s  0:08  0:05 left
 /// Where it is too narrow, parts go in this order: the word behind the rate, the elapsed time, the
 /// rate, the bar, the time left, and then the end of what remains.

@@ -132,7 +132,7 @@ json record_of(const std::vector<Result>& results, const RunOptions& shared) {
                         {"pool", r.variant->pool},
                         {"lr", r.lr},
                         {"parameters", r.parameters},
-                        {"validation_top1", r.validation},
+                        {"validation_top1", r.validation < 0 ? json() : json(r.validation)},
                         {"test_top1", r.test.accuracy()},
                         {"test_loss", r.test.loss()}});
   }
@@ -151,8 +151,10 @@ void print_table(const std::vector<Result>& results) {
   for (const Result& r : results) {
     const std::string paper =
         *r.variant->paper == '\0' ? "" : fmt::format("{} %", r.variant->paper);
-    fmt::print("{}{:<31}{:>11}{:>10.2f} %{:>8.2f} %{:>10}\n", r.variant->group ? "\n" : "",
-               r.variant->title, r.parameters, 100 * r.validation, 100 * r.test.accuracy(), paper);
+    const std::string validation =
+        r.validation < 0 ? "none" : fmt::format("{:.2f} %", 100 * r.validation);
+    fmt::print("{}{:<31}{:>11}{:>12}{:>8.2f} %{:>10}\n", r.variant->group ? "\n" : "",
+               r.variant->title, r.parameters, validation, 100 * r.test.accuracy(), paper);
   }
   fmt::print("\npaper: table 8, ViT-B/16, 5-shot accuracy on ImageNet\n");
 }
@@ -192,8 +194,7 @@ int position_study(const StudyOptions& o, const CommonOptions& common) {
     if (results.empty()) print_notes(run->notes(), common);
     const RunPart part{v.name, static_cast<int64_t>(results.size()),
                        static_cast<int64_t>(kPositionVariants.size())};
-    const bool done = run->epochs_done() == shared.epochs;
-    if (!done && !train_with_progress(*run, folder, quiet, part)) {
+    if (!run->done() && !train_with_progress(*run, folder, quiet, part)) {
       if (!common.quiet) {
         fmt::print(stderr,
                    "vitrine: interrupted; to go on: the same command with --resume, --out {}\n",

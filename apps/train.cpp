@@ -4,16 +4,18 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "apps/command.hpp"
 #include "apps/recipe.hpp"
+#include "apps/train_heading.hpp"
 #include "apps/train_run.hpp"
+#include "apps/wrap_text.hpp"
 #include "core/error.hpp"
-#include "core/isa.hpp"
 #include "core/json_text.hpp"
-#include "core/parallel.hpp"
 #include "core/process_memory.hpp"
+#include "models/default_network.hpp"
 #include "models/option_error.hpp"
 #include "models/run.hpp"
 
@@ -50,7 +52,7 @@ nlohmann::json with_recipe(const TrainOptions& o) {
   if (!o.recipe.empty()) all = read_recipe(o.recipe);
   for (const std::string& assignment : o.set) set_option(all, assignment);
   all.merge_patch(o.given);
-  const bool continues = o.folder.resume && Run::has_checkpoint(o.folder.path);
+  const bool continues = o.folder.resume && Run::stored_options(o.folder.path).has_value();
   // null in a recipe: the user names it.
   for (const auto& [key, what] :
        {std::pair("init", "weights to start from"), std::pair("teacher", "model to learn from")}) {
@@ -66,61 +68,18 @@ nlohmann::json with_recipe(const TrainOptions& o) {
   return all;
 }
 
-/// "3.1 GiB", or below one "310 MiB".
-std::string format_memory(int64_t bytes) {
-  const double mib = static_cast<double>(bytes) / (1 << 20);
-  return mib < 1024 ? fmt::format("{:.0f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
+/// What a run ended with.
+void print_test(double accuracy, double loss, int64_t images) {
+  fmt::print("test accuracy {:.2f} %, loss {:.4f}, {} images\n", 100 * accuracy, loss, images);
 }
 
-void print_heading(Run& run, int64_t memory) {
-  const NetworkConfig& c = run.model().network->network_config();
-  const RunOptions& o = run.options();
-  const bool described = o.model.starts_with('{');  // by the recipe
-  const std::string model = described ? "network" : o.model;
-  fmt::print("{}{}{} on {}: {} parameters, {} training and {} validation images\n", model,
-             o.model.empty() || o.init.empty() ? "" : " from ", o.init, o.data, c.parameters(),
-             run.train_images(), run.validation_images());
-  if (described) fmt::print("{}\n", c.summary());
-  if (!run.model().preprocess.upright) {
-    fmt::print("pictures are seen as stored, without their EXIF orientation\n");
-  }
-  fmt::print("{}, {} threads, {}; about {} of memory\n", isa_name(active_isa()), threads(),
-             cpu_name(), format_memory(memory));
-  if (!run.teachers().empty()) {
-    const Distillation& d = o.update.distillation;
-    fmt::print("{} distillation, share {}, from {}\n",
-               d.kind == DistillationKind::kSoft ? "soft" : "hard", d.alpha,
-               fmt::join(o.teacher, " and "));
-    for (const Teacher& teacher : run.teachers()) {
-      for (const std::string& note : teacher.notes()) fmt::print("{}\n", note);
-    }
-  }
-  std::fflush(stdout);
+void print_files(const std::string& before, const TrainOptions& o, const std::string& behind) {
+  fmt::print("{}\n", wrap_text(fmt::format("{}model.safetensors and result.json in {}{}", before,
+                                           o.folder.path, behind)));
 }
 
-/// Says on standard error what to do if the run needs more memory than there is.
-void print_memory_warning(const Run& run, int64_t memory) {
-  const int64_t limit = memory_limit();
-  if (limit == 0 || memory <= limit) return;
-  const UpdateOptions& update = run.options().update;
-  fmt::print(stderr,
-             "vitrine: the run needs about {} of memory, there are {}: take a smaller --batch with "
-             "a larger --accumulate{}\n",
-             format_memory(memory), format_memory(limit),
-             update.checkpoint_blocks ? "" : ", or --checkpoint-blocks");
-}
-
-/// Says on standard error whose knowledge makes the validation part look too good.
-void print_learned_validation(const Run& run) {
-  if (run.learned_validation().empty()) return;
-  fmt::print(stderr,
-             "vitrine: {} learned pictures of this run's validation part, whose accuracy will be "
-             "too high: take the --seed and --validation of that training\n",
-             fmt::join(run.learned_validation(), " and "));
-}
-
-void report(const Evaluation& result, size_t bad_pictures, int64_t memory, const TrainOptions& o,
-            const CommonOptions& common) {
+void report(const Run& run, const Evaluation& result, const TrainOptions& o,
+            const CommonOptions& common, int64_t memory) {
   if (common.json) {
     const nlohmann::json out = {{"top1", result.accuracy()},
                                 {"top5", result.accuracy5()},
@@ -130,42 +89,58 @@ void report(const Evaluation& result, size_t bad_pictures, int64_t memory, const
                                 {"peak_rss_mib", process_memory().peak_bytes >> 20}};
     fmt::print("{}\n", write_json(out));
   } else if (!common.quiet) {
-    if (bad_pictures > 0) fmt::print("{} training pictures were left out\n", bad_pictures);
-    fmt::print("test accuracy {:.2f} %, loss {:.4f}, {} images; model in {}/model.safetensors\n",
-               100 * result.accuracy(), result.loss(), result.images, o.folder.path);
+    const size_t bad = run.bad_pictures().size();
+    if (bad > 0) fmt::print("{} training pictures were left out\n", bad);
+    print_test(result.accuracy(), result.loss(), result.images);
+    const std::string weights = run.best_epoch() == 0
+                                    ? ""
+                                    : fmt::format("weights of epoch {}, the {}; ", run.best_epoch(),
+                                                  run.validation_images() > 0 ? "best" : "last");
+    print_files(weights, o, "");
   }
 }
 
-std::unique_ptr<Run> open(const TrainOptions& o, const CommonOptions& common) {
-  try {
-    return open_run(o.folder, with_recipe(o), common);
-  } catch (const OptionError& e) {
-    throw as_typed(e, o);
+/// Says what a run that is done has come to; nothing is computed.
+int report_done(const nlohmann::json& result, const TrainOptions& o, const CommonOptions& common) {
+  const auto number = [&](const char* key) { return result.value(key, std::nan("")); };
+  if (common.json) {
+    fmt::print("{}\n", write_json(result));
+  } else if (!common.quiet) {
+    fmt::print("this run is done: {} epochs; ", result.value("epochs", int64_t{0}));
+    print_test(number("top1"), number("loss"), result.value("images", int64_t{0}));
+    print_files("", o, "; more: --resume --epochs N");
   }
+  return 0;
 }
 
 int train(const TrainOptions& options, const CommonOptions& common) {
   TrainOptions o = options;
   if (common.seed_given) o.given["seed"] = common.seed;
-  const std::unique_ptr<Run> run = open(o, common);
+  std::unique_ptr<Run> run;
+  try {
+    o.given = with_recipe(o);
+    if (const auto result = finished_result(o.folder, o.given)) {
+      return report_done(*result, o, common);
+    }
+    run = open_run(o.folder, o.given, common);
+  } catch (const OptionError& e) {
+    throw as_typed(e, o);
+  }
   const bool quiet = common.quiet || common.json;
-  const int64_t memory = run->memory_estimate();
-  if (!quiet) print_heading(*run, memory);
-  if (!common.quiet) print_memory_warning(*run, memory);
+  if (!quiet) print_heading(*run);
   print_notes(run->model().notes, common);
   print_notes(run->notes(), common);
   print_bad_pictures(run->bad_pictures(), "training pictures", common);
-  if (!common.quiet) print_learned_validation(*run);
+  if (!common.quiet) print_warnings(*run);
   watch_interrupt();
-  if (!train_with_progress(*run, o.folder, quiet)) {
+  if (!run->done() && !train_with_progress(*run, o.folder, quiet)) {
     if (!common.quiet) {
       fmt::print(stderr, "vitrine: interrupted; to go on: vitrine train --out {} --resume\n",
                  o.folder.path);
     }
     return kInterrupted;
   }
-  const Evaluation result = test_run(*run, o.folder, common);
-  report(result, run->bad_pictures().size(), memory, o, common);
+  report(*run, test_run(*run, o.folder, common), o, common, run->memory_estimate());
   return 0;
 }
 
@@ -200,11 +175,14 @@ void add_run_options(CLI::App& command, const std::shared_ptr<TrainOptions>& o) 
   const RunOptions d;
   text("--data", "/data", fmt::format("{} [{}]", kDatasetNames, d.data).c_str());
   text("--model", "/model",
-       ("name or JSON file of a model [" + d.model + ", with --init that of the weights]").c_str());
+       fmt::format("name or JSON file of a model [with --init that of the weights, else {}]",
+                   kDefaultNetworkRule)
+           .c_str());
   text("--init", "/init",
        "start from these weights, whatever eval --model takes: the head is kept where the classes "
-       "have "
-       "the same names, else a new one");
+       "have the same names, else a new one");
+  text("--weights", "/init_weights", "of --init, a run's folder: best (default) or last epoch")
+      .one_of({"best", "last"});
   whole("--image-size", "/image_size", "pixels along a side [the model's]");
   text("--position-resampling", "/position_resampling",
        fmt::format("of --init at another size: {}", kPositionResamplingNames).c_str());
@@ -263,7 +241,9 @@ void add_run_options(CLI::App& command, const std::shared_ptr<TrainOptions>& o) 
       command, "--no-exif", [o](const bool& ignore) { o->given["exif"] = !ignore; },
       "do not turn pictures upright by their EXIF orientation [as --init was trained]")
       .value_if_alone("true");
-  real("--validation", "/validation", "part of the training data that chooses the best [1/12]");
+  real("--validation", "/validation",
+       "part of the training data that chooses the best; 0 for none: the last weights are kept "
+       "[1/12, at least one picture of a class, or none where they are too few]");
   whole("--shift", "/augment/shift", "random shift by up to so many pixels [0]");
   real("--flip", "/augment/flip", "probability of a mirror image [0]");
   real("--vertical-flip", "/augment/vertical_flip", "of one upside down [0]");
@@ -293,7 +273,8 @@ void add_run_options(CLI::App& command, const std::shared_ptr<TrainOptions>& o) 
   real("--cutmix-probability", "/cutmix_probability", "of cutmix, where both are on [0.5]");
   text("--mix-mode", "/mix_mode", "what is drawn is for a batch (default), a pair or an elem(ent)")
       .one_of({"batch", "pair", "elem"});
-  whole("--mix-off-epoch", "/mix_off_epoch", "no mixing from this epoch on; 0 (default) for never");
+  whole("--mix-off-epoch", "/mix_off_epoch",
+        "no mixing after so many epochs; 0 (default): until the end");
 }
 
 }  // namespace
@@ -309,7 +290,8 @@ void add_train(CLI::App& app) {
              "augment.flip=0.5; wins over the recipe, and flags win over it");
   add_option(command, "--out", o->folder.path, "folder of the run").required();
   add_flag(command, "--resume", o->folder.resume,
-           "go on from the folder's checkpoint; start if there is none");
+           "go on from the folder's checkpoint, or begin again with its config.json; --epochs may "
+           "be more than they were");
   add_option(command, "--workers", o->folder.workers, "threads that prepare pictures")
       .range(0, 64)
       .show_default();

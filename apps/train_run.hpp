@@ -1,32 +1,12 @@
 #pragma once
 
-#include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
-#include "apps/command.hpp"
-#include "models/run.hpp"
+#include "apps/open_run.hpp"
 
 // What every command that trains does with a run's folder.
 
 namespace vitrine {
-
-/// Where a run is, and how it is to be trained: nothing here changes what is computed.
-struct RunFolder {
-  std::string path;
-  bool resume = false;  ///< go on from the folder's checkpoint, if there is one
-  int workers = 1;
-  int64_t checkpoint_steps = 0;
-};
-
-/// Throws UsageError for a folder that holds something while nothing is to be resumed.
-void check_new_folder(const std::string& path, bool resume);
-
-/// A fresh run with the options `given` (under the names of config.json; the rest are defaults), or
-/// the one to go on with, whose own options `given` may only repeat. Throws UsageError if they
-/// differ, and what check_new_folder throws.
-std::unique_ptr<Run> open_run(const RunFolder& folder, const nlohmann::json& given,
-                              const CommonOptions& common);
 
 /// The runs that one command trains, for the progress line.
 struct RunPart {
@@ -39,8 +19,8 @@ struct RunPart {
 /// curves.png after every epoch; false if interrupted.
 bool train_with_progress(Run& run, const RunFolder& folder, bool quiet, const RunPart& part = {});
 
-/// The best weights on the test data; says which pictures were left out, draws curves.png,
-/// confusion.png and mistakes.png.
+/// The kept weights on the test data; says which pictures were left out, draws curves.png,
+/// confusion.png and mistakes.png, and writes result.json last.
 Evaluation test_run(Run& run, const RunFolder& folder, const CommonOptions& common);
 
 }  // namespace vitrine

@@ -23,6 +23,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kCheckpointFile = "checkpoint.safetensors";
+
 const std::string& require(const SafetensorsFile& file, const std::string& key) {
   const auto found = file.metadata().find(key);
   if (found == file.metadata().end()) {
@@ -117,7 +119,7 @@ void save_model(const std::string& path, const Model& model) {
 std::string model_file(const std::string& path) {
   namespace fs = std::filesystem;
   if (!fs::is_directory(path)) return path;
-  constexpr std::array kNames = {"model.safetensors", "checkpoint.safetensors",
+  constexpr std::array kNames = {"model.safetensors", kCheckpointFile,
                                  "model.safetensors.index.json", "pytorch_model.bin",
                                  "pytorch_model.bin.index.json"};
   for (const char* name : kNames) {
@@ -176,12 +178,17 @@ void load_parameter(Parameter& parameter, Role role, std::optional<Use> frozen,
 }
 
 void load_weights(Network& network, const SafetensorsFile& file,
-                  const std::vector<std::string>& ignored, std::optional<Use> frozen) {
+                  const std::vector<std::string>& ignored, std::optional<Use> frozen,
+                  const std::string& preferred) {
+  const auto tensor_of = [&](const std::string& name) {
+    const RawTensor* tensor = preferred.empty() ? nullptr : file.find(preferred + name);
+    return tensor != nullptr ? tensor : file.find(name);
+  };
   WeightFit fit;
   std::set<std::string> known;
   network.visit([&](const std::string& name, Parameter& p, Role) {
     known.insert(name);
-    const RawTensor* tensor = file.find(name);
+    const RawTensor* tensor = tensor_of(name);
     if (tensor == nullptr) {
       fit.missing.push_back(name);
     } else if (shape_of(*tensor) != p.value.shape()) {
@@ -197,7 +204,7 @@ void load_weights(Network& network, const SafetensorsFile& file,
   }
   fit.require(file.path());
   network.visit([&](const std::string& name, Parameter& p, Role role) {
-    const RawTensor& tensor = *file.find(name);
+    const RawTensor& tensor = *tensor_of(name);
     load_parameter(p, role, frozen,
                    {.write = [&](std::span<float> values) { to_float32(tensor, name, values); },
                     .whole = &tensor,
@@ -208,7 +215,23 @@ void load_weights(Network& network, const SafetensorsFile& file,
 
 namespace {
 
-Model read_model(const std::string& path, std::optional<Use> frozen) {
+/// What a run would go on with.
+Model read_last(const std::string& path, std::optional<Use> frozen) {
+  const std::string checkpoint = path + "/" + kCheckpointFile;
+  if (!std::filesystem::exists(checkpoint)) {
+    throw UsageError(fmt::format(
+        "{}: no {} here; the last weights are those of a run's folder, after its first epoch", path,
+        kCheckpointFile));
+  }
+  const SafetensorsFile file(checkpoint);
+  Model model = read_model_description(file);
+  require(file, "vitrine.training");
+  load_weights(*model.network, file, {"optimizer/", "ema/"}, frozen, "ema/");
+  return model;
+}
+
+Model read_model(const std::string& path, RunWeights which, std::optional<Use> frozen) {
+  if (which == RunWeights::kLast) return read_last(path, frozen);
   const std::string weights = model_file(path);
   {
     const TensorArchive archive(weights);
@@ -224,10 +247,12 @@ Model read_model(const std::string& path, std::optional<Use> frozen) {
 
 }  // namespace
 
-Model load_model(const std::string& path) { return read_model(path, std::nullopt); }
+Model load_model(const std::string& path, RunWeights weights) {
+  return read_model(path, weights, std::nullopt);
+}
 
-Model load_frozen_model(const std::string& path, Use use) {
-  Model model = read_model(path, use);
+Model load_frozen_model(const std::string& path, Use use, RunWeights weights) {
+  Model model = read_model(path, weights, use);
   model.network->freeze();
   trim_memory();
   return model;

@@ -45,11 +45,20 @@ std::vector<NamedTensor> model_tensors(const Model& model);
 /// Writes weights, buffers and metadata (safetensors, atomically). Throws IoError.
 void save_model(const std::string& path, const Model& model);
 
+/// Which weights of a run's folder are meant.
+enum class RunWeights {
+  kBest,  ///< of the best epoch: model.safetensors
+  kLast,  ///< those that the run would go on with: of its checkpoint, their average if it has one
+};
+inline constexpr EnumNames<RunWeights, 2> kRunWeights = {
+    {{RunWeights::kBest, "best"}, {RunWeights::kLast, "last"}}};
+
 /// Reads a model: a file of this program, or weights of another (models/import_model.hpp) in any
 /// format of core/tensor_archive.hpp; of a folder, the first that it has of model.safetensors,
 /// checkpoint.safetensors, pytorch_model.bin and their indices. Throws IoError, and FormatError if
 /// the file is no model, is newer than this program, or its tensors do not fit its configuration.
-Model load_model(const std::string& path);
+/// kLast is for a run's folder alone, else UsageError.
+Model load_model(const std::string& path, RunWeights weights = RunWeights::kBest);
 
 /// What a frozen model is for.
 enum class Use {
@@ -64,7 +73,8 @@ enum class Use {
 };
 
 /// load_model, and the network frozen.
-Model load_frozen_model(const std::string& path, Use use = Use::kOften);
+Model load_frozen_model(const std::string& path, Use use = Use::kOften,
+                        RunWeights weights = RunWeights::kBest);
 
 /// The model's file behind `path`: itself, or the one in the folder. Throws IoError if there is
 /// none.
@@ -76,8 +86,10 @@ Model read_model_description(const SafetensorsFile& file);
 /// Copies weights into `network` from tensors of the same names. Throws FormatError (mismatch) that
 /// lists what is missing, extra, or of another shape; names that start with one of `ignored` are
 /// not extra, nor are PyTorch's counts of batches, which nothing reads. `frozen` as load_parameter.
+/// `preferred`: a tensor with this before its name takes the place of the one without.
 void load_weights(Network& network, const SafetensorsFile& file,
-                  const std::vector<std::string>& ignored = {}, std::optional<Use> frozen = {});
+                  const std::vector<std::string>& ignored = {}, std::optional<Use> frozen = {},
+                  const std::string& preferred = "");
 
 /// Where the values of a parameter come from.
 struct ParameterSource {

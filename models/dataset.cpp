@@ -170,13 +170,15 @@ DatasetParts dataset_parts(std::string_view name) {
   return {"train", "", "test"};  // in files of their own
 }
 
-ValidationSplit split_validation(const Dataset& dataset, double fraction, uint64_t seed) {
+ValidationSplit split_validation(const Dataset& dataset, double fraction, uint64_t seed,
+                                 bool every_class) {
   if (!(fraction >= 0 && fraction < 1)) {
     throw UsageError(
         fmt::format("the validation part must be 0 to 1 of the data, got {}", fraction));
   }
-  TwoParts parts = stratified_split(dataset.labels(), fraction,
-                                    Random(seed, RandomPlace::kSplit, kValidationStream));
+  const Random random(seed, RandomPlace::kSplit, kValidationStream);
+  const auto& split = every_class ? split_every_class : stratified_split;
+  TwoParts parts = split(dataset.labels(), fraction, random);
   return {std::move(parts.rest), std::move(parts.chosen)};
 }
 

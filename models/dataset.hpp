@@ -122,8 +122,11 @@ struct ValidationSplit {
 };
 
 /// Sets round(fraction n) pictures aside, evenly over the classes; a function of the labels and the
-/// seed alone. fraction in [0, 1), else UsageError.
-ValidationSplit split_validation(const Dataset& dataset, double fraction, uint64_t seed);
+/// seed alone. `every_class`: at least one of every class of two or more pictures; none at all
+/// where that would be more than twice the fraction (split_every_class). Without it classes may go
+/// short: runs of before that rule keep their split. fraction in [0, 1), else UsageError.
+ValidationSplit split_validation(const Dataset& dataset, double fraction, uint64_t seed,
+                                 bool every_class = true);
 
 /// Mean and standard deviation of each channel over all pixels, as values from 0 to 1. Pictures in
 /// memory only, else UsageError.

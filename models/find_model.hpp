@@ -11,7 +11,7 @@ namespace vitrine {
 std::string shipped_model();
 
 /// What a user names: a file, a run's or a model's folder; the shipped model for "" and for its
-/// name, "fashion_vit". Throws UsageError if there is no such thing.
+/// name, "fashion_vit". Throws UsageError, with the nearest name there, if there is no such thing.
 std::string find_model(const std::string& name);
 
 }  // namespace vitrine

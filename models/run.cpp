@@ -12,6 +12,7 @@
 #include "core/json_text.hpp"
 #include "core/memory.hpp"
 #include "core/process_memory.hpp"
+#include "models/default_network.hpp"
 #include "models/held_out.hpp"
 #include "models/starting_model.hpp"
 
@@ -41,6 +42,12 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Refuses an unknown network before the data are read.
+const RunOptions& with_known_network(const RunOptions& options) {
+  if (!options.model.empty()) network_config(options.model);
+  return options;
+}
+
 }  // namespace
 
 void Run::Sums::add(const BatchResult& r) {
@@ -54,25 +61,33 @@ Run::Run(const std::string& folder, const RunOptions& options, int workers)
 
 Run::Run(const std::string& folder, const RunOptions& options, int workers, bool fresh)
     : folder_(folder),
-      options_(options),
+      options_(fresh ? with_known_network(options) : options),
       workers_(workers),
       data_(options.data, options.bad_pictures) {
   fresh ? begin() : restore();
-  if (training_ == nullptr)
-    training_ = std::make_unique<Training>(*model_.network, options_.update);
 }
 
 void Run::open_teachers() {
   for (const std::string& name : options_.teacher) teachers_.emplace_back(name, model_);
 }
 
+void Run::choose_network() {
+  if (!options_.model.empty() || !options_.init.empty()) return;
+  DefaultNetwork network = default_network(*data_.train());
+  options_.model = std::move(network.name);
+  chosen_for_ = std::move(network.why);
+}
+
+/// What can be refused is refused before anything is written.
 void Run::begin() {
+  choose_network();
   model_ = starting_model(options_, *data_.train());
   open_teachers();
   data_.leave_out_bad_pictures(model_.preprocess.channels);
   build_loaders();
   data_.check(model_);
   training_ = std::make_unique<Training>(*model_.network, options_.update);
+  memory_estimate();  // a rehearsal of the steps
   check_room();
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
@@ -108,7 +123,7 @@ void Run::check_room() const {
 
 void Run::write_config() const {
   const std::string text = write_json(parse_json(options_.to_json()), 2) + "\n";
-  write_file_atomically(path("config.json"), std::as_bytes(std::span(text)));
+  write_file_atomically(path(kConfig), std::as_bytes(std::span(text)));
 }
 
 int64_t Run::train_images() const {
@@ -120,6 +135,7 @@ int64_t Run::images_done() const {
 }
 
 int64_t Run::memory_estimate() {
+  if (memory_) return *memory_;
   const Preprocess& p = model_.preprocess;
   const int64_t steps =
       training_->rehearse({options_.batch, p.height, p.width, p.channels},
@@ -127,8 +143,9 @@ int64_t Run::memory_estimate() {
                           [&](const Tensor& x) { return logits_of(teachers_, x); });
   const ProcessMemory now = process_memory();
   const int64_t batches = train_->buffer_bytes() + validation_->buffer_bytes();
-  return std::max(now.peak_bytes,
-                  now.resident_bytes + std::max(kPictureBytes, kLaterBytes + steps + batches));
+  memory_ = std::max(now.peak_bytes,
+                     now.resident_bytes + std::max(kPictureBytes, kLaterBytes + steps + batches));
+  return *memory_;
 }
 
 /// Notes who has learned the pictures that are about to judge this run.
@@ -143,8 +160,10 @@ void Run::hold_out(const std::string& now) {
 }
 
 void Run::build_loaders() {
-  const RunSplit split = data_.split(options_.validation, options_.seed);
+  const RunSplit split =
+      data_.split(options_.validation, options_.seed, /*every_class=*/rules_ >= 2);
   hold_out(split.held_out);
+  train_size_ = static_cast<int64_t>(split.train.size());
   LoaderOptions o;
   o.batch = options_.batch;
   o.seed = options_.seed;
@@ -158,9 +177,15 @@ void Run::build_loaders() {
   train_ = std::make_unique<Loader>(data_.train(), split.train, o);
   validation_ = std::make_unique<Loader>(data_.validation(), split.validation, evaluation);
   if (steps_per_epoch() == 0) {
-    throw UsageError(fmt::format("{} training images do not fill {} batch(es) of {}",
-                                 split.train.size(), options_.update.accumulate, options_.batch));
+    const int64_t accumulate = options_.update.accumulate;
+    throw UsageError(fmt::format(
+        "{} training pictures do not fill one step of {}{}; take a smaller batch", train_size_,
+        options_.batch, accumulate == 1 ? "" : fmt::format(" x {} (accumulate)", accumulate)));
   }
+  plan_schedule();
+}
+
+void Run::plan_schedule() {
   schedule_.lr = options_.lr;
   schedule_.min_lr = options_.min_lr;
   schedule_.warmup_lr = options_.warmup_lr;
@@ -199,10 +224,12 @@ BatchResult Run::train_step(double lr, double& grad_norm) {
   }
   const BatchResult result{sums.loss / static_cast<double>(sums.images), sums.correct, sums.images};
   if (!std::isfinite(result.loss)) {
+    const bool kept = std::filesystem::exists(path(kModel));
     throw Error(fmt::format(
-        "step {}: the loss is {}; lower --lr or set --clip-norm, then go on with --resume from the "
-        "last checkpoint",
-        training_->steps(), result.loss));
+        "step {}: the loss is {}: the steps were too large; train in another --out with a lower "
+        "--lr than {} or with --clip-norm{}",
+        training_->steps(), result.loss, options_.lr,
+        kept ? fmt::format(", from the best weights so far with --init {}", folder_) : ""));
   }
   grad_norm = training_->update(lr);
   return result;
@@ -211,7 +238,7 @@ BatchResult Run::train_step(double lr, double& grad_norm) {
 /// The line of the steps since the line before it.
 void Run::write_train_line(double lr, double grad_norm, double seconds) {
   const auto n = static_cast<double>(line_sums_.images);
-  const json line = {{"epoch", epoch_},
+  const json line = {{"epoch", epoch_ + 1},
                      {"step", training_->steps()},
                      {"loss", line_sums_.loss / n},
                      {"top1", static_cast<double>(line_sums_.correct) / n},
@@ -257,26 +284,37 @@ bool Run::train(const RunObserver& observer, int64_t checkpoint_steps) {
   return true;
 }
 
+bool Run::is_best(const Evaluation& validation) const {
+  if (validation.images == 0 || validation.accuracy() > best_accuracy_) return true;
+  return validation.accuracy() == best_accuracy_ && validation.loss() <= best_loss_;
+}
+
 /// Evaluates the weights (their average, if there is one), keeps the best, writes the checkpoint.
 void Run::finish_epoch(const RunObserver& observer, double seconds) {
   if (training_->has_average()) training_->swap_average();
   const Evaluation validation = evaluate(*model_.network, *validation_);
-  const bool best = validation.accuracy() > best_accuracy_;
+  const bool best = is_best(validation);
   if (best) {
-    best_accuracy_ = validation.accuracy();
+    if (validation.images > 0) {
+      best_accuracy_ = validation.accuracy();
+      best_loss_ = validation.loss();
+    }
+    best_epoch_ = epoch_ + 1;
     save_model(path(kModel), model_);
   }
   if (training_->has_average()) training_->swap_average();
 
   const LoaderTimes pictures = train_->times();
-  json line = {{"epoch", epoch_},
+  json line = {{"epoch", epoch_ + 1},
                {"step", training_->steps()},
-               {"validation_loss", validation.loss()},
-               {"validation_top1", validation.accuracy()},
                {"seconds", seconds},
                {"decoding_cpu_s", pictures.decoding},
                {"preparing_cpu_s", pictures.preparing},
                {"waiting_s", pictures.waiting}};
+  if (validation.images > 0) {
+    line["validation_loss"] = validation.loss();
+    line["validation_top1"] = validation.accuracy();
+  }
   if (!bad_pictures().empty()) line["bad_pictures"] = bad_pictures().size();
   write_metrics(write_json(line));
   const auto n = static_cast<double>(std::max<int64_t>(epoch_sums_.images, 1));

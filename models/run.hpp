@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,10 +24,12 @@ namespace vitrine {
 /// Everything that decides what a training run computes, as plain data.
 struct RunOptions {
   std::string data = "fashion-mnist";
-  /// Name or JSON file; "" for the architecture of `init`.
-  std::string model = "vit_d128_l6_h4_patch4_28_gray";
-  std::string init;        ///< weights to start from: whatever --model takes; "" for none
-  int64_t image_size = 0;  ///< pixels along a side; 0 for the model's own
+  /// Name or JSON file; "" for the architecture of `init`, or else what fits the data
+  /// (default_network).
+  std::string model;
+  std::string init;  ///< weights to start from: whatever --model takes; "" for none
+  RunWeights init_weights = RunWeights::kBest;  ///< which, where `init` is a run's folder
+  int64_t image_size = 0;                       ///< pixels along a side; 0 for the model's own
   std::string resampling;  ///< of the position embedding; "" for the way of the weights' source
   int64_t epochs = 10;
   int64_t batch = 128;
@@ -48,7 +51,8 @@ struct RunOptions {
   /// Files are turned upright by their EXIF orientation, unless the weights of `init` have learned
   /// them as stored.
   bool exif = true;
-  double validation = 1.0 / 12;  ///< part of the training data that chooses the best weights
+  /// Part of the training data that chooses the best weights; 0 for none (split_validation).
+  double validation = 1.0 / 12;
   uint64_t seed = 0;
   // Changes to the named model.
   std::string position;     ///< as VitConfig has it; "" for the model's own
@@ -65,7 +69,7 @@ struct RunOptions {
 };
 
 /// Options of config.json that may be others when a run goes on.
-inline constexpr std::array<const char*, 1> kChangeableOptions = {"bad_pictures"};
+inline constexpr std::array<const char*, 2> kChangeableOptions = {"bad_pictures", "epochs"};
 
 /// What a run tells while it works. All of it is for people: nothing here changes what is computed.
 struct RunObserver {
@@ -79,8 +83,8 @@ struct RunObserver {
   struct Epoch {
     int64_t epoch, epochs;
     double loss, accuracy;  ///< training, means over the epoch
-    Evaluation validation;
-    bool best;  ///< these weights are the best so far
+    Evaluation validation;  ///< of no images if there is no validation part
+    bool best;              ///< these weights are the best so far
     double seconds;
     LoaderTimes pictures;  ///< of the training pictures
   };
@@ -93,8 +97,11 @@ struct RunObserver {
 /// A training run in a folder:
 ///   config.json               the options
 ///   checkpoint.safetensors    everything that going on needs; weights under timm's names
-///   model.safetensors         the best weights so far, by accuracy on the validation part
-///   metrics.jsonl             a line per stretch of steps and per epoch
+///   model.safetensors         the best weights so far: the highest accuracy on the validation
+///   part,
+///                             of equal ones the lower loss, of equal ones the later epoch; without
+///                             a validation part those of the last epoch
+///   metrics.jsonl             a line per stretch of steps and per epoch; epochs count from 1
 /// A run that is stopped, or killed, and goes on from its checkpoint computes the same bits as one
 /// that was never interrupted. Where it is cut depends on nothing: every epoch starts from
 /// (seed, epoch), every mask from (seed, step). While it lives, nobody else trains in its folder.
@@ -103,10 +110,15 @@ class Run {
   /// Opens data and model, fresh. Throws UsageError, IoError, FormatError.
   Run(const std::string& folder, const RunOptions& options, int workers);
   /// Goes on from the folder's checkpoint, whose options count; `changes`, a JSON object, has new
-  /// values of some of kChangeableOptions. Throws as above.
+  /// values of some of kChangeableOptions. With more epochs than the run had, a learning rate that
+  /// falls to the end (linear, cosine) is from the next step on that of a run of the new length.
+  /// Throws as above.
   static std::unique_ptr<Run> resume(const std::string& folder, int workers,
                                      std::string_view changes = "{}");
   static bool has_checkpoint(const std::string& folder);
+  /// The options of the run in this folder: those of its checkpoint, or else of its config.json;
+  /// nothing if it has neither. Throws FormatError if they are none.
+  static std::optional<RunOptions> stored_options(const std::string& folder);
 
   const RunOptions& options() const { return options_; }
   Model& model() { return model_; }
@@ -115,12 +127,21 @@ class Run {
   /// Name of the ISA that the checkpoint was written with; empty for a fresh run.
   const std::string& checkpoint_isa() const { return checkpoint_isa_; }
   int64_t epochs_done() const { return epoch_; }
-  /// On the validation part, of the weights that are kept; -1 before the first epoch's end.
+  bool done() const { return epoch_ == options_.epochs; }
+  /// On the validation part, of the weights that are kept; -1 before the first epoch's end, and
+  /// without such a part.
   double best_accuracy() const { return best_accuracy_; }
+  /// The epoch whose weights are kept, from 1; 0 if that is not known.
+  int64_t best_epoch() const { return best_epoch_; }
+  /// What the network was chosen for, if nobody has named one and the run is fresh; else "".
+  const std::string& chosen_for() const { return chosen_for_; }
   /// Training images of all steps that are done.
   int64_t images_done() const;
-  /// Per epoch: what fills whole steps.
+  /// Per epoch: what fills whole steps. Which pictures are left over changes from epoch to epoch.
   int64_t train_images() const;
+  /// The whole training part.
+  int64_t all_train_images() const { return train_size_; }
+  int64_t steps_per_epoch() const { return train_->batches() / options_.update.accumulate; }
   int64_t validation_images() const { return validation_->samples(); }
   /// The most memory that the process will hold, in bytes, within some per cent; what decoders of
   /// pictures take is not counted. To be asked before train(); takes some hundredths of a second.
@@ -157,6 +178,10 @@ class Run {
 
   Run(const std::string& folder, const RunOptions& options, int workers, bool fresh);
   void begin();
+  void choose_network();
+  void plan_schedule();
+  bool is_best(const Evaluation& validation) const;
+  void keep_metrics() const;
   void check_room() const;
   void hold_out(const std::string& now);
   void build_loaders();
@@ -170,9 +195,12 @@ class Run {
   void save_checkpoint() const;
   void write_train_line(double lr, double grad_norm, double seconds);
   void write_metrics(const std::string& line);
+  static constexpr const char* kConfig = "config.json";
   static constexpr const char* kMetrics = "metrics.jsonl";
+  /// What runs of this version do in another way than older ones, which go on as they began:
+  /// validation parts have pictures of every class (split_validation).
+  static constexpr int kRules = 2;
   std::string path(const char* name) const { return folder_ + "/" + name; }
-  int64_t steps_per_epoch() const { return train_->batches() / options_.update.accumulate; }
 
   std::string folder_;
   std::optional<FolderLock> lock_;  // of the folder: two runs would undo each other's work
@@ -185,14 +213,19 @@ class Run {
   std::vector<Teacher> teachers_;
   std::unique_ptr<Training> training_;
   Schedule schedule_;
-  std::string checkpoint_isa_;
+  std::string checkpoint_isa_, chosen_for_;
+  std::optional<int64_t> memory_;  // the estimate
+  int64_t train_size_ = 0;         // pictures of the training part
 
   // Where the run is. All of it is in the checkpoint.
   int64_t epoch_ = 0;
   int64_t step_ = 0;  // steps of this epoch that are done
   Sums epoch_sums_, line_sums_;
   double best_accuracy_ = -1;
+  double best_loss_ = std::numeric_limits<double>::infinity();
+  int64_t best_epoch_ = 0;
   int64_t lines_ = 0;  // of metrics.jsonl
+  int rules_ = kRules;
 };
 
 }  // namespace vitrine

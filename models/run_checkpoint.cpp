@@ -2,10 +2,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/isa.hpp"
 #include "core/json_problem.hpp"
 #include "core/json_text.hpp"
@@ -19,6 +21,27 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kCheckpoint = "checkpoint.safetensors";
+constexpr int64_t kMaxConfigBytes = int64_t{1} << 20;
+
+/// The options in a checkpoint, whole: an older one may lack some.
+json checkpoint_options(const SafetensorsFile& file) {
+  const auto found = file.metadata().find("vitrine.training");
+  if (found == file.metadata().end()) {
+    throw FormatError(FormatKind::kMismatch, file.path(), -1,
+                      "no checkpoint of a training run: the metadata have no vitrine.training");
+  }
+  try {
+    json options = parse_json(found->second).at("options");
+    // Runs began without a word about it while training took pictures as they were stored.
+    if (!options.contains("exif")) options["exif"] = false;
+    return parse_json(RunOptions::from_json(write_json(options)).to_json());
+  } catch (const json::exception& e) {
+    throw FormatError(FormatKind::kBadHeader, file.path(), -1,
+                      "vitrine.training: " + json_problem(e));
+  } catch (const UsageError& e) {
+    throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
+  }
+}
 
 }  // namespace
 
@@ -30,28 +53,31 @@ std::string Run::teachers_fingerprint() const {
 }
 
 std::unique_ptr<Run> Run::resume(const std::string& folder, int workers, std::string_view changes) {
-  const SafetensorsFile file(folder + "/" + kCheckpoint);
-  const auto found = file.metadata().find("vitrine.training");
-  if (found == file.metadata().end()) {
-    throw FormatError(FormatKind::kMismatch, file.path(), -1,
-                      "no checkpoint of a training run: the metadata have no vitrine.training");
-  }
-  RunOptions options;
-  try {
-    json stored = parse_json(found->second).at("options");
-    // Runs began without a word about it while training took pictures as they were stored.
-    if (!stored.contains("exif")) stored["exif"] = false;
-    stored.merge_patch(parse_json(changes));
-    options = RunOptions::from_json(write_json(stored));
-  } catch (const json::exception& e) {
-    throw FormatError(FormatKind::kBadHeader, file.path(), -1,
-                      "vitrine.training: " + json_problem(e));
-  } catch (const UsageError& e) {
-    throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
-  }
-  std::unique_ptr<Run> run(new Run(folder, options, workers, false));
-  if (changes != "{}") run->write_config();
+  json stored = checkpoint_options(SafetensorsFile(folder + "/" + kCheckpoint));
+  const json before = stored;
+  stored.merge_patch(parse_json(changes));
+  std::unique_ptr<Run> run(new Run(folder, RunOptions::from_json(write_json(stored)), workers,
+                                   /*fresh=*/false));
+  // In the checkpoint too: whoever goes on from it does so with the same number of epochs.
+  if (run->options_.epochs != before["epochs"]) run->save_checkpoint();
+  if (stored != before) run->write_config();
   return run;
+}
+
+std::optional<RunOptions> Run::stored_options(const std::string& folder) {
+  std::string path = folder + "/" + kCheckpoint;
+  std::error_code ignored;
+  try {
+    if (has_checkpoint(folder)) {
+      return RunOptions::from_json(write_json(checkpoint_options(SafetensorsFile(path))));
+    }
+    path = folder + "/" + kConfig;
+    if (!std::filesystem::exists(path, ignored)) return std::nullopt;
+    const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
+    return RunOptions::from_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  } catch (const UsageError& e) {
+    throw FormatError(FormatKind::kBadHeader, path, -1, e.what());
+  }
 }
 
 bool Run::has_checkpoint(const std::string& folder) {
@@ -72,6 +98,7 @@ void Run::restore_data(const SafetensorsFile& file) {
   const json state = parse_json(file.metadata().at("vitrine.training"));
   const auto pictures = read_json_or<int64_t>(state, "pictures", 0);
   const auto judges = read_json_or<int64_t>(state, "validation_pictures", 0);
+  rules_ = read_json_or(state, "rules", 1);
   try {
     data_.go_on(model_, judges > 0);
   } catch (const UsageError& e) {
@@ -96,7 +123,8 @@ void Run::restore() {
   try {
     restore_data(file);
   } catch (const json::exception& e) {
-    throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
+    throw FormatError(FormatKind::kBadHeader, file.path(), -1,
+                      "vitrine.training: " + json_problem(e));
   }
   load_weights(*model_.network, file, {"optimizer/", "ema/"});
   training_ = std::make_unique<Training>(*model_.network, options_.update);
@@ -108,6 +136,8 @@ void Run::restore() {
     epoch_sums_ = sums(state.at("epoch_sums"));
     line_sums_ = sums(state.at("line_sums"));
     best_accuracy_ = state.at("best_accuracy");
+    best_loss_ = read_json_or(state, "best_loss", best_loss_);
+    best_epoch_ = read_json_or<int64_t>(state, "best_epoch", 0);
     read_json(state.at("lines"), lines_);
     checkpoint_isa_ = state.at("isa");
     training_->restore(file, read_json<int64_t>(state.at("updates")));
@@ -127,11 +157,26 @@ void Run::restore() {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, "vitrine.training: out of range");
   }
   if (epoch_ < options_.epochs) check_room();
-  // Lines that were written after the checkpoint are computed again.
+  keep_metrics();
+}
+
+/// Lines that were written after the checkpoint are computed again.
+void Run::keep_metrics() const {
   std::ifstream in(path(kMetrics));
   std::string kept;
   std::string line;
-  for (int64_t i = 0; i < lines_ && std::getline(in, line); ++i) kept += line + "\n";
+  bool from_zero = false;  // as older runs counted epochs
+  for (int64_t i = 0; i < lines_ && std::getline(in, line); ++i) {
+    json values = try_parse_json(line);
+    const bool counts =
+        values.is_object() && values.contains("epoch") && values["epoch"].is_number();
+    if (i == 0) from_zero = counts && values["epoch"] == 0;
+    if (from_zero && counts) {
+      values["epoch"] = values["epoch"].get<int64_t>() + 1;
+      line = write_json(values);
+    }
+    kept += line + "\n";
+  }
   write_file_atomically(path(kMetrics), std::as_bytes(std::span(kept)));
 }
 
@@ -147,9 +192,12 @@ void Run::save_checkpoint() const {
                 {"epoch_sums", sums(epoch_sums_)},
                 {"line_sums", sums(line_sums_)},
                 {"best_accuracy", best_accuracy_},
+                {"best_epoch", best_epoch_},
                 {"lines", lines_},
+                {"rules", rules_},
                 {"pictures", data_.pictures()}};
   if (data_.has_validation_part()) state["validation_pictures"] = data_.validation_pictures();
+  if (std::isfinite(best_loss_)) state["best_loss"] = best_loss_;
   if (!teachers_.empty()) state["teacher"] = teachers_fingerprint();
   Metadata metadata = model_metadata(model_);
   metadata["vitrine.training"] = write_json(state);

@@ -80,12 +80,12 @@ void RunData::leave_out_bad_pictures(int channels, int64_t began_with) {
   if (validation_ != nullptr) validation_ = read(validation_).dataset;
 }
 
-RunSplit RunData::split(double fraction, uint64_t seed) const {
+RunSplit RunData::split(double fraction, uint64_t seed, bool every_class) const {
   RunSplit split;
   std::vector<int32_t> labels = train_->labels();
   std::vector<int64_t> numbers;
   if (validation_ == nullptr) {
-    ValidationSplit parts = split_validation(*train_, fraction, seed);
+    ValidationSplit parts = split_validation(*train_, fraction, seed, every_class);
     split.train = std::move(parts.train);
     numbers = split.validation = std::move(parts.validation);
   } else {

@@ -48,8 +48,9 @@ class RunData {
   /// so. 0 for a new run.
   void leave_out_bad_pictures(int channels, int64_t began_with = 0);
 
-  /// The split; `fraction` is that of split_validation, for data without a validation part.
-  RunSplit split(double fraction, uint64_t seed) const;
+  /// The split; `fraction` and `every_class` are those of split_validation, for data without a
+  /// validation part.
+  RunSplit split(double fraction, uint64_t seed, bool every_class) const;
 
   /// The test data with the labels of `model`. Bad pictures are left out if that is wanted; a
   /// message for each goes to `bad`.

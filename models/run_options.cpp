@@ -38,6 +38,7 @@ void each_option(Options& o, F&& f) {
   f("data", o.data);
   f("model", o.model);
   f("init", o.init);
+  f("init_weights", o.init_weights, kRunWeights);
   f("image_size", o.image_size);
   f("position_resampling", o.resampling);
   f("epochs", o.epochs);
@@ -92,7 +93,8 @@ void each_option(Options& o, F&& f) {
 
 void validate_schedule(const RunOptions& o) {
   require_option(o.epochs >= 1 && o.epochs <= 1'000'000, "epochs", "1 to 1000000", o.epochs);
-  require_option(o.lr > 0 && o.lr < 1e3, "lr", "above 0 and below 1000", o.lr);
+  require_option(o.lr > 0, "lr", "above 0", o.lr);
+  require_option(o.lr < 1e3, "lr", "below 1000", o.lr);
   require_option(o.min_lr >= 0 && o.min_lr <= o.lr, "min_lr", fmt::format("0 to lr ({})", o.lr),
                  o.min_lr);
   require_option(o.warmup_lr >= 0 && o.warmup_lr <= o.lr, "warmup_lr",
@@ -166,11 +168,8 @@ std::string RunOptions::to_json() const {
 RunOptions RunOptions::from_json(std::string_view text) {
   auto o =
       read_options<RunOptions>("training options: ", text, [](RunOptions& options, json object) {
-        // Weights bring their architecture unless another is asked for.
-        const bool named = object.contains("model");
         OptionReader reader(std::move(object));
         each_option(options, reader);
-        if (!named && !options.init.empty()) options.model.clear();
         reader.take("augment", [&](const json& v) {
           try {
             options.augment = Augment::from_json(write_json(v));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "core/error.hpp"
 #include "core/json_text.hpp"
@@ -10,6 +11,7 @@
 #include "models/find_model.hpp"
 #include "models/fine_tune.hpp"
 #include "models/resize_model.hpp"
+#include "models/whole_patches.hpp"
 
 namespace vitrine {
 namespace {
@@ -42,6 +44,19 @@ std::vector<int32_t> head_rows(const RunOptions& o, const Dataset& data, const M
   note = fmt::format("--init {}: its head is kept, the classes are the same{}", o.init,
                      std::ranges::is_sorted(places.at) ? "" : " in another order");
   return places.at;
+}
+
+/// Refuses a size that somebody made up and of which patches would leave a part out. Published
+/// networks that do so have learned it (timm's so400m at 384 pixels).
+void check_patches(const RunOptions& o, bool other_size, const NetworkConfig& config) {
+  const auto* vit = dynamic_cast<const VitConfig*>(&config);
+  if (vit == nullptr) return;
+  const std::string& name = o.model;
+  const bool ours = name.starts_with("vit_d") && name.size() > 5 && std::isdigit(name[5]) != 0;
+  const bool own_size = ours || name.starts_with('{') || name.ends_with(".json");
+  if (other_size || own_size) {
+    require_whole_patches(*vit, config.image_height, config.image_width);
+  }
 }
 
 /// The model by name, or that of the weights to start from, with what the options change.
@@ -78,7 +93,11 @@ std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& dat
   set("drop_path_rate", o.drop_path, o.drop_path > 0);
   set("pos_drop_rate", o.dropout, o.dropout > 0);
   set("proj_drop_rate", o.dropout, o.dropout > 0);
-  return network_config_from_json(write_json(object));
+  auto config = network_config_from_json(write_json(object));
+  const bool other_size =
+      config->image_height != base->image_height || config->image_width != base->image_width;
+  check_patches(o, other_size, *config);
+  return config;
 }
 
 /// What a new network sees: the data's own pictures where they have its size, else resized ones.
@@ -118,7 +137,7 @@ void set_head_bias(Network& network, double value) {
 Model starting_model(const RunOptions& options, const Dataset& data) {
   std::unique_ptr<Model> source;
   if (!options.init.empty()) {
-    source = std::make_unique<Model>(load_model(find_model(options.init)));
+    source = std::make_unique<Model>(load_model(find_model(options.init), options.init_weights));
     if (options.model.empty() && options.image_size == 0) fit_to_pictures(*source);
   }
   Model model;

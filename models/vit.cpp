@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/memory.hpp"
 #include "models/checkpointed.hpp"
+#include "models/whole_patches.hpp"
 #include "ops/activation.hpp"
 #include "ops/attention.hpp"
 #include "ops/binary.hpp"
@@ -64,12 +65,6 @@ Tensor add_branch(const Tensor& x, const Tensor& hidden, const Linear& proj, con
 Tensor half_of(const Tensor& x, int64_t which) {
   const int64_t width = x.dim(1) / 2;
   return slice(x, {0, which * width}, {x.dim(0), (which + 1) * width}, {1, 1});
-}
-
-/// Of `step`, at least one of it.
-int64_t nearest_multiple(int64_t value, int64_t step) {
-  const int64_t below = value - value % step;
-  return std::max(value - below < below + step - value ? below : below + step, step);
 }
 
 }  // namespace
@@ -247,13 +242,7 @@ HeadLogits Vit::heads(const Tensor& images, const Pass& pass) const {
 
 void Vit::resize(int64_t image_height, int64_t image_width, PositionResampling method) {
   if (image_height == config.image_height && image_width == config.image_width) return;
-  const Size2d patch = config.patch_pixels();
-  if (image_height % patch.h != 0 || image_width % patch.w != 0) {
-    throw UsageError(fmt::format(
-        "an image of {} x {} pixels does not divide into patches of {} x {}: take {} x {}",
-        image_height, image_width, patch.h, patch.w, nearest_multiple(image_height, patch.h),
-        nearest_multiple(image_width, patch.w)));
-  }
+  require_whole_patches(config, image_height, image_width);
   const VitConfig resized = for_image_size(config, image_height, image_width);
   if (config.position == Position::kRelative) {
     throw UsageError(
