@@ -44,7 +44,7 @@ struct Legend {
       places.push_back({at, static_cast<double>(rows)});
       if (series.name.empty()) continue;
       const double own =
-          swatch(metrics) + metrics.gap + text_width(series.name, {.size = metrics.text});
+          swatch(chart, metrics) + metrics.gap + text_width(series.name, {.size = metrics.text});
       if (at > 0 && at + own > width - 6 * metrics.text) {
         at = 0;
         ++rows;
@@ -55,8 +55,10 @@ struct Legend {
     rows += at > 0 ? 1 : 0;
   }
 
-  // Long enough to show the dashes.
-  static double swatch(const Metrics& metrics) { return 2.8 * metrics.text; }
+  // Long enough to show dashes, where there are any.
+  static double swatch(const Chart& chart, const Metrics& metrics) {
+    return (chart.series.size() > kPlainSeries ? 2.8 : 1.6) * metrics.text;
+  }
 };
 
 // The part of an axis that is shown, from data to [0, 1].
@@ -183,7 +185,7 @@ class Plot {
       const double x = inner_.x + legend_.places[i].x;
       const double base = y + kLegendLine * text * legend_.places[i].y;
       const double middle = std::floor(base - 0.5 * cap_height({.size = text})) + 0.5;
-      const double end = x + Legend::swatch(metrics_);
+      const double end = x + Legend::swatch(chart_, metrics_);
       const Polyline sample = {{x, middle}, {end, middle}};
       draw_line(canvas_, std::span(&sample, 1), line_style(i), 1.3 * metrics_.line);
       // A whole line needs no marker to be told apart; on others it stands beside the first gap.

@@ -34,7 +34,7 @@ double gain(const Image& picture) {
   for (size_t i = 0; i < picture.pixels.size(); i += 3) {
     ++histogram[to_byte(luma(&picture.pixels[i]))];
   }
-  const double wanted = kBrightShare * static_cast<double>(picture.pixels.size() / 3);
+  const double wanted = kBrightShare * static_cast<double>(picture.pixels.size()) / 3;
   double seen = 0;
   size_t bright = 0;
   while (bright < 255 && (seen += static_cast<double>(histogram[bright])) < wanted) ++bright;
