@@ -20,7 +20,11 @@ Image dataset_image(const Dataset& data, int64_t index, const Preprocess& rule) 
 
 std::string source_of(const Dataset& data, int64_t index) {
   if (data.in_memory()) return fmt::format("picture {}", index);
-  return std::filesystem::path(data.files()[static_cast<size_t>(index)]).filename();
+  const auto i = static_cast<size_t>(index);
+  const std::filesystem::path file = data.files()[i];
+  const std::filesystem::path folder = file.parent_path().filename();
+  const std::string& label = data.class_names()[static_cast<size_t>(data.labels()[i])];
+  return folder.empty() || folder == label ? file.filename() : folder / file.filename();
 }
 
 Image draw_mistakes(const Evaluation& result, const Dataset& data,

@@ -13,8 +13,8 @@ namespace vitrine {
 /// orientation count. Throws what Dataset::picture throws.
 Image dataset_image(const Dataset& data, int64_t index, const Preprocess& rule);
 
-/// Which picture that is, for people: the name of its file without the folder, or its number from 0
-/// in the part of the data set.
+/// Which picture that is, for people: the name of its file, with the folder that it lies in unless
+/// that has the name of the class; or its number from 0 in the part of the data set.
 std::string source_of(const Dataset& data, int64_t index);
 
 /// The worst mistakes of an evaluation, worst first, as a contact sheet: each with the class that
