@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+
 #include "apps/command.hpp"
 #include "apps/model_option.hpp"
-#include "apps/output_path.hpp"
 #include "core/error.hpp"
 #include "models/export_model.hpp"
 
@@ -13,10 +16,23 @@ namespace {
 
 constexpr std::string_view kSuffix = ".safetensors";
 
+/// Whether a path reads like a file's: it has an ending of letters ("y.onnx", not "vit-1.5"), no
+/// slash behind it, and is no folder.
+bool names_a_file(const std::string& path) {
+  std::error_code ignored;
+  const std::string ending = std::filesystem::path(path).extension().string();
+  const auto plain = [](unsigned char c) { return std::isalnum(c) != 0; };
+  return ending.size() > 1 && std::isalpha(static_cast<unsigned char>(ending[1])) != 0 &&
+         std::all_of(ending.begin() + 1, ending.end(), plain) &&
+         !std::filesystem::is_directory(path, ignored);
+}
+
 int convert(const ModelOption& in, const std::string& out, const CommonOptions& common) {
-  if (!out.ends_with(kSuffix)) {
-    require_folder("convert", out,
-                   "a model is written as FILE.safetensors or as a Hugging Face folder");
+  if (!out.ends_with(kSuffix) && names_a_file(out)) {
+    throw UsageError(fmt::format(
+        "convert {}: a model is written as FILE.safetensors or as a Hugging Face folder; a folder "
+        "of such a name has a slash behind it",
+        out));
   }
   const Model model = open_model(in, common, /*use=*/std::nullopt);  // written as it was
   std::vector<std::string> dropped;

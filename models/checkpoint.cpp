@@ -11,6 +11,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/json_problem.hpp"
 #include "core/json_text.hpp"
 #include "core/memory.hpp"
 #include "core/tensor_archive.hpp"
@@ -57,7 +58,7 @@ std::vector<std::string> parse_labels(const SafetensorsFile& file) {
     return parse_json(found->second).get<std::vector<std::string>>();
   } catch (const json::exception& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1,
-                      fmt::format("vitrine.labels: {}", e.what()));
+                      fmt::format("vitrine.labels: {}", json_problem(e)));
   }
 }
 

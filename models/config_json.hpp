@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "core/error.hpp"
+#include "core/json_problem.hpp"
 #include "core/json_text.hpp"
 
 // How configuration files of others are read: what does not fit is a FormatError.
@@ -30,7 +31,7 @@ auto reading(std::string_view path, Read read) {
   try {
     return read();
   } catch (const nlohmann::json::exception& e) {
-    throw FormatError(FormatKind::kBadHeader, path, -1, e.what());
+    throw FormatError(FormatKind::kBadHeader, path, -1, json_problem(e));
   } catch (const UsageError& e) {
     throw FormatError(FormatKind::kBadHeader, path, -1, e.what());
   }

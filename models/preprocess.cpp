@@ -7,6 +7,7 @@
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "core/json_problem.hpp"
 #include "core/json_text.hpp"
 #include "ops/normalize.hpp"
 
@@ -161,7 +162,7 @@ Preprocess Preprocess::from_json(std::string_view text) {
     if (!object.is_object()) impossible("not a JSON object");
     rule = read(object);
   } catch (const json::exception& e) {
-    impossible(e.what());
+    impossible(json_problem(e));
   }
   rule.validate();
   return rule;

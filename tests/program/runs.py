@@ -321,7 +321,7 @@ def test_lines_fit_eighty_columns():
         assert len(line) <= 80, line
 
 
-def test_what_cannot_be_written_is_refused():
+def test_forms_that_convert_does_not_write_are_refused():
     run("train", "--data", "idx:data", *QUICK, "--epochs", 1, "--out", "written")
     for name in ("x.onnx", "y.pth", "z.gguf", "w.npz", "v.bin", "u.h5"):
         refused("convert", "written", name, status=2, says="FILE.safetensors or as a Hugging Face folder")
@@ -330,20 +330,6 @@ def test_what_cannot_be_written_is_refused():
     for name in ("vit-1.5", "slash.hf/", "there.v2"):
         run("convert", "written", name, "--quiet")
         assert os.path.exists(f"{name}/config.json"), name
-    for i in range(2):
-        with open(f"grey{i}.png", "wb") as f:
-            f.write(png_bytes(12, 12, (90 + i, 90, 90)))
-    model = ["--model", "written"]
-    for words in (["position", *model], ["attention", *model, "grey0.png"], ["rollout", *model, "grey0.png"],
-                  ["curves", "--run", "written"]):
-        refused("visualize", *words, "--out", "a.jpg", status=2, says="written as PNG")
-        refused("visualize", *words, "--out", "gone/a.png", status=2, says="no folder gone")
-    refused("visualize", "samples", *model, "--data", "idx:data", "--out", "a.png", status=2, says="several files")
-    run("visualize", "attention", *model, "grey0.png", "grey1.png", "--out", "looks")
-    assert len(os.listdir("looks")) == 2
-    for option in ("--confusion", "--mistakes"):
-        refused("eval", *model, "--data", "idx:data", option, "a.jpg", status=2, says=f"{option} a.jpg")
-    assert not any(os.path.exists(name) for name in ("a.jpg", "a.png", "gone"))
 
 
 def test_help_fits_eighty_columns():
