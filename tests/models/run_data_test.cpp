@@ -51,7 +51,7 @@ TEST_CASE("run data: a validation part of its own chooses, else one is split off
   const std::string name = "folder:" + dir.path();
   const RunData without(name, BadPictures::kFail);
   CHECK_FALSE(without.has_validation_part());
-  const RunSplit split = without.split(0.2, 3);
+  const RunSplit split = without.split(0.2, 3, true);
   CHECK(split.train.size() == 16);
   CHECK(split.validation.size() == 4);
   CHECK(without.validation() == without.train());
@@ -59,14 +59,14 @@ TEST_CASE("run data: a validation part of its own chooses, else one is split off
   add_part(dir, "val", {"a", "b"}, 3);
   RunData with(name, BadPictures::kFail);
   CHECK(with.validation_pictures() == 6);
-  CHECK(with.split(0.2, 3).train.size() == 20);
-  CHECK(with.split(0.2, 3).validation.size() == 6);
-  CHECK(with.split(0.2, 3).held_out != split.held_out);
+  CHECK(with.split(0.2, 3, true).train.size() == 20);
+  CHECK(with.split(0.2, 3, true).validation.size() == 6);
+  CHECK(with.split(0.2, 3, true).held_out != split.held_out);
   CHECK(with.notes().back().find("6 pictures of val choose") != std::string::npos);
   // A run that began before there was one goes on as it began.
   with.go_on(model_of({"a", "b"}), false);
-  CHECK(with.split(0.2, 3).validation == split.validation);
-  CHECK(with.split(0.2, 3).held_out == split.held_out);
+  CHECK(with.split(0.2, 3, true).validation == split.validation);
+  CHECK(with.split(0.2, 3, true).held_out == split.held_out);
   fs::remove_all(dir.file("val"));
   CHECK_THROWS_WITH(RunData(name, BadPictures::kFail).go_on(model_of({"a", "b"}), true),
                     Catch::Contains("had a validation part"));
@@ -99,7 +99,7 @@ TEST_CASE("run data: pictures that cannot be read", "[models]") {
   add_part(dir, "train", {"a", "b"}, 10);
   add_part(dir, "test", {"a", "b"}, 2);
   const std::string name = "folder:" + dir.path();
-  const RunSplit whole = RunData(name, BadPictures::kSkip).split(0.2, 3);
+  const RunSplit whole = RunData(name, BadPictures::kSkip).split(0.2, 3, true);
   add(dir.file("train/a/4.png"), false);
   add(dir.file("train/b/0.png"), false);
   add(dir.file("test/b/1.png"), false);
@@ -109,7 +109,7 @@ TEST_CASE("run data: pictures that cannot be read", "[models]") {
   fresh.leave_out_bad_pictures(3);
   CHECK(fresh.pictures() == 18);
   CHECK(fresh.bad_pictures().size() == 2);
-  CHECK(fresh.split(0.2, 3).train.size() + fresh.split(0.2, 3).validation.size() == 18);
+  CHECK(fresh.split(0.2, 3, true).train.size() + fresh.split(0.2, 3, true).validation.size() == 18);
   std::vector<std::string> bad;
   CHECK(fresh.test(model, bad)->size() == 3);
   CHECK(bad.size() == 1);
@@ -118,7 +118,7 @@ TEST_CASE("run data: pictures that cannot be read", "[models]") {
   // One that began with them keeps its split, without them.
   RunData later(name, BadPictures::kSkip);
   later.leave_out_bad_pictures(3, 20);
-  const RunSplit split = later.split(0.2, 3);
+  const RunSplit split = later.split(0.2, 3, true);
   CHECK(later.pictures() == 20);
   CHECK(split.held_out == whole.held_out);
   CHECK(split.train.size() + split.validation.size() == 18);
