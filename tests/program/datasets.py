@@ -78,23 +78,23 @@ def test_classes_are_matched_by_name():
     assert abs(judged("shuffled.safetensors", "folder:num")["top1"] - own["top1"]) < 1e-9
     # Its head comes along: one step with no rate to speak of changes nothing.
     still = ["--init", "shuffled.safetensors", "--batch", 20, "--lr", "1e-9", "--min-lr", 0, "--set", "warmup_lr=0"]
-    done = run("train", "--data", "folder:num", *still, "--epochs", 1, "--out", "kept")
+    done = run("train", "--data", "folder:num", *still, "--epochs", 1, "--out", "kept-head")
     assert "its head is kept, the classes are the same in another order" in done.stderr, done.stderr
-    assert judged("kept", "folder:num")["top1"] > 0.95
+    assert judged("kept-head", "folder:num")["top1"] > 0.95
     # Other classes, a new head.
-    pictures("two", red=20, green=20)
-    done = run("train", "--data", "folder:two", *still, "--epochs", 1, "--out", "new-head")
+    pictures("pair", red=20, green=20)
+    done = run("train", "--data", "folder:pair", *still, "--epochs", 1, "--out", "new-head")
     assert "its head is left out" in done.stderr and "no class 'green' and 'red'" in done.stderr, done.stderr
     # What only the teacher can tell, it tells by name.
     teaches = ["--teacher", "shuffled.safetensors", "--distillation", "hard", "--distillation-alpha", 1, "--quiet"]
     train("taught", "folder:num", *teaches)
     assert judged("taught", "folder:num")["top1"] > 0.9
-    refused("train", "--data", "folder:two", "--model", MODEL, "--out", "x", *teaches, status=2, says="12 classes, the student 2")
+    refused("train", "--data", "folder:pair", "--model", MODEL, "--out", "x", *teaches, status=2, says="12 classes, the student 2")
 
 
 def test_some_of_the_classes_are_enough_to_judge():
-    train("colours", "folder:two", "--quiet")
-    shutil.copytree("two/green", "part/green")
+    train("colours", "folder:pair", "--quiet")
+    shutil.copytree("pair/green", "part/green")
     done = run("eval", "--model", "colours", "--data", "folder:part", "--json")
     result = json.loads(done.stdout)
     assert result["images"] == 20 and result["top1"] > 0.95, result
@@ -112,19 +112,19 @@ def test_some_of_the_classes_are_enough_to_judge():
     text = json.dumps(header).encode()
     with open("nameless.safetensors", "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text + data)
-    done = run("eval", "--model", "nameless.safetensors", "--data", "folder:two", "--json")
+    done = run("eval", "--model", "nameless.safetensors", "--data", "folder:pair", "--json")
     assert "the model does not say what its classes are called" in done.stderr and json.loads(done.stdout)["top1"] > 0.95
     refused("eval", "--model", "nameless.safetensors", "--data", "folder:part", status=2, says="2 classes, data folder:part has 1")
 
 
 def test_a_whole_folder_is_judged_whole():
-    done = run("eval", "--model", "colours", "--data", "folder:two")
+    done = run("eval", "--model", "colours", "--data", "folder:pair")
     assert " 40 images" in done.stdout and "there is no test part, so every picture is judged" in done.stderr, done
     for split, images in (("all", 40), ("test", 4), ("train", 36)):
-        done = run("eval", "--model", "colours", "--data", "folder:two", "--split", split, "--json")
+        done = run("eval", "--model", "colours", "--data", "folder:pair", "--split", split, "--json")
         assert json.loads(done.stdout)["images"] == images
         assert ("a tenth is split off for it, 4 of 40 pictures" in done.stderr) == (split != "all"), done.stderr
-    refused("eval", "--model", "colours", "--data", "folder:two", "--split", "val", status=2, says="no validation part")
+    refused("eval", "--model", "colours", "--data", "folder:pair", "--split", "val", status=2, says="no validation part")
 
 
 def test_parts_of_a_folder():
@@ -173,13 +173,13 @@ def test_lists_of_spreadsheets():
         with open(name, "w", encoding="utf-8", newline="") as f:
             f.write(text)
         return "csv:" + name
-    rows = "".join(f'"two/{c}/{i:02}.png",{c}\r\n' for i in range(20) for c in ("red", "green"))
+    rows = "".join(f'"pair/{c}/{i:02}.png",{c}\r\n' for i in range(20) for c in ("red", "green"))
     done = train("sheet", write("\ufefffilename,label\r\n" + rows), "--bad-pictures", "skip", epochs=2)
     assert "line 1 is taken for a header (filename, label)" in done.stderr, done.stderr
     assert json.loads(run("inspect", "sheet", "--json").stdout)["labels"] == ["green", "red"]
     for text, says in ((rows.replace(",", ";"), "line 1"), ("a\n" + rows, "line 1"), (rows + "x,y,z\n", "line 41")):
         refused("train", "--data", write(text, "other.csv"), "--model", MODEL, "--out", "x", status=1, says=says)
-    home = {"HOME": os.path.abspath("two")}
+    home = {"HOME": os.path.abspath("pair")}
     data = write("~/red/00.png,red\n~/green/00.png,green\n", "home.csv")
     assert json.loads(run("eval", "--model", "colours", "--data", data, "--json", env=home).stdout)["images"] == 2
     assert json.loads(run("eval", "--model", "colours", "--data", "folder:~/", "--json", env=home).stdout)["images"] == 40
@@ -199,20 +199,20 @@ def test_what_a_run_needs_is_checked_before_it_begins():
     begin("folder:early", status=1, says="early/test/cat/00.png")
     train("skips", "folder:early", "--bad-pictures", "skip", epochs=1, batch=4)
     os.makedirs("lists", exist_ok=True)
-    for part, files in (("train", "../two/red/00.png,red\n../two/green/00.png,green\n" * 4), ("test", "../two/red/00.png,red\ngone.png,red\n")):
+    for part, files in (("train", "../pair/red/00.png,red\n../pair/green/00.png,green\n" * 4), ("test", "../pair/red/00.png,red\ngone.png,red\n")):
         with open(f"lists/{part}.csv", "w") as f:
             f.write(files)
     begin("csv:lists", status=1, says="lists/gone.png: No such file")
     # The names of the model's classes say how many there are, a JSON file does not.
     with open("three.json", "w") as f:
         json.dump({"img_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 1, "num_classes": 3}, f)
-    done = run("train", "--data", "folder:two", "--model", "three.json", "--batch", 4, "--epochs", 1, "--out", "two-of-three")
+    done = run("train", "--data", "folder:pair", "--model", "three.json", "--batch", 4, "--epochs", 1, "--out", "two-of-three")
     assert "three.json: 2 classes, as the data have, not 3" in done.stderr, done.stderr
-    refused("train", "--data", "folder:two", "--model", MODEL + "_c3", "--out", "x", status=2, says="has 3 classes")
+    refused("train", "--data", "folder:pair", "--model", MODEL + "_c3", "--out", "x", status=2, says="has 3 classes")
 
 
 def test_bad_pictures_of_an_evaluation_and_of_a_run_that_goes_on():
-    shutil.copytree("two", "spoiled")
+    shutil.copytree("pair", "spoiled")
     with open("spoiled/red/07.png", "w") as f:
         f.write("not a picture")
     refused("eval", "--model", "colours", "--data", "folder:spoiled", "--quiet", status=1, says="spoiled/red/07.png")
@@ -221,7 +221,7 @@ def test_bad_pictures_of_an_evaluation_and_of_a_run_that_goes_on():
     assert result["images"] == 39 and len(result["bad_pictures"]) == 1, result
     assert "1 of the pictures are left out" in done.stderr and "spoiled/red/07.png" in done.stderr
     # A run that meets it after its first epoch goes on without it.
-    shutil.copy("two/red/07.png", "spoiled/red/07.png")
+    shutil.copy("pair/red/07.png", "spoiled/red/07.png")
     train("met", "folder:spoiled", "--validation", 0.2, "--quiet", epochs=2, batch=4)
     before = parse("met/checkpoint.safetensors")[0]["__metadata__"]
     state = json.loads(before["vitrine.training"])

@@ -88,8 +88,8 @@ def test_a_model_remembers_that_it_learned_pictures_as_stored():
     run("convert", "ignoring", "copy.safetensors")
     assert answers("copy.safetensors", "phone")[0] == seen
     run("train", "--data", "folder:phone", "--init", "ignoring", "--batch", 4, "--epochs", 1, "--warmup-epochs", 0,
-        "--out", "tuned", "--quiet")
-    assert json.loads(run("inspect", "tuned", "--json").stdout)["preprocess"]["exif"] is False
+        "--out", "tuned-as-stored", "--quiet")
+    assert json.loads(run("inspect", "tuned-as-stored", "--json").stdout)["preprocess"]["exif"] is False
     # A run goes on as it began.
     run("train", "--out", "ignoring", "--resume", "--no-exif", "--quiet")
     assert read("ignoring/model.safetensors") == learned

@@ -197,14 +197,14 @@ def test_resume_without_a_checkpoint():
         assert read(f"killed-early/{name}") == read(f"begun/{name}"), name
 
     refused("train", "--out", "nowhere", "--resume", status=2, says="name its --data")
-    os.makedirs("album", exist_ok=True)
+    os.makedirs("diary", exist_ok=True)
     with open("album/diary.txt", "w") as f:
         f.write("mine")
-    refused("train", "--out", "album", "--resume", "--data", "idx:data", status=2, says="holds diary.txt and no run")
-    with open("album/config.json", "w") as f:
+    refused("train", "--out", "diary", "--resume", "--data", "idx:data", status=2, says="holds diary.txt and no run")
+    with open("diary/config.json", "w") as f:
         json.dump({"architectures": ["ViT"], "epochs": 1}, f)
-    refused("train", "--out", "album", "--resume", "--data", "idx:data", status=1, says="album/config.json: bad_header")
-    assert not os.path.exists("nowhere") and sorted(os.listdir("album")) == ["config.json", "diary.txt"]
+    refused("train", "--out", "diary", "--resume", "--data", "idx:data", status=1, says="diary/config.json: bad_header")
+    assert not os.path.exists("nowhere") and sorted(os.listdir("diary")) == ["config.json", "diary.txt"]
 
 
 def test_a_run_that_is_done_says_so():

@@ -367,6 +367,7 @@ def test_lists_and_bad_pictures():
     assert len(re.findall(r"decoding \d+\.\d s of CPU", done.stdout + done.stderr)) == 2
     for i in range(8, 20):
         os.remove(f"listed/{i}.png")
+    options[options.index("--epochs") + 1] = 3
     refused("train", *options, "--out", "skipping", "--resume", "--quiet", status=1, says="pictures, now there are")
 
 
