@@ -29,15 +29,33 @@ std::string text_beside(const std::string& path, const char* name) {
 
 SourceFacts find_facts(const std::string& path, std::string_view origin) {
   const std::string config = text_beside(path, "config.json");
-  const std::string where = (fs::path(path).parent_path() / "config.json").string();
-  if (!origin.starts_with("Hugging Face") && is_timm_config(config)) {
-    return facts_of_timm(config, origin, where);
+  const auto beside = [&](const char* name) {
+    return (fs::path(path).parent_path() / name).string();
+  };
+  const std::string where = beside("config.json");
+  const bool clip = origin == "OpenAI CLIP";
+  const bool timm = !origin.starts_with("Hugging Face") && is_timm_config(config);
+  if (const char* name = "open_clip_config.json"; clip || (origin == "timm" && !timm)) {
+    const std::string open_clip = text_beside(path, name);
+    if (!open_clip.empty()) return facts_of_open_clip(open_clip, beside(name));
   }
+  if (timm) return facts_of_timm(config, origin, where);
   if (origin.starts_with("Hugging Face") && is_hugging_face_config(config)) {
     return facts_of_hugging_face(config, text_beside(path, "preprocessor_config.json"), where,
                                  text_beside(path, "processor_config.json"));
   }
-  return facts_of_origin(origin);
+  SourceFacts facts = facts_of_origin(origin);
+  if (!config.empty()) {
+    facts.notes.push_back(fmt::format(
+        "{} is neither timm's nor Hugging Face's, or not of weights with these names: not used",
+        where));
+  }
+  if (clip) {
+    facts.notes.emplace_back(
+        "weights do not show which GELU they were trained with: quick GELU, as OpenAI's; LAION's "
+        "and others' are by erf, as an open_clip_config.json beside them would say");
+  }
+  return facts;
 }
 
 std::span<const int64_t> without_leading_ones(std::span<const int64_t> shape) {

@@ -24,10 +24,25 @@ struct Site {
   std::string_view body;
 };
 
-size_t rank(const Site& site) {
+/// Whether a level of the prefix begins like this: "model/teacher.backbone." with "teacher".
+bool has_level(std::string_view prefix, std::string_view begin) {
+  while (!prefix.starts_with(begin)) {
+    const size_t end = prefix.find_first_of("./");
+    if (end == std::string_view::npos) return false;
+    prefix.remove_prefix(end + 1);
+  }
+  return true;
+}
+
+/// The site with the lowest rank is taken. The teacher of self-supervised training is the average
+/// of its students, and what its results are of.
+std::pair<size_t, int> rank(const Site& site) {
   const auto found = std::ranges::find_if(
       kPreferred, [&](std::string_view p) { return site.prefix.starts_with(p); });
-  return static_cast<size_t>(found - kPreferred.begin());
+  const int role = has_level(site.prefix, "teacher")   ? 0
+                   : has_level(site.prefix, "student") ? 2
+                                                       : 1;
+  return {static_cast<size_t>(found - kPreferred.begin()), role};
 }
 
 /// The site whose anchor this tensor is.
@@ -46,14 +61,32 @@ std::optional<Site> site_of(std::string_view name, const NameMap& map) {
   return site;
 }
 
-Site find_site(const TensorArchive& archive) {
-  std::optional<Site> best;
+/// The place that is taken, and the first of the others.
+struct Found {
+  Site site;
+  std::optional<Site> other;
+};
+
+Found find_site(const TensorArchive& archive) {
+  for (const NamedTensor& tensor : archive.tensors()) {
+    if (!has_level(tensor.name, "attnpool.")) continue;
+    throw FormatError(
+        FormatKind::kUnsupported, archive.path(), -1,
+        fmt::format("{}: a ResNet of CLIP's with attention pooling (RN50, RN101, RN50x4...), which "
+                    "Vitrine does not have; CLIP's ViTs are read",
+                    tensor.name));
+  }
   for (const NameMap& map : name_maps()) {
+    std::vector<Site> sites;
     for (const NamedTensor& tensor : archive.tensors()) {
-      const std::optional<Site> site = site_of(tensor.name, map);
-      if (site && (!best || rank(*site) < rank(*best))) best = site;
+      if (const std::optional<Site> site = site_of(tensor.name, map)) sites.push_back(*site);
     }
-    if (best) return *best;
+    if (sites.empty()) continue;
+    const auto best = std::ranges::min_element(sites, {}, rank);
+    Found found{*best, {}};
+    sites.erase(best);
+    if (!sites.empty()) found.other = sites.front();
+    return found;
   }
   std::string anchors;
   for (const NameMap& map : name_maps()) {
@@ -95,16 +128,20 @@ void name_lone_stem(MappedWeights& weights) {
 
 class Mapper {
  public:
-  Mapper(const TensorArchive& archive, const Site& site) : archive_(archive), site_(site) {}
+  Mapper(const TensorArchive& archive, const Found& found)
+      : archive_(archive), site_(found.site), other_(found.other) {}
 
   MappedWeights map();
 
  private:
   void add(const std::string& file_name, std::string_view name, const RawTensor& tensor);
   void join_parts(MappedTensor& tensor, std::vector<const NameRule*>& rules) const;
+  std::string_view origin() const;
+  void add_notes(size_t outside);
 
   const TensorArchive& archive_;
   const Site& site_;
+  const std::optional<Site>& other_;
   MappedWeights weights_;
   std::map<std::string, size_t> index_;              // timm's name -> tensor
   std::vector<std::vector<const NameRule*>> rules_;  // of each tensor's parts
@@ -160,8 +197,38 @@ void Mapper::join_parts(MappedTensor& tensor, std::vector<const NameRule*>& rule
   tensor.parts = std::move(ordered);
 }
 
+/// What the tensors tell beyond the map.
+std::string_view Mapper::origin() const {
+  if (site_.map->origin != "timm") return site_.map->origin;
+  const auto is_mask = [](const std::string& name) { return name.ends_with("mask_token"); };
+  const MappedTensor* patches = weights_.find("patch_embed.proj.weight");
+  constexpr int64_t kPatch = 14;
+  if (weights_.find("dist_token") != nullptr) return "DeiT";
+  if (weights_.find("blocks.0.ls1.gamma") != nullptr && patches != nullptr &&
+      patches->shape.size() == 4 && patches->shape[2] == kPatch &&
+      std::ranges::any_of(not_needed_, is_mask)) {
+    return "DINOv2";
+  }
+  return site_.map->origin;
+}
+
+void Mapper::add_notes(size_t outside) {
+  if (!site_.prefix.empty()) {
+    weights_.notes.push_back(fmt::format("weights taken from '{}'; {} tensors elsewhere left out",
+                                         site_.prefix, outside));
+  }
+  if (other_) {
+    weights_.notes.push_back(
+        fmt::format("another network in the file is left out: '{}'", other_->prefix));
+  }
+  if (!not_needed_.empty()) {
+    weights_.notes.push_back(fmt::format(
+        "{} tensors are not part of this network and left out: {}{}", not_needed_.size(),
+        not_needed_.front(), not_needed_.size() > 1 ? ", ..." : ""));
+  }
+}
+
 MappedWeights Mapper::map() {
-  weights_.origin = site_.map->origin;
   size_t outside = 0;
   for (const auto& [file_name, tensor] : archive_.tensors()) {
     std::string_view name = file_name;
@@ -183,15 +250,8 @@ MappedWeights Mapper::map() {
   }
   for (size_t i = 0; i < rules_.size(); ++i) join_parts(weights_.tensors[i], rules_[i]);
   name_lone_stem(weights_);
-  if (!site_.prefix.empty()) {
-    weights_.notes.push_back(fmt::format("weights taken from '{}'; {} tensors elsewhere left out",
-                                         site_.prefix, outside));
-  }
-  if (!not_needed_.empty()) {
-    weights_.notes.push_back(fmt::format(
-        "{} tensors are not part of this network and left out: {}{}", not_needed_.size(),
-        not_needed_.front(), not_needed_.size() > 1 ? ", ..." : ""));
-  }
+  weights_.origin = origin();
+  add_notes(outside);
   return std::move(weights_);
 }
 
@@ -208,8 +268,8 @@ MappedTensor* MappedWeights::find(std::string_view name) {
 }
 
 MappedWeights map_names(const TensorArchive& archive) {
-  const Site site = find_site(archive);
-  return Mapper(archive, site).map();
+  const Found found = find_site(archive);
+  return Mapper(archive, found).map();
 }
 
 }  // namespace vitrine

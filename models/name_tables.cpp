@@ -101,7 +101,7 @@ constexpr std::array<NameRule, 3> kHfBackbone = {{
 
 // --- OpenAI's CLIP -------------------------------------------------------------------------------
 
-constexpr std::array<NameRule, 20> kOpenAiClip = {{
+constexpr std::array<NameRule, 22> kOpenAiClip = {{
     {"visual.conv1.weight", "patch_embed.proj.weight"},
     {"visual.class_embedding", "cls_token"},
     {"visual.positional_embedding", "pos_embed"},
@@ -122,6 +122,8 @@ constexpr std::array<NameRule, 20> kOpenAiClip = {{
     {"ln_final.*", ""},
     {"text_projection", ""},
     {"logit_scale", ""},
+    {"logit_bias", ""},
+    {"text.*", ""},  // of open_clip's with custom_text
     {"input_resolution", ""},
 }};
 

@@ -39,6 +39,11 @@ SourceFacts facts_of_origin(std::string_view origin) {
     facts.norm_eps = 1e-12;
     rule.crop_mode = CropMode::kSquash;
   }
+  if (origin == "DeiT" || origin == "DINOv2") {
+    rule.crop_pct = 0.875;
+    rule.mean.assign(kImageNetMean.begin(), kImageNetMean.end());
+    rule.stddev.assign(kImageNetStd.begin(), kImageNetStd.end());
+  }
   if (origin.starts_with("Hugging Face")) facts.resampling = PositionResampling::kBicubic;
   if (origin == "torchvision") facts.resampling = PositionResampling::kBicubicCorners;
   if (origin.find("BiT") != std::string_view::npos) {
@@ -46,7 +51,8 @@ SourceFacts facts_of_origin(std::string_view origin) {
     rule.crop_pct = 0.875;
   }
   if (origin == "BiT npz") facts.conv_eps = 1e-10;
-  const bool bicubic = origin == "timm" || origin.find("CLIP") != std::string_view::npos;
+  const bool bicubic = origin == "timm" || origin == "DeiT" || origin == "DINOv2" ||
+                       origin.find("CLIP") != std::string_view::npos;
   rule.interpolation = bicubic ? ResizeFilter::kBicubic : ResizeFilter::kBilinear;
   if (rule.crop_mode == CropMode::kSquash) rule.crop_pct = 1;
   facts.preprocess_source = facts.source;

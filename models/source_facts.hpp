@@ -49,6 +49,7 @@ struct SourceFacts {
 
 /// Of weights without a configuration. `origin` is that of their name map.
 ///   timm           erf GELU, 1e-6; bicubic, crop 0.9, mean and deviation 0.5
+///   DeiT, DINOv2   the same, but 256 to 224, ImageNet's mean and deviation
 ///   Google         tanh GELU as trained, 1e-6; squashed bilinear; group norm 1e-6 and kernels
 ///                  standardised by deviation + 1e-5, where the others have 1e-5 and variance +
 ///                  1e-8
@@ -72,6 +73,9 @@ SourceFacts facts_of_hugging_face(std::string_view config, std::string_view prep
 /// Throws FormatError: kUnsupported for an architecture, argument, key or value that is not known.
 /// Where the file is silent on preprocessing, timm's own defaults hold (resolve_data_config).
 SourceFacts facts_of_timm(std::string_view config, std::string_view origin, std::string_view path);
+
+/// Of open_clip_config.json, which open_clip writes beside a CLIP model's weights. Throws as above.
+SourceFacts facts_of_open_clip(std::string_view config, std::string_view path);
 
 /// Whether a config.json is one of timm's ("architecture"), or Hugging Face's ("model_type").
 bool is_timm_config(std::string_view config);
