@@ -232,6 +232,10 @@ void ConfigReader::read_head() {
     weights_.notes.push_back("the head has no bias: zeros");
   }
   c_.fc_norm = has("fc_norm.weight");
+  if (facts_.pool == Pool::kRawMean) {  // a file of the whole encoder has the norm all the same
+    std::erase_if(weights_.tensors,
+                  [](const MappedTensor& t) { return t.name.starts_with("norm."); });
+  }
   c_.pool = facts_.pool.value_or(c_.fc_norm || !c_.class_token ? Pool::kMean : Pool::kToken);
   if (has("pre_logits.fc.weight") && head != nullptr) {
     c_.pre_logits = dim("pre_logits.fc.weight", 0);

@@ -26,7 +26,7 @@ struct Writer {
 Writer writer_of(std::string_view model_type, bool with_head) {
   if (model_type == "clip_vision_model") return {{hugging_face_clip_names()}, "vision_model."};
   if (model_type == "dinov2") {
-    return {{hugging_face_vit_names(), hugging_face_dinov2_blocks()}, ""};
+    return {{hugging_face_vit_names(), hugging_face_dinov2_blocks()}, with_head ? "dinov2." : ""};
   }
   // A model without a head has no prefix.
   if (model_type == "resnet") return {{hugging_face_resnet_names()}, with_head ? "resnet." : ""};

@@ -3,6 +3,8 @@
 #include <array>
 #include <string_view>
 
+#include "ops/resize.hpp"
+
 // What is known of the classes of transformers 5.24, and of those that it has given up.
 
 namespace vitrine {
@@ -31,14 +33,16 @@ enum class Head {
   kNone,        ///< the features are the result; heads of pre-training are not part of it
   kClassifier,  ///< one, on the class token or the mean of a convolutional network's pixels
   kTwo,         ///< on class and distillation token
-  kProjection,
+  kTokenMean,   ///< one, on the class token and the mean of the patches side by side
+  kRawMean,     ///< one, on the mean of the patches before the last norm
+  kProjection,  ///< visual_projection, on the class token
 };
 
 struct HfArchitecture {
   std::string_view name, model_type;
   Head head;
 };
-inline constexpr std::array<HfArchitecture, 21> kHfArchitectures = {{
+inline constexpr std::array<HfArchitecture, 24> kHfArchitectures = {{
     {"ViTModel", "vit", Head::kNone},
     {"ViTForMaskedImageModeling", "vit", Head::kNone},
     {"ViTForImageClassification", "vit", Head::kClassifier},
@@ -51,29 +55,24 @@ inline constexpr std::array<HfArchitecture, 21> kHfArchitectures = {{
     {"DeiTForImageClassification", "deit", Head::kClassifier},
     {"DeiTForImageClassificationWithTeacher", "deit", Head::kTwo},
     {"Dinov2Model", "dinov2", Head::kNone},
+    {"Dinov2ForImageClassification", "dinov2", Head::kTokenMean},
     {"Dinov2WithRegistersModel", "dinov2_with_registers", Head::kNone},
+    {"Dinov2WithRegistersForImageClassification", "dinov2_with_registers", Head::kTokenMean},
     {"CLIPVisionModel", "clip_vision_model", Head::kNone},
     {"CLIPVisionTransformer", "clip_vision_model", Head::kNone},
     {"CLIPVisionModelWithProjection", "clip_vision_model", Head::kProjection},
     {"CLIPModel", "clip_vision_model", Head::kProjection},
+    {"CLIPForImageClassification", "clip_vision_model", Head::kRawMean},
     {"ResNetModel", "resnet", Head::kNone},
     {"ResNetForImageClassification", "resnet", Head::kClassifier},
     {"BitModel", "bit", Head::kNone},
     {"BitForImageClassification", "bit", Head::kClassifier},
 }};
 
-// Networks of these names are known, and Vitrine has none like them.
-struct OtherArchitecture {
-  std::string_view name, what;
-};
-inline constexpr std::array<OtherArchitecture, 3> kOtherHfArchitectures = {{
-    {"CLIPForImageClassification",
-     "its classifier is on the mean of the patches before post_layernorm"},
-    {"Dinov2ForImageClassification",
-     "its classifier is on class token and mean of the patches side by side"},
-    {"Dinov2WithRegistersForImageClassification",
-     "its classifier is on class token and mean of the patches side by side"},
-}};
+// Pillow's filters, in the order of the numbers under "resample".
+inline constexpr std::array<ResizeFilter, 6> kHfResample = {
+    ResizeFilter::kNearest, ResizeFilter::kLanczos, ResizeFilter::kBilinear,
+    ResizeFilter::kBicubic, ResizeFilter::kBox,     ResizeFilter::kHamming};
 
 // What changes no answer of a network that was trained.
 inline constexpr std::array<std::string_view, 85> kHarmlessHfKeys = {

@@ -1,11 +1,16 @@
-// Networks as the files of transformers: the inverse of hugging_face_config.
+// Networks and preprocessing as the files of transformers: the inverse of hugging_face_config and
+// hugging_face_preprocess.
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
 
 #include "core/error.hpp"
 #include "core/json_text.hpp"
 #include "models/bit.hpp"
 #include "models/hugging_face_activations.hpp"
+#include "models/hugging_face_classes.hpp"
 #include "models/hugging_face_preprocess.hpp"
 #include "models/resnet_config.hpp"
 #include "models/source_facts.hpp"
@@ -17,6 +22,11 @@ using nlohmann::json;
 
 [[noreturn]] void refuse_to_write(const std::string& what) {
   throw UsageError(fmt::format("no Hugging Face model has {}: write a .safetensors file", what));
+}
+
+[[noreturn]] void refuse_rule(std::string_view what) {
+  throw UsageError(
+      fmt::format("no image processor of Hugging Face has {}: write a .safetensors file", what));
 }
 
 void add_labels(json& config, int64_t classes, const std::vector<std::string>& labels) {
@@ -41,7 +51,10 @@ bool has_lone_token(const VitConfig& c) {
 void check_writable(const VitConfig& c) {
   if (c.backbone) refuse_to_write("a backbone (since version 5)");
   if (c.qk_norm) refuse_to_write("qk_norm");
-  if (c.pool != Pool::kToken) refuse_to_write("global_pool 'avg'");
+  const bool dinov2 = c.pool == Pool::kTokenMean && c.layer_scale > 0 && c.classes > 0;
+  if (c.pool != Pool::kToken && !dinov2) {
+    refuse_to_write("this global_pool");
+  }
   if ((c.registers > 0 || c.no_embed_class) && !has_lone_token(c)) {
     refuse_to_write("a position embedding of the patches alone");
   }
@@ -55,8 +68,9 @@ void check_writable(const VitConfig& c) {
     refuse_to_write("norm_pre with a bias of the patches, or neither");
   if (c.layer_scale > 0 && (c.pre_norm || c.distilled))
     refuse_to_write("LayerScale beside other switches");
-  if (c.layer_scale > 0 && c.classes > 0)
+  if (c.layer_scale > 0 && c.classes > 0 && !dinov2) {
     refuse_to_write("LayerScale with a head on the class token");
+  }
   if (c.pre_norm && (c.distilled || !c.qkv_bias)) refuse_to_write("norm_pre beside other switches");
   if (c.pre_logits > 0) refuse_to_write("pre_logits before a head");
 }
@@ -72,7 +86,9 @@ Class class_of(const VitConfig& c) {
   if (c.pre_norm) {
     return {headless ? "CLIPVisionModel" : "CLIPVisionModelWithProjection", "clip_vision_model"};
   }
-  if (c.layer_scale > 0) return {"Dinov2Model", "dinov2"};
+  if (c.layer_scale > 0) {
+    return {headless ? "Dinov2Model" : "Dinov2ForImageClassification", "dinov2"};
+  }
   if (c.distilled) return {"DeiTForImageClassificationWithTeacher", "deit"};
   if (has_lone_token(c)) return {headless ? "DeiTModel" : "DeiTForImageClassification", "deit"};
   return {headless ? "ViTModel" : "ViTForImageClassification", "vit"};
@@ -148,6 +164,46 @@ json config_of(const NetworkConfig& c) {
 }
 
 }  // namespace
+
+json hugging_face_preprocess(const Preprocess& rule) {
+  const auto before_crop = [&](int64_t side) {
+    return static_cast<int64_t>(std::floor(static_cast<double>(side) / rule.crop_pct));
+  };
+  const Size2d resize{before_crop(rule.height), before_crop(rule.width)};
+  const bool cropped =
+      rule.crop_mode != CropMode::kSquash || resize.h != rule.height || resize.w != rule.width;
+  if (rule.crop_mode == CropMode::kCenter && rule.height != rule.width) {
+    refuse_rule("a crop that is no square, of pictures just large enough for it");
+  }
+  if (rule.crop_mode == CropMode::kSquash && cropped && rule.crop_rounding == CropRounding::kEven) {
+    const auto goes_up = [](int64_t spare) { return spare > 0 && spare % 4 == 3; };
+    if (goes_up(resize.h - rule.height) || goes_up(resize.w - rule.width)) {
+      refuse_rule("a crop that is rounded up");
+    }
+  }
+  const auto filter = std::ranges::find(kHfResample, rule.interpolation) - kHfResample.begin();
+  // Older versions know a crop in these classes alone.
+  const char* processor = !cropped                              ? "ViTImageProcessor"
+                          : rule.crop_mode == CropMode::kSquash ? "DeiTImageProcessor"
+                                                                : "BitImageProcessor";
+  json result = {{"image_processor_type", processor},
+                 {"do_resize", rule.crop_mode != CropMode::kUnscaled},
+                 {"resample", filter},
+                 {"do_center_crop", cropped},
+                 {"do_convert_rgb", rule.channels == 3},
+                 {"do_rescale", true},
+                 {"rescale_factor", 1.0 / 255},
+                 {"do_normalize", true},
+                 {"image_mean", rule.mean},
+                 {"image_std", rule.stddev}};
+  if (rule.crop_mode == CropMode::kSquash) {
+    result["size"] = {{"height", resize.h}, {"width", resize.w}};
+  } else {
+    result["size"] = {{"shortest_edge", resize.h}};
+  }
+  if (cropped) result["crop_size"] = {{"height", rule.height}, {"width", rule.width}};
+  return result;
+}
 
 HuggingFaceFiles hugging_face_files(const NetworkConfig& c, const Preprocess& preprocess,
                                     const std::vector<std::string>& labels) {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/error.hpp"
+#include "models/hugging_face_classes.hpp"
 #include "models/known_keys.hpp"
 
 namespace vitrine {
@@ -15,10 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-// PIL's numbers, in the order of "resample".
-constexpr std::array<ResizeFilter, 6> kResample = {ResizeFilter::kNearest,  ResizeFilter::kLanczos,
-                                                   ResizeFilter::kBilinear, ResizeFilter::kBicubic,
-                                                   ResizeFilter::kBox,      ResizeFilter::kHamming};
 constexpr int64_t kBilinear = 2;
 constexpr int64_t kBicubic = 3;
 
@@ -206,28 +203,28 @@ void ProcessorReader::read_geometry(const ProcessorClass& c, Preprocess& rule) {
   const bool square = keys_.value_or("default_to_square", c.square_numbers);
   const bool resizes = keys_.value_or("do_resize", true);
   const bool crops = keys_.value_or("do_center_crop", c.crops);
-  // Sizes that are not used may be anything.
-  std::optional<Sides> resize;
-  std::optional<Sides> crop;
-  keys_.find("size");
-  keys_.find("crop_size");
-  if (resizes) resize = read_sides("size", square).value_or(c.size);
-  if (crops) {
-    crop = read_sides("crop_size", /*square_numbers=*/true);
+  std::optional<Sides> resize = read_sides("size", square).value_or(c.size);
+  std::optional<Sides> crop = read_sides("crop_size", /*square_numbers=*/true);
+  if (!resizes) resize.reset();
+  if (!crops) {
+    crop.reset();
+  } else {
     if (!crop && c.crop > 0) crop = Sides{c.crop, c.crop};
     if (!crop) keys_.refuse("crop_size", "do_center_crop needs it");
     if (crop->shorter) keys_.refuse("crop_size", "a crop has height and width");
   }
   // Read by this class alone; the others go by what is above.
   keys_.find("crop_pct");
-  if (c.name == "ConvNext" && resizes) read_conv_next(resize, crop);
+  // A file without a class that says height and width was not written by this one.
+  const bool other = by_model_type_ && !resize.value_or(Sides{}).shorter;
+  if (c.name == "ConvNext" && resizes && !other) read_conv_next(resize, crop);
   set_geometry(resize, crop, rule);
   if (!resizes) return;
   const auto resample = keys_.value_or("resample", c.resample);
-  if (resample < 0 || resample >= static_cast<int64_t>(kResample.size())) {
+  if (resample < 0 || resample >= static_cast<int64_t>(kHfResample.size())) {
     keys_.refuse("resample", "Pillow's filters are 0 to 5");
   }
-  rule.interpolation = kResample[static_cast<size_t>(resample)];
+  rule.interpolation = kHfResample[static_cast<size_t>(resample)];
 }
 
 void ProcessorReader::read_conv_next(std::optional<Sides>& resize, std::optional<Sides>& crop) {
@@ -353,53 +350,11 @@ HuggingFacePreprocess ProcessorReader::read() {
   return result;
 }
 
-[[noreturn]] void refuse_to_write(std::string_view what) {
-  throw UsageError(
-      fmt::format("no image processor of Hugging Face has {}: write a .safetensors file", what));
-}
-
 }  // namespace
 
 HuggingFacePreprocess read_hugging_face_preprocess(const json& object,
                                                    const HuggingFaceProcessor& of) {
   return ProcessorReader(object, of).read();
-}
-
-json hugging_face_preprocess(const Preprocess& rule) {
-  const Sides resize{resize_of(rule.height, rule.crop_pct), resize_of(rule.width, rule.crop_pct)};
-  const bool cropped = rule.crop_mode != CropMode::kSquash || resize.height != rule.height ||
-                       resize.width != rule.width;
-  if (rule.crop_mode == CropMode::kCenter && rule.height != rule.width) {
-    refuse_to_write("a crop that is no square, of pictures just large enough for it");
-  }
-  if (rule.crop_mode == CropMode::kSquash && cropped && rule.crop_rounding == CropRounding::kEven) {
-    const auto goes_up = [](int64_t spare) { return spare > 0 && spare % 4 == 3; };
-    if (goes_up(resize.height - rule.height) || goes_up(resize.width - rule.width)) {
-      refuse_to_write("a crop that is rounded up");
-    }
-  }
-  const auto filter = std::ranges::find(kResample, rule.interpolation) - kResample.begin();
-  // Older versions know a crop in these classes alone.
-  const char* processor = !cropped                              ? "ViTImageProcessor"
-                          : rule.crop_mode == CropMode::kSquash ? "DeiTImageProcessor"
-                                                                : "BitImageProcessor";
-  json result = {{"image_processor_type", processor},
-                 {"do_resize", rule.crop_mode != CropMode::kUnscaled},
-                 {"resample", filter},
-                 {"do_center_crop", cropped},
-                 {"do_convert_rgb", rule.channels == 3},
-                 {"do_rescale", true},
-                 {"rescale_factor", 1.0 / 255},
-                 {"do_normalize", true},
-                 {"image_mean", rule.mean},
-                 {"image_std", rule.stddev}};
-  if (rule.crop_mode == CropMode::kSquash) {
-    result["size"] = {{"height", resize.height}, {"width", resize.width}};
-  } else {
-    result["size"] = {{"shortest_edge", resize.height}};
-  }
-  if (cropped) result["crop_size"] = {{"height", rule.height}, {"width", rule.width}};
-  return result;
 }
 
 }  // namespace vitrine

@@ -40,7 +40,7 @@ SourceFacts find_facts(const std::string& path, std::string_view origin) {
     if (!open_clip.empty()) return facts_of_open_clip(open_clip, beside(name));
   }
   if (timm) return facts_of_timm(config, origin, where);
-  if (origin.starts_with("Hugging Face") && is_hugging_face_config(config)) {
+  if (origin.starts_with("Hugging Face") && !config.empty()) {
     return facts_of_hugging_face(config, text_beside(path, "preprocessor_config.json"), where,
                                  text_beside(path, "processor_config.json"));
   }
@@ -163,7 +163,7 @@ Model import_model(const TensorArchive& archive, const NetworkConfig* config,
   std::unique_ptr<NetworkConfig> found;
   if (config == nullptr) {
     found = config_of_weights(weights, facts, archive.path());
-    if (facts.agrees) facts.agrees(*found);
+    if (facts.agrees) facts.agrees(*found, weights);
     config = found.get();
     compare_with_config(*found, facts, archive.path());
   }

@@ -65,7 +65,7 @@ constexpr std::array<NameRule, 10> kHfDinov2Blocks = {{
     {"encoder.layer.{}.mlp.fc2.*", "blocks.{}.mlp.fc2.*"},
 }};
 
-constexpr std::array<NameRule, 20> kHfClip = {{
+constexpr std::array<NameRule, 21> kHfClip = {{
     {"embeddings.class_embedding", "cls_token"},
     {"embeddings.position_embedding.weight", "pos_embed"},
     {"embeddings.patch_embedding.*", "patch_embed.proj.*"},
@@ -80,6 +80,7 @@ constexpr std::array<NameRule, 20> kHfClip = {{
     {"encoder.layers.{}.mlp.fc2.*", "blocks.{}.mlp.fc2.*"},
     {"post_layernorm.*", "norm.*"},
     {"visual_projection.weight", "head.weight"},
+    {"classifier.*", "head.*"},
     {"embeddings.position_ids", ""},
     // The text tower of a whole model, and what joins the two.
     {"text_model.*", ""},

@@ -14,6 +14,8 @@
 
 namespace vitrine {
 
+struct MappedWeights;
+
 /// What the shapes of weights do not say: it comes from the files beside them, or from the habits
 /// of the ecosystem that they come from.
 struct SourceFacts {
@@ -44,7 +46,7 @@ struct SourceFacts {
   bool lone_distillation_token = false;
   /// Throws FormatError if the network, as its weights have it, is not the one that the file
   /// beside them describes. Empty: nothing was said.
-  std::function<void(const NetworkConfig&)> agrees;
+  std::function<void(const NetworkConfig&, const MappedWeights&)> agrees;
 };
 
 /// Of weights without a configuration. `origin` is that of their name map.
@@ -77,9 +79,8 @@ SourceFacts facts_of_timm(std::string_view config, std::string_view origin, std:
 /// Of open_clip_config.json, which open_clip writes beside a CLIP model's weights. Throws as above.
 SourceFacts facts_of_open_clip(std::string_view config, std::string_view path);
 
-/// Whether a config.json is one of timm's ("architecture"), or Hugging Face's ("model_type").
+/// Whether a config.json is one of timm's ("architecture").
 bool is_timm_config(std::string_view config);
-bool is_hugging_face_config(std::string_view config);
 
 /// The inverse of facts_of_hugging_face, for a network that Hugging Face has a class for.
 struct HuggingFaceFiles {

@@ -167,14 +167,19 @@ Tensor Vit::tokens_of(const Tensor& images, const Pass& pass) const {
   return x;  // (B, N, D)
 }
 
-/// (B, N, D) -> (B, D)
+/// (B, N, D) -> (B, D); (B, 2 D) if distilled or of class token and mean
 Tensor Vit::pooled(const Tensor& x, const Pass& pass) const {
   const int64_t batch = x.dim(0);
-  if (config.pool == Pool::kMean) {
+  if (config.pool != Pool::kToken) {
     Tensor y = norm.defined() ? norm(x) : x;
     pass.report("norm", y);
-    y = mean(slice(y, {0, config.prefix_tokens(), 0}, {batch, x.dim(1), config.width}, {1, 1, 1}),
-             {1}, false);
+    const Tensor patches =
+        slice(y, {0, config.prefix_tokens(), 0}, {batch, x.dim(1), config.width}, {1, 1, 1});
+    if (config.pool == Pool::kTokenMean) {
+      const Tensor token = slice(y, {0, 0, 0}, {batch, 1, config.width}, {1, 1, 1});
+      return concat({token.reshape({batch, config.width}), mean(patches, {1}, false)}, 1);
+    }
+    y = mean(patches, {1}, false);
     if (!fc_norm.defined()) return y;
     y = fc_norm(y);
     pass.report("fc_norm", y);
@@ -194,7 +199,7 @@ Tensor Vit::pooled(const Tensor& x, const Pass& pass) const {
   return y.reshape({batch, y.dim(1) * config.width});
 }
 
-/// images -> (B, D); (B, 2 D) if distilled: class and distillation token
+/// images -> (B, D); (B, 2 D) if distilled: class and distillation token; see pooled()
 Tensor Vit::encoded(const Tensor& images, const Pass& pass) const {
   Tensor x = tokens_of(images, pass);
   for (const Block& block : blocks) {
@@ -204,7 +209,7 @@ Tensor Vit::encoded(const Tensor& images, const Pass& pass) const {
   return pooled(x, pass);
 }
 
-/// The layer before the head, where there is one: (B, D) -> (B, features)
+/// The layer before the head, where there is one: (B, pooled_width) -> (B, features)
 Tensor Vit::before_head(const Tensor& x, const Pass& pass) const {
   if (!pre_logits.weight.defined()) return x;
   const Tensor y = tanh(pre_logits(x));

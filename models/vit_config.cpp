@@ -34,7 +34,10 @@ constexpr EnumNames<Activation, 4> kActivationTexts = {{{Activation::kGelu, "GEL
                                                         {Activation::kGeluTanh, "GELU by tanh"},
                                                         {Activation::kQuickGelu, "quick GELU"},
                                                         {Activation::kRelu, "ReLU"}}};
-constexpr EnumNames<Pool, 2> kPools = {{{Pool::kToken, "token"}, {Pool::kMean, "avg"}}};
+constexpr EnumNames<Pool, 4> kPools = {{{Pool::kToken, "token"},
+                                        {Pool::kMean, "avg"},
+                                        {Pool::kTokenMean, "token_avg"},
+                                        {Pool::kRawMean, "raw_avg"}}};
 constexpr EnumNames<Position, 6> kPositions = {{{Position::kNone, "none"},
                                                 {Position::kLearned, "learned"},
                                                 {Position::kLearned2d, "learned_2d"},
@@ -153,10 +156,12 @@ void VitConfig::each_layer(const LayerVisitor& f) const {
   const auto pooled = [&](int64_t size) { return distilled ? Shape{2, size} : Shape{size}; };
   if (fc_norm) {
     network.norm("fc_norm", pooled(d));
-  } else {
+  } else if (pool != Pool::kRawMean) {
     network.norm("norm", {n, d});
   }
-  if (pre_logits > 0) network.product("pre_logits.fc", d, pooled(pre_logits), true);
+  if (pre_logits > 0) {
+    network.product("pre_logits.fc", pooled_width(), pooled(pre_logits), true);
+  }
   if (classes == 0) return;
   network.product("head", features(), {classes}, true);
   if (distilled) network.product("head_dist", features(), {classes}, true);
@@ -178,7 +183,10 @@ void VitConfig::validate() const {
           fmt::format("mlp_ratio must be above 0 and at most {}, got {}", kMaxMlpRatio, mlp_ratio));
   require(layer_scale >= 0, "layer_scale must not be negative");
   require(norm_eps >= 0 && norm_eps < 1, "norm_eps must be in [0, 1)");
-  require(pool == Pool::kMean || class_token, "pooling by class token needs a class token");
+  const bool reads_token = pool == Pool::kToken || pool == Pool::kTokenMean;
+  require(!reads_token || class_token, "pooling by class token needs a class token");
+  require(!fc_norm || pool == Pool::kToken || pool == Pool::kMean,
+          "fc_norm is for pooling by 'token' or 'avg'");
   require(!distilled || (class_token && pool == Pool::kToken),
           "a distilled model needs a class token, and pooling by it");
   const bool sincos = position == Position::kSinCosMoco || position == Position::kSinCosMae;

@@ -14,6 +14,11 @@ namespace vitrine {
 enum class Pool {
   kToken,  ///< the class token
   kMean,   ///< the mean of the patch tokens
+  /// The class token and the mean of the patch tokens side by side: Hugging Face's
+  /// Dinov2ForImageClassification.
+  kTokenMean,
+  kRawMean,  ///< the mean of the patch tokens, and no norm behind the last block: Hugging Face's
+             ///< CLIPForImageClassification
 };
 
 /// Where a token is, told to the network by adding a vector to it.
@@ -103,8 +108,10 @@ struct VitConfig : NetworkConfig {
   bool embeds_position() const {
     return position != Position::kNone && position != Position::kRelative;
   }
+  /// Numbers that the tokens are pooled to.
+  int64_t pooled_width() const { return pool == Pool::kTokenMean ? 2 * width : width; }
   /// Numbers that the head sees.
-  int64_t features() const override { return pre_logits > 0 ? pre_logits : width; }
+  int64_t features() const override { return pre_logits > 0 ? pre_logits : pooled_width(); }
   int64_t hidden() const { return static_cast<int64_t>(static_cast<double>(width) * mlp_ratio); }
   /// Stochastic depth of block i: linear from 0 to drop_path.
   double drop_path_of(int64_t block) const;

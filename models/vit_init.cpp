@@ -94,11 +94,10 @@ Vit::Vit(const VitConfig& c) : config(c) {
   if (c.patch_bias) patch_embed.bias.value = Tensor::empty({c.width});
   if (c.pre_norm) norm_pre = make_norm(c.width, c.norm_eps);
   for (int64_t i = 0; i < c.depth; ++i) blocks.push_back(make_block(c, i));
-  (c.fc_norm ? fc_norm : norm) = make_norm(c.width, c.norm_eps);
-  if (c.pre_logits > 0) pre_logits = make_linear(c.pre_logits, c.width, true);
-  const int64_t features = c.pre_logits > 0 ? c.pre_logits : c.width;
-  if (c.classes > 0) head = make_linear(c.classes, features, true);
-  if (c.classes > 0 && c.distilled) head_dist = make_linear(c.classes, features, true);
+  if (c.pool != Pool::kRawMean) (c.fc_norm ? fc_norm : norm) = make_norm(c.width, c.norm_eps);
+  if (c.pre_logits > 0) pre_logits = make_linear(c.pre_logits, c.pooled_width(), true);
+  if (c.classes > 0) head = make_linear(c.classes, c.features(), true);
+  if (c.classes > 0 && c.distilled) head_dist = make_linear(c.classes, c.features(), true);
 }
 
 void Vit::initialize(uint64_t seed, WeightInit scheme) {

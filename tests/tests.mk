@@ -31,13 +31,15 @@ test-program: test-start test-unit test-golden $(OUT)/vitrine | build/packages/d
 test-install: test-start test-program $(OUT)/vitrine library | $(PACKAGES_TEST)
 	@python3 tests/install/test_install.py $(OUT)/vitrine $(COUNTS)/install.count
 
-.PHONY: test-kills test-timm test-transformers
+.PHONY: test-kills test-timm test-transformers test-sweep
 test-kills: $(OUT)/vitrine ## runs killed at random moments end with the same bytes: RUNS [50], SEED [1]
 	@python3 tests/program/test_kills.py $(OUT)/vitrine $(or $(RUNS),50) $(or $(SEED),1)
 test-timm: $(OUT)/vitrine ## weights and answers against timm and PyTorch, where PYTHON [python3] has them
 	@$(or $(PYTHON),python3) tests/program/test_timm.py $(OUT)/vitrine
 test-transformers: $(OUT)/vitrine ## folders of Hugging Face's transformers in both directions, likewise
 	@$(or $(PYTHON),python3) tests/program/test_transformers.py $(OUT)/vitrine
+test-sweep: $(OUT)/vitrine ## networks and image processors of others by the hundred: exact, or refused by name
+	@status=0; for script in tests/sweep/*.py; do $(or $(PYTHON),python3) $$script $(OUT)/vitrine || status=1; done; exit $$status
 
 # --- sanitizers ----------------------------------------------------------------------------------
 

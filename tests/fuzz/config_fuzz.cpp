@@ -45,6 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     require_same(Preprocess::from_json(rule.to_json()).to_json(), rule.to_json());
   });
   try_to([&] { facts_of_hugging_face(text, text, "fuzz"); });
+  try_to([&] { facts_of_hugging_face(text, {}, "fuzz", text); });
   try_to([&] { facts_of_timm(text, "timm", "fuzz"); });
   return 0;
 }

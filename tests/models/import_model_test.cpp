@@ -248,7 +248,7 @@ TEST_CASE("Google's names: both numberings, prefixes, stacked blocks", "[models]
 
 TEST_CASE("Hugging Face folders there and back, bit for bit", "[models][import]") {
   const TempDir dir;
-  std::vector<VitConfig> configs(6, test::small_vit_config());
+  std::vector<VitConfig> configs(7, test::small_vit_config());
   configs[0].activation = Activation::kGeluTanh;
   configs[0].norm_eps = 1e-12;
   configs[1].distilled = true;
@@ -262,6 +262,9 @@ TEST_CASE("Hugging Face folders there and back, bit for bit", "[models][import]"
   configs[4].heads = 4;
   configs[4].qkv_bias = false;
   configs[5].registers = 1;  // DeiT's second token with one head
+  configs[6].layer_scale = 1e-5;
+  configs[6].pool = Pool::kTokenMean;
+  configs[6].mlp_ratio = 2;
   for (const VitConfig& config : configs) {
     Model model = test::initialized_model(config);
     model.preprocess.crop_pct = 0.75;

@@ -85,6 +85,42 @@ TEST_CASE("preprocess: a crop larger than the picture is surrounded by zeros", "
   }
 }
 
+TEST_CASE("preprocess: crops that round down, as Hugging Face's", "[models]") {
+  // 247 x 335 pixels: transformers' center_crop of 224 begins at 11 and 55, torchvision's at 12 and
+  // 56.
+  const Image image = noise(335, 247, 3);
+  Preprocess rule = square(224, 224.0 / 247.5);
+  rule.crop_rounding = CropRounding::kDown;
+  CHECK(prepare_pixels(image, rule).pixels == part(image, 335, 247, 55, 11, rule));
+  rule.crop_rounding = CropRounding::kEven;
+  CHECK(prepare_pixels(image, rule).pixels == part(image, 335, 247, 56, 12, rule));
+  // Of an odd number of zeros, one more is before the picture.
+  const Image small = noise(10, 10, 1);
+  Preprocess padded = square(15, 1.5, 1);
+  padded.crop_rounding = CropRounding::kDown;
+  const Image result = prepare_pixels(small, padded);
+  CHECK(result.pixels[2 * 15 + 5] == 0);
+  CHECK(result.pixels[3 * 15 + 3] == small.pixels[0]);
+  CHECK(result.pixels[12 * 15 + 12] == small.pixels[99]);
+  CHECK(result.pixels[13 * 15 + 12] == 0);
+}
+
+TEST_CASE("preprocess: a crop out of a picture that is not resized", "[models]") {
+  const Image image = noise(31, 12, 3);
+  Preprocess rule = square(16, 1.0);
+  rule.crop_mode = CropMode::kUnscaled;
+  rule.crop_rounding = CropRounding::kDown;
+  const Image result = prepare_pixels(image, rule);
+  for (int64_t y = 0; y < 16; ++y) {
+    for (int64_t x = 0; x < 16; ++x) {
+      const bool inside = y >= 2 && y < 14;
+      const auto from = static_cast<size_t>(((y - 2) * 31 + 7 + x) * 3);
+      REQUIRE(result.pixels[static_cast<size_t>((y * 16 + x) * 3)] ==
+              (inside ? image.pixels[from] : 0));
+    }
+  }
+}
+
 TEST_CASE("preprocess: extreme shapes", "[models]") {
   const Image thin = noise(1, 70'000, 1);
   const Image result = prepare_pixels(thin, square(224, 0.9, 1));  // 248 x 17,360,000
@@ -136,6 +172,9 @@ TEST_CASE("preprocess: JSON keeps every value", "[models]") {
         R"("interpolation":"bilinear","mean":[0.286],"std":[0.353]})");
   CHECK(Preprocess::from_json(rule.to_json()) == rule);
   CHECK(Preprocess::from_json("{}") == Preprocess{});
+  rule.crop_mode = CropMode::kUnscaled;
+  rule.crop_rounding = CropRounding::kDown;
+  CHECK(Preprocess::from_json(rule.to_json()) == rule);
   CHECK(Preprocess::from_json(R"({"input_size": [1, 28, 28], "url": "x"})").mean ==
         std::vector<double>{0.5});
 }

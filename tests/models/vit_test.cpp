@@ -207,6 +207,60 @@ TEST_CASE("vit: watched and unwatched forward passes agree", "[models]") {
   CHECK(std::ranges::count(seen, "attention of blocks.0") == 1);
 }
 
+TEST_CASE("vit: pools of Hugging Face's classifiers", "[models]") {
+  const Tensor images = test::random_tensor({3, 16, 16, 3}, 3);
+  VitConfig c = small_config();
+  c.registers = 2;  // no part of a mean of patches
+  const auto made = [&](Pool pool) {
+    c.pool = pool;
+    auto vit = std::make_unique<Vit>(c);
+    vit->initialize(2);
+    if (pool != Pool::kRawMean) vit->norm.weight.value = test::random_tensor({c.width}, 5);
+    return vit;
+  };
+  const auto both = made(Pool::kTokenMean);
+  const Tensor token = made(Pool::kToken)->features(images);
+  const Tensor mean = made(Pool::kMean)->features(images);
+  const Tensor side_by_side = both->features(images);
+  REQUIRE(side_by_side.shape() == Shape{3, 2 * c.width});
+  REQUIRE(both->head.weight.value.shape() == Shape{7, 2 * c.width});
+  for (int64_t i = 0; i < 3; ++i) {
+    const auto row = side_by_side.rows(i, i + 1).values();
+    const auto d = static_cast<size_t>(c.width);
+    CHECK(test::max_error(row.first(d), token.rows(i, i + 1).values()) < 1e-6);
+    CHECK(test::max_error(row.last(d), mean.rows(i, i + 1).values()) < 1e-6);
+  }
+
+  // What comes out of the last block, without a norm.
+  const auto raw = made(Pool::kRawMean);
+  Tensor last;
+  Probe probe;
+  probe.output = [&](const std::string& name, const Tensor& y) {
+    if (name == "blocks.1") last = y;
+  };
+  Pass pass;
+  pass.probe = &probe;
+  const Tensor features = raw->features(images, pass);
+  for (int64_t i = 0; i < 3; ++i) {
+    for (int64_t k = 0; k < c.width; ++k) {
+      double sum = 0;
+      for (int64_t n = 3; n < 19; ++n) sum += last.data()[(i * 19 + n) * c.width + k];
+      REQUIRE(features.data()[i * c.width + k] == Approx(sum / 16).margin(1e-6));
+    }
+  }
+
+  // Both learn, count what they have and survive their JSON.
+  for (const Pool pool : {Pool::kTokenMean, Pool::kRawMean}) {
+    const auto vit = made(pool);
+    for (const auto& [name, gradient] : step(*vit, images, nullptr)) {
+      INFO(name);
+      CHECK(gradient.defined());
+    }
+    CHECK(count_parameters(c) == c.parameters());
+    CHECK(VitConfig::from_json(c.to_json()).to_json() == c.to_json());
+  }
+}
+
 TEST_CASE("vit: identical bits for any number of threads", "[models][threads]") {
   const ScopedIsa isa(test::each_isa());
   Vit vit(small_config());

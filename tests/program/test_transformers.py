@@ -3,7 +3,10 @@
 
 A folder that transformers writes must give its probabilities in `classify`; what `convert` writes from it (through
 timm's names) must load there with nothing missing and nothing left over, and be the same weights bit for bit.
-At another size (`--image-size`) both must interpolate the position embedding alike. Small networks with random weights.
+At another size (`--image-size`) both must interpolate the position embedding alike. Pictures must be prepared as the
+folder's own image processor does it (tests/sweep/hugging_face_processors.py has all of them). What Vitrine has no network
+for is refused in one line. Small networks with random weights; with DINOV2=FOLDER also a trained DINOv2 (Dinov2Model, as
+transformers writes it) on photographs of scikit-learn and scikit-image.
 Ends with "N passed, N failed, N skipped".
 """
 import json
@@ -13,13 +16,14 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from cases import run_cases
+from cases import Skip, run_cases
 
 VITRINE = os.path.abspath(sys.argv[1])
 PROBABILITY_ERROR = 1e-5  # float32 sums in another order
 SIDE = 64
 
 try:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import numpy as np
     import torch
     import transformers as hf
@@ -31,13 +35,17 @@ except ImportError as e:
 VIT = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 96,
        "image_size": SIDE, "patch_size": 16, "num_labels": 7}
 DINOV2 = {k: v for k, v in VIT.items() if k != "intermediate_size"}
+TEXT = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32, "vocab_size": 100}
 CONV = {"embedding_size": 64, "depths": [2, 1], "num_labels": 7}
 CASES = {
     "vit": lambda: hf.ViTForImageClassification(hf.ViTConfig(**VIT)),
     "vit without biases of qkv": lambda: hf.ViTForImageClassification(hf.ViTConfig(**VIT, qkv_bias=False)),
     "vit without a head": lambda: hf.ViTModel(hf.ViTConfig(**VIT), add_pooling_layer=False),
     "deit": lambda: hf.DeiTForImageClassificationWithTeacher(hf.DeiTConfig(**VIT)),
+    "deit with one head": lambda: hf.DeiTForImageClassification(hf.DeiTConfig(**VIT)),
+    "deit without a head": lambda: hf.DeiTModel(hf.DeiTConfig(**VIT), add_pooling_layer=False),
     "dinov2": lambda: hf.Dinov2Model(hf.Dinov2Config(**DINOV2)),
+    "dinov2 with a classifier": lambda: hf.Dinov2ForImageClassification(hf.Dinov2Config(**DINOV2)),
     "clip": lambda: hf.CLIPVisionModelWithProjection(hf.CLIPVisionConfig(**VIT, projection_dim=7)),
     "clip without a projection": lambda: hf.CLIPVisionModel(hf.CLIPVisionConfig(**VIT)),
     "resnet, basic": lambda: hf.ResNetForImageClassification(
@@ -54,16 +62,54 @@ CASES = {
 SIZED_CASES = {
     "vit": (CASES["vit"], {"interpolate_pos_encoding": True}),
     "deit": (CASES["deit"], {"interpolate_pos_encoding": True}),
+    "deit with one head": (CASES["deit with one head"], {"interpolate_pos_encoding": True}),
     "clip": (CASES["clip"], {"interpolate_pos_encoding": True}),
     "dinov2": (CASES["dinov2"], {}),
     "dinov2 with registers": (lambda: hf.Dinov2WithRegistersModel(hf.Dinov2WithRegistersConfig(**DINOV2)), {}),
     "resnet": (CASES["resnet, bottleneck"], {}),
     "bit": (CASES["bit"], {}),
 }
+# What Vitrine reads and does not write.
+READ_CASES = {
+    "clip with a classifier": lambda: hf.CLIPForImageClassification(hf.CLIPConfig(
+        vision_config=hf.CLIPVisionConfig(**VIT).to_dict(), num_labels=7, text_config=TEXT)),
+    "dinov2 with registers and a classifier": lambda: hf.Dinov2WithRegistersForImageClassification(
+        hf.Dinov2WithRegistersConfig(**DINOV2, num_register_tokens=3)),
+    "clip, both towers": lambda: hf.CLIPModel(hf.CLIPConfig(
+        vision_config=hf.CLIPVisionConfig(**VIT).to_dict(), projection_dim=7, text_config=TEXT)),
+}
 SIZES = [(96, 96), (48, 48), (32, 112)]
 RULE = {"do_resize": True, "size": {"height": SIDE, "width": SIDE}, "resample": 3, "do_center_crop": False,
         "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True, "image_mean": [0.4, 0.5, 0.6],
         "image_std": [0.2, 0.3, 0.4]}
+
+
+# Processors of a network that takes pictures of 64 pixels; (height, width) of odd pictures.
+PICTURES = [(67, 67), (71, 96), (95, 71), (64, 64), (40, 131), (150, 149)]
+IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+PROCESSORS = {
+    "a number is both sides for ViT": {"feature_extractor_type": "ViTFeatureExtractor", "size": SIDE},
+    "a number is the shorter side for CLIP": {"feature_extractor_type": "CLIPFeatureExtractor", "size": SIDE, "crop_size": SIDE},
+    "a crop that rounds down": {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 67}, "crop_size": SIDE},
+    "DeiT's squash and crop": {"image_processor_type": "DeiTImageProcessor", "size": {"height": 73, "width": 71}, "crop_size": SIDE} | IMAGENET,
+    "ConvNeXt's own crop": {"image_processor_type": "ConvNextImageProcessorFast", "size": {"shortest_edge": SIDE}, "crop_pct": 0.9},
+    "SigLIP squashes": {"image_processor_type": "SiglipImageProcessor", "size": {"height": SIDE, "width": SIDE}},
+    "a crop that is larger than the picture": {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 61}, "crop_size": SIDE},
+    "no resize": {"image_processor_type": "BitImageProcessor", "do_resize": False, "crop_size": SIDE},
+    "no rescale": {"image_processor_type": "ViTImageProcessor", "size": SIDE, "do_rescale": False, "image_mean": [90, 100, 110], "image_std": 60},
+    "-1 to 1": {"image_processor_type": "ViTImageProcessor", "size": SIDE, "rescale_factor": 1 / 127.5, "image_mean": 1, "image_std": 1},
+    "no normalization": {"image_processor_type": "ViTImageProcessor", "size": SIDE, "do_normalize": False, "resample": 1},
+    "the class of the model_type": {"size": SIDE, "image_mean": 0.4},
+}
+# Rules that are refused, and what the line names.
+REFUSED_PROCESSORS = [
+    ({"image_processor_type": "SiglipImageProcessor", "size": SIDE}, "size"),
+    ({"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": SIDE, "longest_edge": 90}}, "size.longest_edge is 90"),
+    ({"image_processor_type": "DetrImageProcessor"}, 'image_processor_type is "DetrImageProcessor"'),
+    ({"image_processor_type": "ViTImageProcessor", "size": SIDE, "do_flip": True}, "do_flip is true"),
+    ({"image_processor_type": "ViTImageProcessor", "size": SIDE, "image_mean": [0.5]}, "image_mean is [0.5]"),
+    ({"image_processor_type": "ViTImageProcessor", "do_resize": False}, "do_resize is false"),
+]
 
 
 def vitrine(*args):
@@ -86,6 +132,9 @@ def network(make):
 
 def answer(net, x, **kwargs):
     with torch.no_grad():
+        if isinstance(net, hf.CLIPModel):
+            pooled = net.vision_model(pixel_values=x).pooler_output
+            return net.visual_projection(pooled), False
         out = net(pixel_values=x, **kwargs)
     for name in ("logits", "image_embeds", "last_hidden_state"):
         if getattr(out, name, None) is not None:
@@ -153,7 +202,164 @@ def check(make):
     assert torch.allclose(again, want, rtol=1e-5, atol=1e-5), f"off by {(again - want).abs().max()}"
 
 
+def refusal(*args):
+    """The line of a program that ends with an error."""
+    done = subprocess.run([VITRINE, *map(str, args)], capture_output=True, text=True, timeout=300)
+    assert done.returncode in (1, 2) and done.stderr.count("\n") == 1, f"{args}: {done.returncode}, {done.stderr}"
+    return done.stderr
+
+
+def by_transformers(net, folder, height, width):
+    """A picture, saved as picture.png, through the folder's own processor and the network."""
+    save_picture(height, width)
+    processor = hf.AutoImageProcessor.from_pretrained(folder, backend="pil")
+    return answer(net, processor(Image.open("picture.png"), return_tensors="pt")["pixel_values"])
+
+
+def check_reading(make):
+    net = network(make)
+    save_folder(net)
+    x = save_picture(SIDE, SIDE)
+    check_classes(answer(net, x)[0])  # a projection's numbers are classes to `classify`
+
+
+def check_processor(rule):
+    net = network(CASES["vit"])
+    save_folder(net)
+    with open("first/preprocessor_config.json", "w") as f:
+        json.dump(rule, f)
+    for height, width in PICTURES:
+        check_classes(by_transformers(net, "first", height, width)[0])
+    # As a folder that Vitrine writes, and as processor_config.json holds it since version 5.
+    vitrine("convert", "first", "timm.safetensors")
+    vitrine("convert", "timm.safetensors", "second")
+    os.rename("first/preprocessor_config.json", "rule.json")
+    with open("first/processor_config.json", "w") as f:
+        json.dump({"image_processor": rule, "processor_class": "CLIPProcessor"}, f)
+    for height, width in PICTURES[:2]:
+        check_classes(by_transformers(net, "first", height, width)[0])
+        check_classes(by_transformers(net, "second", height, width)[0])
+
+
+def check_refused_processors():
+    save_folder(network(CASES["vit"]))
+    save_picture(SIDE, SIDE)
+    for rule, words in REFUSED_PROCESSORS:
+        with open("first/preprocessor_config.json", "w") as f:
+            json.dump(rule, f)
+        line = refusal("classify", "--model", "first", "picture.png")
+        assert "preprocessor_config.json" in line and words in line, f"{rule}: {line}"
+
+
+def check_refused_networks():
+    """Heads, sizes and keys that would be another network under the same names of tensors."""
+    save_picture(SIDE, SIDE)
+    nets = [(hf.Dinov2Backbone(hf.Dinov2Config(**DINOV2)), "Dinov2Backbone"),
+            (hf.ResNetForImageClassification(hf.ResNetConfig(**CONV | {"embedding_size": 16}, hidden_sizes=[16, 32], layer_type="basic")),
+             "embedding_size is 16"),
+            (hf.Dinov2Model(hf.Dinov2Config(**DINOV2, use_swiglu_ffn=True)), "use_swiglu_ffn is true"),
+            (hf.ViTForImageClassification(hf.ViTConfig(**VIT, hidden_act="silu")), 'hidden_act is "silu"')]
+    for net, words in nets:
+        net.save_pretrained("first")
+        line = refusal("classify", "--model", "first", "picture.png")
+        assert "config.json" in line and words in line, line
+    save_folder(network(CASES["vit"]))
+    with open("first/config.json") as f:
+        config = json.load(f)
+    for change, words in (({"num_hidden_layers": 1}, "num_hidden_layers is 1"), ({"architectures": ["ViTModel"]}, "without a classifier"),
+                          ({"architectures": ["SwinModel"]}, "SwinModel"), ({"rope_theta": 100.0}, "rope_theta is 100.0"),
+                          ({"problem_type": "multi_label_classification"}, "problem_type"), ({"patch_size": 8}, "patch_size is [8,8]")):
+        with open("first/config.json", "w") as f:
+            json.dump(config | change, f)
+        line = refusal("classify", "--model", "first", "picture.png")
+        assert "config.json" in line and words in line, f"{change}: {line}"
+
+
+def check_pooler_beside_classifier():
+    """transformers' classifier does not look at a pooler that an older file has."""
+    from safetensors.torch import load_file, save_file
+    net = network(CASES["vit"])
+    save_folder(net)
+    x = save_picture(SIDE, SIDE)
+    weights = load_file("first/model.safetensors")
+    weights |= {"vit.pooler.dense.weight": torch.randn(48, 48), "vit.pooler.dense.bias": torch.randn(48)}
+    save_file(weights, "first/model.safetensors", {"format": "pt"})
+    check_classes(answer(net, x)[0])
+
+
+def check_labels():
+    net = network(CASES["vit"])
+    save_folder(net)
+    save_picture(SIDE, SIDE)
+    with open("first/config.json") as f:
+        config = json.load(f)
+    for names, first, said in (({str(i): 10 * i for i in range(7)}, "0", False), ({str(i): f"n{i}" for i in (6, 0, 5, 1, 4, 2, 3)}, "n0", False),
+                               ({str(i + 1): f"n{i}" for i in range(7)}, "class 0", True), ({str(i if i < 6 else 9): f"n{i}" for i in range(7)}, "class 0", True),
+                               ({"0": "a", "1": "b"}, "class 0", True), (None, "class 0", False)):
+        with open("first/config.json", "w") as f:
+            json.dump(config | {"id2label": names}, f)
+        done = subprocess.run([VITRINE, "classify", "--model", "first", "--top", "7", "--json", "picture.png"], capture_output=True, text=True)
+        label = next(g["label"] for g in json.loads(done.stdout)[0]["top"] if g["index"] == 0)
+        assert label == first and ("labels" in done.stderr) == said, f"{names}: {label}, {done.stderr}"
+
+
+def check_other_picture_size():
+    """The network sees what its processor makes; what is written again keeps the size that it was trained at."""
+    from safetensors import safe_open
+    net = network(lambda: hf.Dinov2Model(hf.Dinov2Config(**DINOV2 | {"image_size": 112, "patch_size": 14})))
+    net.save_pretrained("first")
+    rule = {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 64}, "crop_size": {"height": 56, "width": 56}} | IMAGENET
+    with open("first/preprocessor_config.json", "w") as f:
+        json.dump(rule, f)
+    vitrine("convert", "first", "timm.safetensors")
+    vitrine("convert", "timm.safetensors", "second")
+    with safe_open("second/model.safetensors", "pt") as f:
+        assert f.get_tensor("embeddings.position_embeddings").shape == (1, 65, 48)
+    for model in ("first", "timm.safetensors", "second"):
+        want = by_transformers(net, "first", 97, 131)[0][:, 0]
+        vitrine("features", "--model", model, "--out", "f.npy", "picture.png")
+        error = (torch.from_numpy(np.load("f.npy")) - want).abs().max()
+        assert error < 1e-5 * want.abs().max(), f"{model} off by {error}"
+
+
+def photographs():
+    """Ten of scikit-learn and scikit-image, cut to odd sizes."""
+    import skimage
+    import sklearn.datasets
+    cuts = {"china.jpg": (427, 639), "flower.jpg": (333, 511), "astronaut.png": (511, 377), "chelsea.png": (299, 451), "coffee.png": (397, 599),
+            "rocket.jpg": (427, 251), "ihc.png": (509, 511), "retina.jpg": (1403, 1411), "motorcycle_left.png": (497, 739), "hubble_deep_field.jpg": (871, 999)}
+    folders = [os.path.join(os.path.dirname(skimage.__file__), "data"), os.path.join(os.path.dirname(sklearn.datasets.__file__), "images")]
+    for name, (height, width) in cuts.items():
+        path = next((p for p in (os.path.join(f, name) for f in folders) if os.path.exists(p)), None)
+        if path is None:
+            raise Skip(f"no {name}")
+        picture = Image.open(path).convert("RGB").crop((3, 1, 3 + width, 1 + height))
+        picture.save(name.split(".")[0] + ".png")
+        yield name.split(".")[0] + ".png"
+
+
+def check_real_dinov2(folder):
+    net = hf.Dinov2Model.from_pretrained(folder).eval()
+    processor = hf.AutoImageProcessor.from_pretrained(folder, backend="pil")
+    pictures = list(photographs())
+    vitrine("features", "--model", folder, "--out", "f.npy", *pictures)
+    worst = 1.0
+    for name, got in zip(pictures, np.load("f.npy").astype(np.float64)):
+        want = answer(net, processor(Image.open(name), return_tensors="pt")["pixel_values"])[0][0, 0].double().numpy()
+        cosine = got @ want / np.linalg.norm(got) / np.linalg.norm(want)
+        print(f"    {name:24} {Image.open(name).size}  cosine {cosine:.9f}, largest difference {abs(got - want).max():.2g} of {abs(want).max():.2g}")
+        worst = min(worst, cosine)
+    assert worst > 0.99999, f"cosine {worst}"
+
+
 if __name__ == "__main__":
     cases = [(name, lambda make=make: check(make)) for name, make in CASES.items()]
     cases += [(f"{name} at other sizes", lambda case=case: check_sizes(*case)) for name, case in SIZED_CASES.items()]
+    cases += [(f"{name}, read", lambda make=make: check_reading(make)) for name, make in READ_CASES.items()]
+    cases += [(f"processor: {name}", lambda rule=rule: check_processor(rule)) for name, rule in PROCESSORS.items()]
+    cases += [("processors that are refused", check_refused_processors), ("networks that are refused", check_refused_networks),
+              ("a pooler beside a classifier", check_pooler_beside_classifier), ("labels", check_labels),
+              ("pictures of another size than the network's", check_other_picture_size)]
+    if os.environ.get("DINOV2"):
+        cases += [("a trained DINOv2 on photographs", lambda: check_real_dinov2(os.path.abspath(os.environ["DINOV2"])))]
     sys.exit(run_cases("transformers", cases, fresh=True))
