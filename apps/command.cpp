@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "apps/profile_table.hpp"
+#include "apps/screen_text.hpp"
 #include "core/isa.hpp"
 #include "core/parallel.hpp"
 
@@ -58,7 +59,7 @@ CLI::App& add_group(CLI::App& parent, const std::string& name, const std::string
 
 void print_notes(const std::vector<std::string>& notes, const CommonOptions& common) {
   if (common.quiet) return;
-  for (const std::string& note : notes) fmt::print(stderr, "{}\n", note);
+  for (const std::string& note : notes) fmt::print(stderr, "{}\n", screen_text(note));
 }
 
 void print_bad_pictures(const std::vector<std::string>& bad, const std::string& which,
@@ -67,7 +68,8 @@ void print_bad_pictures(const std::vector<std::string>& bad, const std::string& 
   if (bad.empty() || common.quiet) return;
   fmt::print(stderr, "vitrine: {} of the {} are left out, they cannot be read\n", bad.size(),
              which);
-  for (size_t i = 0; i < std::min(bad.size(), kNamed); ++i) fmt::print(stderr, "  {}\n", bad[i]);
+  for (size_t i = 0; i < std::min(bad.size(), kNamed); ++i)
+    fmt::print(stderr, "  {}\n", screen_text(bad[i]));
   if (bad.size() > kNamed) fmt::print(stderr, "  and {} more\n", bad.size() - kNamed);
 }
 

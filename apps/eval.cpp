@@ -53,8 +53,7 @@ MatchedDataset open_data(const EvalOptions& o, const Model& model) {
                     "splits one off what it learns",
                     o.data));
   }
-  MatchedDataset matched = match_classes(
-      data, o.data, model.labels, model.network->network_config().classes, ClassMatch::kSome);
+  MatchedDataset matched = match_classes(data, o.data, classes_of(model), ClassMatch::kSome);
   notes.insert(notes.end(), data->notes().begin(), data->notes().end());
   matched.notes.insert(matched.notes.begin(), notes.begin(), notes.end());
   return matched;

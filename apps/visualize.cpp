@@ -166,8 +166,7 @@ int samples(const VisualizeOptions& o, const CommonOptions& common) {
   if (classes == 0) throw UsageError("this model has no classes, so it says nothing");
   const auto all = open_dataset(o.data, Split::kTest);
   print_notes(all->notes(), common);
-  const MatchedDataset matched =
-      match_classes(all, o.data, model.labels, classes, ClassMatch::kSome);
+  const MatchedDataset matched = match_classes(all, o.data, classes_of(model), ClassMatch::kSome);
   print_notes(matched.notes, common);
   const Dataset& data = *matched.data;
   std::vector<ClassifiedPicture> sheet;

@@ -96,6 +96,9 @@ Metadata model_metadata(const Model& model) {
   if (model.resampling != Model().resampling) {
     metadata["vitrine.position_resampling"] = name_of(kPositionResamplings, model.resampling);
   }
+  if (model.labels.empty() && model.class_order == ClassOrder::kNatural) {
+    metadata["vitrine.class_order"] = "natural";
+  }
   if (!model.held_out.empty()) metadata["vitrine.held_out"] = model.held_out;
   return metadata;
 }
@@ -142,6 +145,11 @@ Model read_model_description(const SafetensorsFile& file) {
     const auto resampling = file.metadata().find("vitrine.position_resampling");
     if (resampling != file.metadata().end()) {
       model.resampling = value_of(kPositionResamplings, resampling->first, resampling->second);
+    }
+    const auto order = file.metadata().find("vitrine.class_order");
+    if (order != file.metadata().end()) {
+      if (order->second != "natural") throw UsageError("vitrine.class_order must be natural");
+      model.class_order = ClassOrder::kNatural;
     }
   } catch (const UsageError& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());

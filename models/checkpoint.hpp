@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/safetensors.hpp"
+#include "models/class_order.hpp"
 #include "models/network.hpp"
 #include "models/position_resampling.hpp"
 #include "models/preprocess.hpp"
@@ -28,10 +29,13 @@ struct Model {
   std::string held_out = {};
   /// How the ecosystem that the weights come from resamples a position embedding.
   PositionResampling resampling = PositionResampling::kBicubicAntialias;
+  /// In which order its classes were numbered, where `labels` do not say.
+  ClassOrder class_order = ClassOrder::kOwn;
 };
 
 /// The metadata of a model file: "vitrine.format", "vitrine.config", "vitrine.preprocess",
 /// "vitrine.labels", the last three as JSON, "vitrine.position_resampling" unless that is timm's,
+/// "vitrine.class_order" ("natural") of a model from timm without labels,
 /// and "vitrine.held_out" of a trained model. No times, thread counts, paths or host names: the
 /// same training gives the same bytes.
 Metadata model_metadata(const Model& model);

@@ -13,6 +13,7 @@
 #include "core/home_path.hpp"
 #include "models/class_names.hpp"
 #include "models/class_order.hpp"
+#include "models/class_places.hpp"
 #include "models/part_names.hpp"
 #include "models/picture_files.hpp"
 #include "models/picture_list.hpp"
@@ -143,7 +144,8 @@ void take_header(List& list, const std::set<std::string>& classes,
 /// The list of every part that there is; one without parts stands for all of them.
 struct Lists {
   DatasetParts parts;
-  std::string folder;  // "" if there is one list alone
+  std::vector<std::string> others;  // lists that are none of them
+  std::string folder;               // "" if there is one list alone
 
   std::string path(const std::string& part) const { return folder + "/" + part; }
 };
@@ -151,13 +153,16 @@ struct Lists {
 Lists find_lists(const std::string& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) return {};
-  Lists lists{.parts = {}, .folder = path};
-  PassedOver ignored;
+  Lists lists{.parts = {}, .others = {}, .folder = path};
   fs::directory_iterator entry(path, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     const auto part = part_named(entry->path().stem().string());
-    if (!part || extension_of(name) != "csv") continue;
+    if (extension_of(name) != "csv" || name.front() == '.') continue;
+    if (!part) {
+      lists.others.push_back(name);
+      continue;
+    }
     std::string& known = name_of(lists.parts, *part);
     if (!known.empty()) {
       throw IoError(path, fmt::format("both {} and {} are there: which one is meant?",
@@ -209,6 +214,10 @@ std::shared_ptr<const Dataset> open_csv_dataset(const std::string& path, Split s
   const std::string train_path = lists_of(lists, path, Split::kTrain)[0];
   List train = read_list(train_path);
   DatasetFacts facts;
+  if (!lists.others.empty()) {
+    facts.notes.push_back(fmt::format("{}: passed over, since they are no parts: {}", path,
+                                      quoted_names(lists.others)));
+  }
   std::vector<std::string> train_notes;
   take_header(train, {}, train_notes);
   std::set<std::string> labels;

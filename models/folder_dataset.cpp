@@ -6,27 +6,18 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
-#include <span>
 #include <system_error>
 
 #include "core/error.hpp"
 #include "models/class_names.hpp"
 #include "models/class_order.hpp"
+#include "models/class_places.hpp"
 #include "models/part_names.hpp"
 #include "models/picture_files.hpp"
 #include "models/picture_list.hpp"
 
 namespace vitrine {
 namespace {
-
-constexpr size_t kNamed = 3;  // classes that a message names
-
-/// Up to kNamed names, and how many more there are.
-std::string some_of(std::span<const std::string> names) {
-  const size_t shown = std::min(names.size(), kNamed);
-  const std::string text = fmt::format("{}", fmt::join(names.first(shown), ", "));
-  return names.size() == shown ? text : fmt::format("{} and {} more", text, names.size() - shown);
-}
 
 /// What lies directly in the folder.
 struct Root {
@@ -93,10 +84,10 @@ void check_parts(Root& root) {
   if (parts.train.empty() || (parts.validation.empty() && parts.test.empty())) {
     refuse(root.path, fmt::format("is {} a part or a class? {} beside it hold pictures too: name "
                                   "folder:{}/{}, or give it another name",
-                                  one, some_of(beside), root.path, one));
+                                  one, quoted_names(beside), root.path, one));
   }
   root.notes.push_back(
-      fmt::format("{}: passed over, since they are no parts: {}", root.path, some_of(beside)));
+      fmt::format("{}: passed over, since they are no parts: {}", root.path, quoted_names(beside)));
 }
 
 Root look_at(const std::string& folder) {
@@ -153,6 +144,8 @@ void add_classes(const Root& root, const std::string& folder,
                  std::vector<std::string>& notes) {
   PassedOver passed_over;
   std::vector<std::string> empty;
+  int64_t deeper = 0;
+  const size_t before = listing.files.size();
   for (const std::string& name : class_folders(root, folder)) {
     const auto found = std::ranges::lower_bound(classes, name);
     if (found == classes.end() || *found != name) {
@@ -169,6 +162,7 @@ void add_classes(const Root& root, const std::string& folder,
     if (files.empty()) empty.push_back(name);
     passed_over.add(here);
     for (const std::string& file : files) {
+      deeper += file.find('/', path.size() + 1) == std::string::npos ? 0 : 1;
       listing.files.push_back(file);
       listing.labels.push_back(static_cast<int32_t>(found - classes.begin()));
     }
@@ -177,7 +171,17 @@ void add_classes(const Root& root, const std::string& folder,
     notes.push_back(fmt::format("{}: passed over: {}", folder, passed_over.text()));
   }
   if (!empty.empty()) {
-    notes.push_back(fmt::format("{}: no pictures of {}", folder, some_of(empty)));
+    notes.push_back(fmt::format("{}: no pictures of {}", folder, quoted_names(empty)));
+  }
+  const auto found = static_cast<int64_t>(listing.files.size() - before);
+  if (deeper == found && learned && classes.size() == 1) {
+    refuse(folder, fmt::format("its one class '{0}' holds folders, not pictures: if those are the "
+                               "classes, name folder:{1}/{0}",
+                               classes[0], folder));
+  }
+  if (deeper > 0) {
+    notes.push_back(fmt::format("{}: {} of {} pictures lie in folders inside that of their class",
+                                folder, deeper, found));
   }
 }
 

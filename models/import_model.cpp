@@ -174,6 +174,7 @@ Model import_model(const TensorArchive& archive, const NetworkConfig* config,
   model.network = c.build();
   load_mapped_weights(*model.network, weights, archive, frozen);
   model.resampling = facts.resampling;
+  model.class_order = facts.class_order;
   model.preprocess = fit_preprocess(facts, c, archive.path());
   model.notes.push_back(
       fmt::format("read as {} weights; {}: {}", weights.origin, facts.source, c.summary()));

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "models/checkpoint.hpp"
 #include "models/dataset.hpp"
 
 namespace vitrine {
@@ -20,13 +21,20 @@ struct MatchedDataset {
   std::vector<std::string> notes;
 };
 
-/// `data`, called `name`, as a model sees it that has `classes` classes called `model_names` (empty
-/// if it does not say): label c is the model's class c. By name, where both sides know the names;
-/// otherwise both must have as many classes, which are taken in their order, and a note says so.
-/// Numbers in place of names ("0", "1", ...) are none beside data that number their classes
-/// themselves. Throws UsageError that names what does not fit.
+/// What a model says of its classes.
+struct ModelClasses {
+  int64_t count = 0;
+  std::vector<std::string> names = {};  ///< empty if it does not say
+  ClassOrder order = ClassOrder::kOwn;  ///< of classes without names
+};
+ModelClasses classes_of(const Model& model);
+
+/// `data`, called `name`, as a model sees it: label c is the model's class c. By name, where both
+/// sides know the names; otherwise both must have as many classes, which are taken in their order
+/// (that of the model's program, unless the data number their classes themselves), and a note says
+/// so. Numbers in place of names ("0", "1", ...) are none beside data that number their classes
+/// themselves, "LABEL_0", ... never. Throws UsageError that names what does not fit.
 MatchedDataset match_classes(const std::shared_ptr<const Dataset>& data, const std::string& name,
-                             const std::vector<std::string>& model_names, int64_t classes,
-                             ClassMatch match);
+                             const ModelClasses& model, ClassMatch match);
 
 }  // namespace vitrine

@@ -54,8 +54,7 @@ void RunData::go_on(const Model& model, bool with_validation_part) {
         "data {}: its validation part takes no part in this run, which began without it", data_);
   }
   const auto matched = [&](const std::shared_ptr<const Dataset>& dataset) {
-    MatchedDataset m = match_classes(dataset, data_, model.labels,
-                                     model.network->network_config().classes, ClassMatch::kSame);
+    MatchedDataset m = match_classes(dataset, data_, classes_of(model), ClassMatch::kSame);
     notes_.insert(notes_.end(), m.notes.begin(), m.notes.end());
     return m.data;
   };
@@ -102,8 +101,8 @@ RunSplit RunData::split(double fraction, uint64_t seed, bool every_class) const 
 }
 
 std::shared_ptr<const Dataset> RunData::open_test(const Model& model) const {
-  return match_classes(open_dataset(data_, Split::kTest), data_, model.labels,
-                       model.network->network_config().classes, ClassMatch::kSame)
+  return match_classes(open_dataset(data_, Split::kTest), data_, classes_of(model),
+                       ClassMatch::kSame)
       .data;
 }
 

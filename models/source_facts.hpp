@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/class_order.hpp"
 #include "models/position_resampling.hpp"
 #include "models/preprocess.hpp"
 #include "models/vit_config.hpp"
@@ -41,6 +42,7 @@ struct SourceFacts {
   nlohmann::json said = nlohmann::json::object();
   nlohmann::json usual = nlohmann::json::object();
   std::vector<std::string> labels;
+  ClassOrder class_order = ClassOrder::kOwn;  ///< of classes without labels
   std::vector<std::string> notes;
   /// A distillation token without a head of its own is a register: only attention meets it.
   bool lone_distillation_token = false;

@@ -28,7 +28,9 @@ std::vector<int32_t> head_rows(const RunOptions& o, const Dataset& data, const M
     return std::vector<int32_t>();
   };
   if (o.head_bias != 0) return new_head("head_bias is for a new one");
-  if (source.labels.empty()) return new_head("it does not say what its classes are called");
+  if (source.labels.empty() || are_placeholders(source.labels)) {
+    return new_head("it does not say what its classes are called");
+  }
   if (!data.names_known()) return new_head("the data do not say what their classes are called");
   const ClassPlaces places = find_classes(data.class_names(), source.labels);
   if (!places.unknown.empty()) {

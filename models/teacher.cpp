@@ -97,7 +97,7 @@ void Teacher::match_classes_of(const Model& student) {
   if (model_.labels == student.labels) return;
   const ClassPlaces places = find_classes(student.labels, model_.labels);
   const auto nameless = [](const Model& model) {
-    return model.labels.empty() || are_numbers(model.labels);
+    return model.labels.empty() || are_numbers(model.labels) || are_placeholders(model.labels);
   };
   if (!student.labels.empty() && places.complete()) {
     permute_classes(*model_.network, places.at);

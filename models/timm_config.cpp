@@ -232,7 +232,9 @@ bool is_timm_config(std::string_view config) { return has_text(config, "architec
 
 SourceFacts facts_of_timm(std::string_view config, std::string_view origin, std::string_view path) {
   const json object = parse_object(config, path);
-  return reading(path, [&] { return TimmConfig(object, path).read(origin); });
+  SourceFacts facts = reading(path, [&] { return TimmConfig(object, path).read(origin); });
+  facts.class_order = ClassOrder::kNatural;
+  return facts;
 }
 
 }  // namespace vitrine

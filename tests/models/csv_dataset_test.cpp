@@ -109,6 +109,10 @@ TEST_CASE("csv: a list for each part, under all names", "[models][dataset]") {
   CHECK(open_dataset(name, Split::kTest)->size() == 2);
   CHECK(open_dataset(name, Split::kAll)->size() == 5);
   CHECK(dataset_parts(name).validation == "valid.CSV");
+  CHECK(open_dataset(name, Split::kAll)->notes().empty());
+  dir.add("submission.csv", "id\n");
+  CHECK(open_dataset(name, Split::kAll)->notes().at(0).find("'submission.csv'") !=
+        std::string::npos);
   dir.add("testing.csv", "d.png,x\n");
   CHECK_THROWS_WITH(open_dataset(name, Split::kTest),
                     Catch::Contains("both test.csv and testing.csv"));

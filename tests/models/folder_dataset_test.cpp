@@ -67,7 +67,7 @@ TEST_CASE("folder: parts have many names", "[models][dataset]") {
   // A class that nobody judges is said.
   CHECK(open(dir, Split::kTest)->classes() == 2);
   fs::create_directories(dir.file("Testing/a"));
-  CHECK(notes(*open(dir, Split::kTest)).find("no pictures of a") != std::string::npos);
+  CHECK(notes(*open(dir, Split::kTest)).find("no pictures of 'a'") != std::string::npos);
 
   add(dir, {"val/a/5.png"});
   CHECK_THROWS_WITH(open(dir, Split::kTrain), Catch::Contains("both val and valid are there"));
@@ -100,12 +100,13 @@ TEST_CASE("folder: a class may be called like a part", "[models][dataset]") {
 TEST_CASE("folder: what may mean two things is refused", "[models][dataset][errors]") {
   const TempDir dir;
   add(dir, {"bus/1.png", "car/2.png", "train/2021/3.png"});
-  CHECK_THROWS_WITH(open(dir, Split::kTrain), Catch::Contains("is train a part or a class? bus, "));
+  CHECK_THROWS_WITH(open(dir, Split::kTrain),
+                    Catch::Contains("is train a part or a class? 'bus' "));
   CHECK(open_dataset("folder:" + dir.file("train"), Split::kAll)->class_names() == Names{"2021"});
   // Beside two parts it is neither.
   add(dir, {"test/2021/4.png"});
   CHECK(open(dir, Split::kTrain)->class_names() == Names{"2021"});
-  CHECK(notes(*open(dir, Split::kTrain)).find("no parts: bus, car") != std::string::npos);
+  CHECK(notes(*open(dir, Split::kTrain)).find("no parts: 'bus' and 'car'") != std::string::npos);
   // Pictures of no class.
   add(dir, {"val/5.png", "6.png"});
   CHECK(notes(*open(dir, Split::kTrain)).find("val: it holds pictures") != std::string::npos);
@@ -129,12 +130,23 @@ TEST_CASE("folder: folders in folders, other endings, and what is passed over",
                                          "cat/2021/c.Png", "cat/2021/deep/er/d.jpeg", "dog/f.jpg"});
   const std::string said = notes(*open(dir, Split::kAll));
   CHECK(said == fmt::format("{0}: passed over: 1 .txt\n{0}: passed over: 3 hidden, 2 .webp, 1 .db, "
-                            "1 of other kinds, 1 without an extension",
+                            "1 of other kinds, 1 without an extension\n"
+                            "{0}: 3 of 6 pictures lie in folders inside that of their class",
                             dir.path()));
   add(dir, {"emu/j.webp", "emu/k.webp"});
   CHECK_THROWS_WITH(open(dir, Split::kTrain),
                     Catch::Contains("in this class; passed over: 2 .webp"));
-  CHECK(notes(*open(dir, Split::kAll)).find("no pictures of emu") != std::string::npos);
+  CHECK(notes(*open(dir, Split::kAll)).find("no pictures of 'emu'") != std::string::npos);
+}
+
+TEST_CASE("folder: one class that is a folder of classes is not learned", "[models][dataset]") {
+  const TempDir dir;
+  add(dir, {"images/cat/1.png", "images/dog/2.png"});
+  CHECK_THROWS_WITH(open(dir, Split::kTrain),
+                    Catch::Contains("its one class 'images' holds folders") &&
+                        Catch::Contains(":" + dir.file("images")));
+  CHECK(open(dir, Split::kAll)->size() == 2);
+  CHECK(open_dataset("folder:" + dir.file("images"), Split::kAll)->classes() == 2);
 }
 
 TEST_CASE("folder: links are followed, loops end, pipes are not opened", "[models][dataset]") {

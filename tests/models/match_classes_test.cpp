@@ -28,7 +28,7 @@ std::shared_ptr<const Dataset> numbered(const Labels& labels, const Names& names
 
 MatchedDataset match(const std::shared_ptr<const Dataset>& data, const Names& model, int64_t n,
                      ClassMatch how = ClassMatch::kSome) {
-  return match_classes(data, "folder:x", model, n, how);
+  return match_classes(data, "folder:x", {n, model}, how);
 }
 
 TEST_CASE("class order: numbers by value, else code points", "[models][dataset]") {
@@ -44,6 +44,19 @@ TEST_CASE("class order: numbers by value, else code points", "[models][dataset]"
   CHECK(are_numbers({"0", "1", "2"}));
   CHECK_FALSE(are_numbers({"1", "2"}));
   CHECK_FALSE(are_numbers({"0", "01"}));
+}
+
+TEST_CASE("class order: timm's", "[models][dataset]") {
+  Names names = {"class10", "Class9", "b", "a2b10", "a2b9", "a02b9",
+                 "a",       "10",     "9", "x007",  "x07",  "2a"};
+  sort_naturally(names);
+  // sorted(names, key=natural_key) of timm 1.0.29; a2b9 and a02b9 are equal there, as are x007 and
+  // x07.
+  CHECK(names == Names{"2a", "9", "10", "a", "a02b9", "a2b9", "a2b10", "b", "Class9", "class10",
+                       "x007", "x07"});
+  names = {"a99999999999999999999998", "a99999999999999999999997", "a3"};
+  sort_naturally(names);
+  CHECK(names == Names{"a3", "a99999999999999999999997", "a99999999999999999999998"});
 }
 
 TEST_CASE("class places: by name, unless a name says too little", "[models][dataset]") {
@@ -108,6 +121,18 @@ TEST_CASE("match classes: where names are not known, their numbers must agree, a
   const auto later = numbered({1, 0}, {"ant", "bee"}, true);
   CHECK(match(later, {"0", "1"}, 2).data->labels() == Labels{1, 0});
   CHECK(said(match(later, {"0", "1"}, 2)).find("called by numbers") != std::string::npos);
+  // timm numbers folders in an order of its own, and IDX files number their classes.
+  const auto many = files({0, 1, 2}, {"c1", "c10", "c2"});
+  const MatchedDataset timm =
+      match_classes(many, "folder:x", {3, {}, ClassOrder::kNatural}, ClassMatch::kSome);
+  CHECK(timm.data->labels() == Labels{0, 2, 1});
+  CHECK(said(timm).find("class 0 for 'c1', 1 for 'c2', 2 for 'c10', in timm's natural order") !=
+        std::string::npos);
+  const auto own = numbered({0, 1, 2}, {"c1", "c10", "c2"}, true);
+  CHECK(match_classes(own, "idx:x", {3, {}, ClassOrder::kNatural}, ClassMatch::kSome).data == own);
+  // transformers' names for want of any.
+  CHECK(match(named, {"LABEL_0", "LABEL_1"}, 2).data == named);
+  CHECK(said(match(named, {"LABEL_0", "LABEL_1"}, 2)).find("the model does not say") == 0);
   // Folders do not number their classes.
   CHECK_THROWS_WITH(match(named, {"0", "1"}, 2), Catch::Contains("no class 'ant' and 'bee'"));
   CHECK(match(files({0}, {"7"}), {"0", "1", "2", "3", "4", "5", "6", "7"}, 8).data->labels() ==

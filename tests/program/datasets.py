@@ -161,6 +161,7 @@ def test_what_is_passed_over_is_said():
     os.symlink("..", "messy/dog/up")
     os.mkfifo("messy/dog/pipe.png")
     want = "messy: passed over: 1 .txt\nmessy: passed over: 2 .webp, 1 .db, 1 hidden, 1 links to folders met before, 1 not regular files\n"
+    want += "messy: 6 of 30 pictures lie in folders inside that of their class\n"
     done = run("features", "--model", "colours", "--data", "folder:messy", "--out", "messy.npy", "--json")
     assert json.loads(done.stdout)["images"] == 30 and done.stderr.startswith(want), done.stderr
     done = train("messy-run", "folder:messy", "--json", epochs=1)
