@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh SECONDS FUZZER...: runs every fuzzer for so long. It starts from the malformed files of the
-# golden data, configurations of every kind, the recipes, and what it found interesting before.
+# golden data, JPEGs, configurations of every kind, the recipes, and what it found interesting before.
 set -eu
 seconds=$1
 shift
@@ -9,7 +9,7 @@ for fuzzer in "$@"; do
   corpus=build/fuzz/corpus/$name
   mkdir -p "$corpus"
   "$fuzzer" -max_total_time="$seconds" -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=build/fuzz/ \
-    "$corpus" tests/golden/data/bad/*/ tests/fuzz/seeds apps/recipes >"build/fuzz/$name.log" 2>&1 ||
+    "$corpus" tests/golden/data/bad/*/ tests/core/data tests/fuzz/seeds apps/recipes >"build/fuzz/$name.log" 2>&1 ||
     { tail -n 30 "build/fuzz/$name.log"; exit 1; }
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz/$name.log")
   echo "$name: $runs inputs in $seconds s, no finding"

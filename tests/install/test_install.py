@@ -32,9 +32,9 @@ def run(*args, status=0, **kwargs):
     return done.stdout
 
 
-def make(*args):
+def make(*args, **more):
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    return run("make", "-s", "-C", ROOT, *args, env=environment)
+    return run("make", "-s", "-C", ROOT, *args, env={**environment, **more})
 
 
 def files_in(folder):
@@ -69,7 +69,8 @@ def check_answer(text):
 # --- tests, in order -----------------------------------------------------------------------------
 
 def test_installed_files():
-    make("install", f"PREFIX={PREFIX}")
+    said = make("install", f"PREFIX={PREFIX}")
+    assert f"-Wl,-rpath,{PREFIX}/lib" in said, said
     wanted = ["bin/vitrine", "include/vitrine.h", "lib/libvitrine.a", "lib/libvitrine.so", "lib/pkgconfig/vitrine.pc",
               "share/doc/vitrine/LICENSE", "share/vitrine/fashion_vit.safetensors"]
     found = [f for f in files_in(PREFIX) if not f.startswith("share/vitrine/recipes/")]
@@ -160,6 +161,44 @@ def test_uninstall():
         assert "prefix=/usr\n" in f.read()
     make("uninstall", "PREFIX=/usr", f"DESTDIR={stage}")
     assert files_in(stage) == []
+
+
+def test_loader_is_told():
+    """Its cache is for the system's own folders; a package's files are not where they will be."""
+    def refreshes(*args):
+        return any("ldconfig 2>" in line for line in make("-n", *args).splitlines())
+    for prefix in ("/usr", "/usr/local"):
+        assert refreshes("install", f"PREFIX={prefix}") and refreshes("uninstall", f"PREFIX={prefix}")
+        assert not refreshes("install", f"PREFIX={prefix}", "DESTDIR=stage")
+    assert not refreshes("install", f"PREFIX={PREFIX}")
+
+
+def hidden(*commands):
+    """PATH in front of which these commands fail, as where they are not installed."""
+    os.makedirs("hidden", exist_ok=True)
+    for command in commands:
+        with open(f"hidden/{command}", "w") as f:
+            f.write("#!/bin/sh\nexit 127\n")
+        os.chmod(f"hidden/{command}", 0o755)
+    return os.path.abspath("hidden") + ":" + os.environ["PATH"]
+
+
+def test_systems_without_dpkg():
+    """Where headers and commands are, nothing is missing; else they are named."""
+    packages = [ROOT + "/third_party/packages.sh"]
+    bare = {**os.environ, "PATH": hidden("dpkg-query")}
+    run("sh", *packages, "check", "build", env=bare)
+    for action in ("check", "install"):
+        done = subprocess.run(["sh", *packages, action, "build"], env={**bare, "CXX": "no-such-compiler"},
+                              capture_output=True, text=True)
+        assert done.returncode == 1 and "libjpeg62-turbo-dev (<jpeglib.h>): decoding JPEG" in done.stderr, done
+        assert "apt-get" not in done.stdout + done.stderr and "  make (make)" not in done.stderr, done
+
+
+def test_no_compiler_yet():
+    """The first thing that make says is not that there is none."""
+    done = subprocess.run(["make", "-n", "-C", ROOT, "CXX=no-such-compiler", "help"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == "", done
 
 
 def prepare():

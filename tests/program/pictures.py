@@ -95,6 +95,22 @@ def test_a_model_remembers_that_it_learned_pictures_as_stored():
     assert read("ignoring/model.safetensors") == learned
 
 
+def test_a_run_from_before_the_question_goes_on_as_it_began():
+    """Its checkpoint has no word about EXIF, and it took pictures as they were stored."""
+    trained("older", "phone")
+    data = read("older/checkpoint.safetensors")
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + size])
+    metadata = header["__metadata__"]
+    training, seen = json.loads(metadata["vitrine.training"]), json.loads(metadata["vitrine.preprocess"])
+    assert training["options"].pop("exif") is True and seen.pop("exif") is True
+    metadata["vitrine.training"], metadata["vitrine.preprocess"] = json.dumps(training), json.dumps(seen)
+    text = json.dumps(header).encode()
+    with open("older/checkpoint.safetensors", "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + data[8 + size:])
+    assert "seen as stored" in run("train", "--out", "older", "--resume").stdout
+
+
 # --- classify: folders, standard input, tables -------------------------------------------------
 
 def classified(*args, **kwargs):
