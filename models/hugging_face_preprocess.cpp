@@ -216,9 +216,10 @@ void ProcessorReader::read_geometry(const ProcessorClass& c, Preprocess& rule) {
   // Read by this class alone; the others go by what is above.
   keys_.find("crop_pct");
   // A file without a class that says height and width was not written by this one.
-  const bool other = by_model_type_ && !resize.value_or(Sides{}).shorter;
+  const bool other = by_model_type_ && resizes && !resize->shorter;
   if (c.name == "ConvNext" && resizes && !other) read_conv_next(resize, crop);
   set_geometry(resize, crop, rule);
+  keys_.find("resample");  // of no use where nothing is resized
   if (!resizes) return;
   const auto resample = keys_.value_or("resample", c.resample);
   if (resample < 0 || resample >= static_cast<int64_t>(kHfResample.size())) {

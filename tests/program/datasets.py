@@ -232,6 +232,7 @@ def test_bad_pictures_of_an_evaluation_and_of_a_run_that_goes_on():
     text = json.dumps(header).encode()
     with open("met/checkpoint.safetensors", "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text + data)
+    os.remove("met/result.json")
     for i in range(0, 20, 2):
         with open(f"spoiled/red/{i:02}.png", "w") as f:
             f.write("not a picture")

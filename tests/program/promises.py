@@ -138,7 +138,7 @@ def test_a_distilled_run_that_was_killed_equals_the_uninterrupted_one():
                        (["--teacher", "gone", "--distillation", "hard"], "gone"),
                        (["--teacher", "first", "--distillation", "hard", "--distillation-tau", 2], "for soft"),
                        (["--teacher", "first", "--distillation", "soft", "--distillation-tau", 0], "--distillation-tau"),
-                       (["--teacher", "first", "--distillation", "soft", "--distillation-alpha", 2], "distillation_alpha"),
+                       (["--teacher", "first", "--distillation", "soft", "--distillation-alpha", 2], "--distillation-alpha"),
                        (["--distillation-alpha", 0.1], "needs a distillation")):
         refused("train", "--data", "idx:data", "--model", MODEL, *more, "--out", "x", status=2, says=says)
     shutil.copytree("data", "eleven", dirs_exist_ok=True)

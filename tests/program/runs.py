@@ -198,7 +198,7 @@ def test_resume_without_a_checkpoint():
 
     refused("train", "--out", "nowhere", "--resume", status=2, says="name its --data")
     os.makedirs("diary", exist_ok=True)
-    with open("album/diary.txt", "w") as f:
+    with open("diary/diary.txt", "w") as f:
         f.write("mine")
     refused("train", "--out", "diary", "--resume", "--data", "idx:data", status=2, says="holds diary.txt and no run")
     with open("diary/config.json", "w") as f:

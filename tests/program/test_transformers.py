@@ -24,10 +24,12 @@ SIDE = 64
 
 try:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     import numpy as np
     import torch
     import transformers as hf
     from PIL import Image
+    hf.utils.logging.disable_progress_bar()
 except ImportError as e:
     print(f"{e}\n0 passed, 0 failed, 1 skipped")
     sys.exit(0)
@@ -91,7 +93,7 @@ PROCESSORS = {
     "a number is both sides for ViT": {"feature_extractor_type": "ViTFeatureExtractor", "size": SIDE},
     "a number is the shorter side for CLIP": {"feature_extractor_type": "CLIPFeatureExtractor", "size": SIDE, "crop_size": SIDE},
     "a crop that rounds down": {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 67}, "crop_size": SIDE},
-    "DeiT's squash and crop": {"image_processor_type": "DeiTImageProcessor", "size": {"height": 73, "width": 71}, "crop_size": SIDE} | IMAGENET,
+    "DeiT's squash and crop": {"image_processor_type": "DeiTImageProcessor", "size": {"height": 73, "width": 73}, "crop_size": SIDE} | IMAGENET,
     "ConvNeXt's own crop": {"image_processor_type": "ConvNextImageProcessorFast", "size": {"shortest_edge": SIDE}, "crop_pct": 0.9},
     "SigLIP squashes": {"image_processor_type": "SiglipImageProcessor", "size": {"height": SIDE, "width": SIDE}},
     "a crop that is larger than the picture": {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 61}, "crop_size": SIDE},
