@@ -19,7 +19,7 @@ bool is_jpeg(std::span<const std::byte> bytes);
 ///   - A file that ends before all samples are there is refused; the end marker itself may lack.
 ///   path   for messages
 /// Guards: size limits (core/image.hpp), a bit at least for every block of 64 samples, so that a
-/// small file cannot make the decoder allocate much, and a limit for scans times blocks, each of
+/// small file cannot make the decoder allocate much, and a limit for blocks in all scans, each of
 /// which costs time.
 /// Throws FormatError: kBadMagic, kTruncated, kBadHeader, kCorrupt, kBadShape (no pixels),
 /// kTooLarge, kDuplicate (second frame), kUnsupported (12 bits, lossless, hierarchical, 2 or 5

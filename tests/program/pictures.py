@@ -108,6 +108,7 @@ def test_a_run_from_before_the_question_goes_on_as_it_began():
     text = json.dumps(header).encode()
     with open("older/checkpoint.safetensors", "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text + data[8 + size:])
+    os.remove("older/result.json")  # there was none
     assert "seen as stored" in run("train", "--out", "older", "--resume").stdout
 
 
