@@ -24,14 +24,15 @@ inline constexpr int64_t kMaxImageFileBytes = int64_t{1} << 30;
 
 /// Decodes a PNG or JPEG, told apart by its content, to `channels` = 1 (grey) or 3 (RGB).
 ///   - Alpha is dropped, palettes are expanded, 16-bit samples keep their upper byte, grey of 1, 2
-///     or 4 bits is scaled to 0..255. PNG is exact; JPEG is as libjpeg-turbo has it (core/jpeg.hpp).
+///     or 4 bits is scaled to 0..255. PNG is exact; JPEG is as libjpeg-turbo has it
+///     (core/jpeg.hpp).
 ///   - Grey is made of RGB as Pillow does: (19595 R + 38470 G + 7471 B + 32768) / 65536.
 ///   - The EXIF orientation is not looked at: core/picture_file.hpp does.
 ///   path   for messages
 /// What is damaged beyond reading is refused: the structure of a PNG is checked first
-/// (core/png_check.hpp). Throws FormatError with the kind that fits, and with the name of the format
-/// if it is another that people know; ShapeError for other `channels`. Memory: a small multiple of
-/// the pixels, which cannot be more than about a thousand times the file.
+/// (core/png_check.hpp). Throws FormatError with the kind that fits, and with the name of the
+/// format if it is another that people know; ShapeError for other `channels`. Memory: a small
+/// multiple of the pixels, which cannot be more than about a thousand times the file.
 Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view path);
 
 /// Writes an 8-bit PNG of 1 or 3 channels atomically (core/file.hpp).

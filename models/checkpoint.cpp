@@ -123,10 +123,13 @@ void save_model(const std::string& path, const Model& model) {
 std::string model_file(const std::string& path) {
   namespace fs = std::filesystem;
   if (!fs::is_directory(path)) return path;
-  constexpr std::array kNames = {
-      "model.safetensors",          kCheckpointFile,       "model.safetensors.index.json",
-      "pytorch_model.bin",          "pytorch_model.bin.index.json", "open_clip_model.safetensors",
-      "open_clip_pytorch_model.bin"};
+  constexpr std::array kNames = {"model.safetensors",
+                                 kCheckpointFile,
+                                 "model.safetensors.index.json",
+                                 "pytorch_model.bin",
+                                 "pytorch_model.bin.index.json",
+                                 "open_clip_model.safetensors",
+                                 "open_clip_pytorch_model.bin"};
   for (const char* name : kNames) {
     const fs::path file = fs::path(path) / name;
     if (fs::exists(file)) return file.string();
