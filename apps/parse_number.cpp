@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <type_traits>
 
 namespace vitrine {
@@ -33,9 +34,10 @@ std::string parse_number(std::string_view text, Number& value) {
   constexpr bool kWhole = std::is_integral_v<Number>;
   constexpr const char* kWhat = kWhole ? "whole number" : "number";
   const std::string_view digits = text.starts_with('+') ? text.substr(1) : text;
-  const char* end = digits.data() + digits.size();
+  const char* begin = std::to_address(digits.begin());
+  const char* end = std::to_address(digits.end());
   Number read{};
-  const auto [stopped, error] = std::from_chars(digits.data(), end, read);
+  const auto [stopped, error] = std::from_chars(begin, end, read);
   const bool all =
       stopped == end && !digits.starts_with('+') && !(text != digits && digits.starts_with('-'));
   if (all && error == std::errc::result_out_of_range) {

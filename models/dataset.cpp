@@ -48,11 +48,11 @@ std::string nearest_dataset(const std::string& name) {
   if (std::filesystem::is_regular_file(name, ignored)) {
     return name.ends_with(".csv") ? "csv:" + name : "";
   }
-  static const std::vector<std::string> kKinds = {"idx", "cifar10", "cifar100", "folder", "csv"};
-  static const std::vector<std::string> kNames = {"fashion-mnist"};
+  static const std::vector<std::string> kinds = {"idx", "cifar10", "cifar100", "folder", "csv"};
+  static const std::vector<std::string> names = {"fashion-mnist"};
   const size_t colon = name.find(':');
-  if (colon == std::string::npos) return nearest_name(name, kNames);
-  const std::string kind = nearest_name(name.substr(0, colon), kKinds);
+  if (colon == std::string::npos) return nearest_name(name, names);
+  const std::string kind = nearest_name(name.substr(0, colon), kinds);
   return kind.empty() ? "" : kind + name.substr(colon);
 }
 

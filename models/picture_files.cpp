@@ -46,7 +46,8 @@ void walk(const std::string& start, PassedOver& passed_over,
       continue;
     }
     FolderContent content = read_folder(folder, passed_over);
-    for (const std::string& name : content.folders) left.push_back(folder + "/" + name);
+    for (const std::string& name : content.folders)
+      left.push_back(fmt::format("{}/{}", folder, name));
     if (!f(folder, content)) return;
   }
 }
@@ -104,7 +105,7 @@ std::vector<std::string> pictures_below(const std::string& folder, PassedOver& p
   std::ranges::sort(found);
   std::vector<std::string> files;
   for (const auto& [where, names] : found) {
-    for (const std::string& name : names) files.push_back(where + "/" + name);
+    for (const std::string& name : names) files.push_back(fmt::format("{}/{}", where, name));
   }
   return files;
 }

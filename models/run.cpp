@@ -43,7 +43,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 /// Refuses an unknown network before the data are read.
-const RunOptions& with_known_network(const RunOptions& options) {
+RunOptions with_known_network(RunOptions options) {
   if (!options.model.empty()) network_config(options.model);
   return options;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/error.hpp"
 #include "models/check_pictures.hpp"
@@ -14,8 +15,8 @@ namespace {
 
 /// 0 .. n - 1.
 std::vector<int64_t> all_of(const Dataset& dataset) {
-  std::vector<int64_t> numbers;
-  for (int64_t i = 0; i < dataset.size(); ++i) numbers.push_back(i);
+  std::vector<int64_t> numbers(static_cast<size_t>(dataset.size()));
+  std::iota(numbers.begin(), numbers.end(), 0);
   return numbers;
 }
 

@@ -286,9 +286,8 @@ std::vector<int64_t> neighbours(int64_t classes) {
 
 TEST_CASE("pictures: confusion of any number of classes has a bounded size, and words", "[apps]") {
   for (const int64_t classes : {2, 10, 100, 200, 201, 1000, 2000}) {
-    std::vector<std::string> names;
-    for (int64_t i = 0; i < classes; ++i)
-      names.push_back("a rather long name of class " + std::to_string(i));
+    std::vector<std::string> names(static_cast<size_t>(classes), "a rather long name of class ");
+    for (size_t i = 0; i < names.size(); ++i) names[i] += std::to_string(i);
     const Image image = draw_confusion_matrix(neighbours(classes), names);
     INFO(classes << " classes: " << image.width << " x " << image.height);
     CHECK(image.width <= 4000);

@@ -30,8 +30,10 @@ int64_t sum_to(int64_t n, int threads) {
 
 TEST_CASE("pool: every task once, for many callers at once", "[core][threads]") {
   std::atomic<int> wrong{0};
+  constexpr int kCallers = 24;  // more than the pool helps
   std::vector<std::thread> callers;
-  for (int c = 0; c < 24; ++c) {  // more than the pool helps
+  callers.reserve(kCallers);
+  for (int c = 0; c < kCallers; ++c) {
     callers.emplace_back([&wrong, c] {
       for (int round = 0; round < 200; ++round) {
         const int64_t n = 1 + (round * 7 + c) % 40;

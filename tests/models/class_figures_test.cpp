@@ -9,13 +9,13 @@ namespace vitrine {
 namespace {
 
 // Four classes; nothing is taken for the second, the last does not occur at all.
-const std::vector<int64_t> kConfusion = {5, 0, 1,  0,  //
-                                         2, 0, 1,  0,  //
-                                         0, 0, 11, 0,  //
-                                         0, 0, 0,  0};
+const std::vector<int64_t> confusion = {5, 0, 1,  0,  //
+                                        2, 0, 1,  0,  //
+                                        0, 0, 11, 0,  //
+                                        0, 0, 0,  0};
 
 TEST_CASE("class figures: precision, recall, F1, support", "[models]") {
-  const std::vector<ClassFigures> c = class_figures(kConfusion, 4);
+  const std::vector<ClassFigures> c = class_figures(confusion, 4);
   REQUIRE(c.size() == 4);
   CHECK(c[0].support == 6);
   CHECK(c[0].predicted == 7);
