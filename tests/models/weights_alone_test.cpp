@@ -42,6 +42,7 @@ struct File {
   }
   void write(const std::string& path) const {
     std::vector<NamedTensor> tensors;
+    tensors.reserve(names.size());
     for (size_t i = 0; i < names.size(); ++i) {
       tensors.push_back({names[i], {Dtype::kF32, shapes[i], std::as_bytes(std::span(values[i]))}});
     }

@@ -200,6 +200,7 @@ TEST_CASE("concat: any axis, any number of parts", "[ops]") {
   for (const int64_t axis : {0, 1, 2, -1}) {
     const Shape base{3, 4, 5};
     std::vector<Tensor> parts;
+    parts.reserve(4);
     for (int64_t k = 0; k < 4; ++k) {
       parts.push_back(
           random_tensor(base.with(axis, 2 * k), static_cast<uint64_t>(k)));  // one empty
