@@ -22,7 +22,8 @@
  *   4. The last error belongs to the thread in which it happened.
  *   5. After fork() a child starts threads of its own; no call may run while its parent forks. With
  *      OpenMP's threads a child may use Vitrine only if its parent had not.
- *   6. Where the system refuses threads, calls go on with fewer. dlclose() leaves the library loaded.
+ *   6. Where the system refuses threads, calls go on with fewer. dlclose() leaves the library
+ *      loaded.
  *
  * Results are the same bits for any number of threads, and for a picture alone or among others.
  *

@@ -12,8 +12,8 @@ namespace vitrine {
 /// Throws ShapeError unless every axis is named once.
 Tensor permute(const Tensor& x, const std::vector<int64_t>& axes);
 
-/// Two axes exchanged; of a scalar, whose axes 0 and -1 are one, the scalar. A copy. Differentiable.
-/// Throws ShapeError on an axis out of range.
+/// Two axes exchanged; of a scalar, whose axes 0 and -1 are one, the scalar. A copy.
+/// Differentiable. Throws ShapeError on an axis out of range.
 Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1);
 
 }  // namespace vitrine
