@@ -40,8 +40,10 @@ ARCH    := $(or $(shell $(CXX) -dumpmachine 2>/dev/null | cut -d- -f1),$(shell u
 CLANG   := $(findstring clang,$(CXX))
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast \
            -Wimplicit-fallthrough $(if $(CLANG),-Wno-unused-function -Wno-pass-failed)
-CXXFLAGS += -std=c++20 -fPIC -I. $(WARN) $(FLAGS_$(MODE)) -fopenmp
-LDLIBS  := -ljpeg -lz -ldl
+CXXFLAGS += -std=c++20 -fPIC -pthread -I. $(WARN) $(FLAGS_$(MODE))
+# For one file and the link. ThreadSanitizer does not understand its run-time: nothing of clang's has it.
+OPENMP_FLAG := $(if $(CLANG),,-fopenmp)
+LDLIBS  := -ljpeg -lz -ldl $(OPENMP_FLAG)
 # Everything but the kernels is plain IEEE arithmetic, the same on every processor.
 BASELINE := -ffp-contract=off
 
@@ -88,7 +90,7 @@ APP_OBJECTS    := $(call objects,$(filter-out apps/main.cpp,$(APP_SOURCES)))
 ifeq ($(MODE),neon)
 LENT := build/neon/include
 CXXFLAGS += -isystem $(LENT)
-LDLIBS   :=
+LDLIBS   := $(OPENMP_FLAG)
 LIB_SOURCES += tests/emulation/no_libraries.cpp
 LIB_OBJECTS += $(call objects,tests/emulation/no_libraries.cpp)
 $(LIB_OBJECTS) $(call objects,$(TEST_SOURCES) $(GOLDEN_SOURCES)): | $(LENT)
@@ -114,6 +116,7 @@ $(LIB): $(LIB_OBJECTS)
 $(OBJ)/%.o: %.cpp $(FLAGS) | $(PACKAGES_BUILD)
 	$(call say,CXX,$<)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(BASELINE) -MMD -MP -c $< -o $@
 
+$(OBJ)/core/openmp_executor.o: CXXFLAGS += $(OPENMP_FLAG)
 # Debian's headers: not clean under our warnings, and stb's arithmetic on damaged files overflows.
 $(OBJ)/third_party/%.o: CXXFLAGS += -w -fwrapv $(if $(filter ubsan fuzz,$(MODE)),-fno-sanitize=undefined)
 

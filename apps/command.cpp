@@ -33,6 +33,9 @@ CLI::App& add_command(CLI::App& parent, const std::string& name, const std::stri
       .group(heading);
   add_flag(command, "--pin", common->pin, "each thread stays on its processor: for quiet machines")
       .group(heading);
+  add_option(command, "--executor", common->executor,
+             "whose threads: pool (Vitrine's own) or openmp")
+      .group(heading);
   add_option(command, "--seed", common->seed, "seed of everything random").group(heading);
   add_option(command, "--isa", common->isa, "reference, sse42, avx2, avx512 or neon64")
       .group(heading);
@@ -42,8 +45,12 @@ CLI::App& add_command(CLI::App& parent, const std::string& name, const std::stri
     common->seed_given = command.count("--seed") > 0;
     if (common->threads > 0) set_threads(common->threads);
     set_pinned(common->pin);
+    if (!common->executor.empty()) set_openmp(openmp_from_name(common->executor));
     if (!common->isa.empty()) set_isa(isa_from_name(common->isa));
-    active_isa();  // an impossible VITRINE_ISA is said now, not in the middle of the work
+    // What the environment asks for and cannot be is said now, not in the middle of the work.
+    active_isa();
+    threads();
+    openmp();
     const int status = work(*common);
     if (profiling()) fmt::print(stderr, "{}", profile_table(profile_rows()));
     if (status != 0) throw CLI::RuntimeError(status);

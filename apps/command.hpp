@@ -15,7 +15,8 @@ struct CommonOptions {
   bool pin = false;
   uint64_t seed = 0;
   bool seed_given = false;
-  std::string isa;  ///< empty: VITRINE_ISA, else the widest
+  std::string isa;       ///< empty: VITRINE_ISA, else the widest
+  std::string executor;  ///< empty: VITRINE_EXECUTOR, else the pool
   bool quiet = false;
   bool json = false;
 };

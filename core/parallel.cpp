@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
-#include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "core/dry_run.hpp"
@@ -25,9 +27,21 @@ std::atomic<int> g_openmp{-1};  // -1: as VITRINE_EXECUTOR says
 // Which worker this thread is while it runs a task; -1 outside.
 thread_local int t_worker = -1;
 
+constexpr int kMaxThreads = 1024;
+
+/// What VITRINE_THREADS says, 0 if nothing. Throws UsageError unless it is a number of threads.
 int threads_from_environment() {
   const char* text = std::getenv("VITRINE_THREADS");
-  return text == nullptr ? 0 : std::clamp(std::atoi(text), 0, 1024);
+  if (text == nullptr || *text == '\0') return 0;
+  const std::string_view all = text;
+  int n = 0;
+  const auto [end, error] = std::from_chars(all.data(), all.data() + all.size(), n);
+  if (error != std::errc() || end != all.data() + all.size() || n < 0 || n > kMaxThreads) {
+    throw UsageError(fmt::format(
+        "VITRINE_THREADS is '{}'; a whole number from 0 (all processors) to {} is expected",
+        all.substr(0, 40), kMaxThreads));
+  }
+  return n;
 }
 
 /// What VITRINE_EXECUTOR says. Throws UsageError for what is not known.

@@ -16,7 +16,7 @@ OPENMP_IS := $(OBJ)/library.openmp
 $(shell [ "$$(cat $(OPENMP_IS) 2>/dev/null)" = "openmp $(OPENMP)" ] || echo "openmp $(OPENMP)" >$(OPENMP_IS))
 
 $(OBJ)/no_openmp.o: core/openmp_executor.cpp $(FLAGS) | $(PACKAGES_BUILD)
-	$(call say,CXX,$<)$(CXX) $(CXXFLAGS) $(BASELINE) -fno-openmp -MMD -MP -c $< -o $@
+	$(call say,CXX,$<)$(CXX) $(CXXFLAGS) $(BASELINE) -MMD -MP -c $< -o $@
 
 # One object, in which everything but the interface is local. Objects of the archive that nobody
 # needs stay out. objcopy does not make unique symbols local: they become weak ones first.
@@ -32,7 +32,7 @@ $(LIBRARY)/libvitrine.a: $(OBJ)/library.o
 
 # Its threads may still run when a host unloads it: the loader keeps it then (nodelete).
 $(LIBRARY)/$(SHARED): $(OBJ)/library.o models/vitrine.map
-	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) -shared $(FLAGS_$(MODE)) -fopenmp $< -ljpeg -lz -o $@ \
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) -shared $(FLAGS_$(MODE)) $< -ljpeg -lz $(if $(OPENMP),-fopenmp) -o $@ \
 	  -Wl,-soname,libvitrine.so.$(SOVERSION),--version-script=models/vitrine.map,-z,defs,-z,nodelete,--as-needed
 
 $(LIBRARY)/libvitrine.so: $(LIBRARY)/$(SHARED)

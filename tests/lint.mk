@@ -22,7 +22,7 @@ check-deps:
 # Every header compiles alone.
 HEADER_CHECKS := $(patsubst %,build/headers/%.ok,$(filter-out ops/simd/%,$(HEADERS)))
 build/headers/%.ok: % $(FLAGS) | $(PACKAGES_BUILD) $(PACKAGES_TEST)
-	@mkdir -p $(@D) && $(CXX) -std=c++20 -I. $(WARN) -fopenmp -fsyntax-only -x c++ -include $< /dev/null \
+	@mkdir -p $(@D) && $(CXX) -std=c++20 -I. $(WARN) -fsyntax-only -x c++ -include $< /dev/null \
 	  -MMD -MP -MF build/headers/$*.d -MT $@ && touch $@
 -include $(patsubst %.ok,%.d,$(HEADER_CHECKS))
 check-headers: $(HEADER_CHECKS)

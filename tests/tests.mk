@@ -41,6 +41,11 @@ test-transformers: $(OUT)/vitrine ## folders of Hugging Face's transformers in b
 test-sweep: $(OUT)/vitrine ## networks and image processors of others by the hundred: exact, or refused by name
 	@status=0; for script in tests/sweep/*.py; do $(or $(PYTHON),python3) $$script $(OUT)/vitrine || status=1; done; exit $$status
 
+# OpenMP's threads instead of the pool's.
+.PHONY: test-openmp
+test-openmp: ## everything that make test runs, with OpenMP as the executor
+	@VITRINE_EXECUTOR=openmp $(MAKE) test
+
 # --- sanitizers ----------------------------------------------------------------------------------
 
 .PHONY: debug asan ubsan tsan
@@ -52,10 +57,9 @@ asan: ## the tests under AddressSanitizer
 	@ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1 $(MAKE) MODE=asan INSTALL=1 test
 ubsan: ## the tests under UndefinedBehaviorSanitizer
 	@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) MODE=ubsan INSTALL=1 test
-# clang's OpenMP: ThreadSanitizer does not understand libgomp.
-tsan: | build/packages/tools ## the unit tests under ThreadSanitizer (clang-16, libomp)
-	@TSAN_OPTIONS="suppressions=tests/tsan.supp ignore_noninstrumented_modules=1" $(MAKE) MODE=tsan INSTALL=1 build/tsan/tests/unit_tests
-	@VITRINE_THREADS=3 TSAN_OPTIONS="suppressions=tests/tsan.supp ignore_noninstrumented_modules=1" build/tsan/tests/unit_tests
+tsan: | build/packages/tools ## the unit tests under ThreadSanitizer (clang-16)
+	@$(MAKE) MODE=tsan INSTALL=1 build/tsan/tests/unit_tests
+	@VITRINE_THREADS=3 build/tsan/tests/unit_tests
 
 # --- emulated processors -------------------------------------------------------------------------
 

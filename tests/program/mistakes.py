@@ -8,7 +8,7 @@ import struct
 import subprocess
 
 from cases import Skip
-from program import TRAIN, VITRINE, read, refused, run, small_disk
+from program import MODEL, TRAIN, VITRINE, read, refused, run, small_disk
 
 
 def test_wrong_usage():
@@ -20,6 +20,10 @@ def test_wrong_usage():
     refused("train", "--data", "nonsense", "--out", "x", status=2, says="nonsense")
     refused("train", "--data", "idx:data", "--lr", "-1", "--out", "x", status=2, says="--lr")
     refused("eval", "--isa", "mmx", status=2, says="mmx")
+    refused("eval", "--executor", "tbb", status=2, says="executor 'tbb' is not known; there are pool and openmp")
+    refused("inspect", MODEL, status=2, says="executor 'tbb'", env={"VITRINE_EXECUTOR": "tbb"})
+    for threads in ("two", "-1", "2.5", "99999999999"):
+        refused("inspect", MODEL, status=2, says=f"VITRINE_THREADS is '{threads}'", env={"VITRINE_THREADS": threads})
     refused("inspect", "vit_base_patch16_22x", status=2, says="vit_base_patch16_22x")
     foreign = "neon64" if os.uname().machine == "x86_64" else "avx2"
     refused("eval", "--model", "first", "--data", "idx:data", status=2, says=foreign, env={"VITRINE_ISA": foreign})

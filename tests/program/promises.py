@@ -17,6 +17,9 @@ def test_same_bits_for_any_number_of_threads_and_workers():
     train("three", "--threads", 3, "--workers", 2)
     for name in ("checkpoint.safetensors", "model.safetensors"):
         assert read(f"one/{name}") == read(f"three/{name}"), name
+    for other in ("pool", "openmp"):
+        train(other, "--threads", 3, "--executor", other)
+        assert read("one/checkpoint.safetensors") == read(f"{other}/checkpoint.safetensors"), other
 
 
 def test_memory_is_foretold_and_checkpointed_blocks_need_less():
