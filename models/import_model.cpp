@@ -51,6 +51,12 @@ SourceFacts find_facts(const std::string& path, std::string_view origin) {
         where));
   }
   if (clip) {
+    // OpenAI's files have other names; most of open_clip's models have another GELU.
+    if (fs::path(path).filename().string().starts_with("open_clip_")) {
+      throw FormatError(FormatKind::kUnsupported, path, -1,
+                        "which GELU and how many heads it has says open_clip_config.json, which is "
+                        "not beside it: put it there");
+    }
     facts.notes.emplace_back(
         "weights do not show which GELU they were trained with: quick GELU, as OpenAI's; LAION's "
         "and others' are by erf, as an open_clip_config.json beside them would say");

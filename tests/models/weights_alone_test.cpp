@@ -2,6 +2,8 @@
 // tell of its family, and what is refused by name. Also open_clip's folders.
 
 #include <catch2/catch.hpp>
+
+#include <filesystem>
 #include <functional>
 
 #include "core/error.hpp"
@@ -203,9 +205,13 @@ TEST_CASE("CLIP's ResNets are refused by name", "[models][import]") {
 TEST_CASE("open_clip_config.json decides GELU, heads and preprocessing", "[models][import]") {
   const TempDir dir;
   const File file = clip_file();
-  Model alone = read(dir, file, "open_clip_model.safetensors");
+  Model alone = read(dir, file, "ViT-B-32.safetensors");
   CHECK(as_vit(*alone.network).config.activation == Activation::kQuickGelu);
   CHECK(notes(alone, "weights do not show which GELU"));
+  std::filesystem::remove(dir.file("ViT-B-32.safetensors"));
+  // Most of open_clip's have the other one.
+  CHECK(has(error_of([&] { read(dir, file, "open_clip_model.safetensors"); }),
+            "open_clip_config.json, which is not beside it"));
 
   const auto with = [&](const std::string& config) {
     dir.add("open_clip_config.json", config);
