@@ -113,6 +113,10 @@ class ProcessorReader {
   /// The class; of those by name, the file or the model_type says which.
   const ProcessorClass& find_class();
   std::string_view class_name(const std::string& said, std::string_view suffix) const;
+  /// Whether a step is done; one that is null is not.
+  bool does(std::string_view step, bool usual);
+  /// Refuses null for what `step` needs: it does not stand for the class's own value.
+  void need(std::string_view key, std::string_view step);
   std::optional<Sides> read_sides(const char* key, bool square_numbers);
   /// Sets what is resized and cut out.
   void read_geometry(const ProcessorClass& c, Preprocess& rule);
@@ -167,6 +171,14 @@ const ProcessorClass& ProcessorReader::find_class() {
   keys_.refuse(key, fmt::format("known for model_type {} are {}", of_.model_type, known));
 }
 
+bool ProcessorReader::does(std::string_view step, bool usual) {
+  return keys_.value_or(step, usual) && !keys_.is_null(step);
+}
+
+void ProcessorReader::need(std::string_view key, std::string_view step) {
+  if (keys_.is_null(key)) keys_.refuse(key, fmt::format("{} needs it", step));
+}
+
 /// A number, [height, width], {"height", "width"} or {"shortest_edge"}.
 std::optional<Sides> ProcessorReader::read_sides(const char* key, bool square_numbers) {
   const json* value = keys_.find(key);
@@ -201,14 +213,16 @@ std::optional<Sides> ProcessorReader::read_sides(const char* key, bool square_nu
 
 void ProcessorReader::read_geometry(const ProcessorClass& c, Preprocess& rule) {
   const bool square = keys_.value_or("default_to_square", c.square_numbers);
-  const bool resizes = keys_.value_or("do_resize", true);
-  const bool crops = keys_.value_or("do_center_crop", c.crops);
+  const bool resizes = does("do_resize", true);
+  const bool crops = does("do_center_crop", c.crops);
   std::optional<Sides> resize = read_sides("size", square).value_or(c.size);
   std::optional<Sides> crop = read_sides("crop_size", /*square_numbers=*/true);
   if (!resizes) resize.reset();
+  if (resizes) need("size", "do_resize");
   if (!crops) {
     crop.reset();
   } else {
+    need("crop_size", "do_center_crop");
     if (!crop && c.crop > 0) crop = Sides{c.crop, c.crop};
     if (!crop) keys_.refuse("crop_size", "do_center_crop needs it");
     if (crop->shorter) keys_.refuse("crop_size", "a crop has height and width");
@@ -221,6 +235,7 @@ void ProcessorReader::read_geometry(const ProcessorClass& c, Preprocess& rule) {
   set_geometry(resize, crop, rule);
   keys_.find("resample");  // of no use where nothing is resized
   if (!resizes) return;
+  need("resample", "do_resize");
   const auto resample = keys_.value_or("resample", c.resample);
   if (resample < 0 || resample >= static_cast<int64_t>(kHfResample.size())) {
     keys_.refuse("resample", "Pillow's filters are 0 to 5");
@@ -285,7 +300,7 @@ void ProcessorReader::set_geometry(std::optional<Sides> resize, std::optional<Si
 
 /// Pictures of one size are padded to nothing else, unless a size is said.
 void ProcessorReader::read_padding(const ProcessorClass& c, const Preprocess& rule) {
-  const bool pads = keys_.value_or("do_pad", false);
+  const bool pads = does("do_pad", false);
   keys_.find("pad_size");
   if (!pads || c.name == "ConvNext" || c.name == "Beit") return;  // those never pad
   const std::optional<Sides> to = read_sides("pad_size", /*square_numbers=*/true);
@@ -314,15 +329,18 @@ std::vector<double> ProcessorReader::read_colour(const char* key, const Colour& 
 /// (v rescale_factor - mean) / std, as (v / 255 - mean / (255 f)) / (std / (255 f))
 void ProcessorReader::read_values(const ProcessorClass& c, Preprocess& rule) {
   constexpr double kWhite = 255;
-  const bool rescales = keys_.value_or("do_rescale", true);
+  const bool rescales = does("do_rescale", true);
   keys_.find("rescale_factor");
+  if (rescales) need("rescale_factor", "do_rescale");
   const double factor = rescales ? keys_.value_or("rescale_factor", 1 / kWhite) : 1;
   if (!(factor > 0 && factor <= kWhite)) keys_.refuse("rescale_factor", "it must be 0 to 255");
   keys_.find("image_mean");
   keys_.find("image_std");
   rule.mean.assign(static_cast<size_t>(of_.channels), 0.0);
   rule.stddev.assign(static_cast<size_t>(of_.channels), 1.0);
-  if (keys_.value_or("do_normalize", true)) {
+  if (does("do_normalize", true)) {
+    need("image_mean", "do_normalize");
+    need("image_std", "do_normalize");
     rule.mean = read_colour("image_mean", c.mean);
     rule.stddev = read_colour("image_std", c.stddev);
     const auto too_large = [](double v) { return !(std::abs(v) <= kMaxColour); };

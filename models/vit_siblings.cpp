@@ -183,6 +183,7 @@ std::optional<VitConfig> vit_sibling(std::string_view name) {
     c.layer_scale = 1e-6;
     c.no_embed_class = true;
   } else if (family == "eva") {
+    if (size != "large") return std::nullopt;  // the giants' keys have no bias
     c.pool = Pool::kMean;
     c.fc_norm = true;
   } else if (headless) {

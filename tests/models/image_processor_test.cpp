@@ -114,7 +114,8 @@ TEST_CASE("image processors: values of pixels", "[models][import]") {
   };
   using Pair = std::pair<double, double>;
   CHECK(values(R"({"image_mean": 0.25, "image_std": [0.1, 0.2, 0.3]})") == Pair{0.25, 0.2});
-  CHECK(values(R"({"image_mean": null})") == Pair{0.5, 0.5});
+  CHECK(values(R"({"do_normalize": null, "image_mean": null})") == Pair{0, 1});
+  CHECK(values(R"({"do_rescale": null, "image_mean": 102, "image_std": 51})") == Pair{0.4, 0.2});
   CHECK(values(R"({"do_normalize": false, "image_mean": [3]})") == Pair{0, 1});
   CHECK(values(R"({"rescale_factor": 0.00392156862745098})") == Pair{0.5, 0.5});
   // v - 102 / 51, with v from 0 to 255
@@ -146,6 +147,14 @@ TEST_CASE("image processors: what is not exact is refused by its key and value",
       {R"({"size": 0})", "size is 0; sides are 1 to 8192"},
       {R"({"size": [1, 2, 3]})", "size is [1,2,3]"},
       {R"({"do_center_crop": true})", "crop_size is missing"},
+      // null is not the class's own value.
+      {R"({"do_center_crop": true, "crop_size": null})", "crop_size is null; do_center_crop"},
+      {R"({"size": null})", "size is null; do_resize needs it"},
+      {R"({"resample": null})", "resample is null; do_resize needs it"},
+      {R"({"do_resize": null})", "without do_center_crop pictures would have different sizes"},
+      {R"({"rescale_factor": null})", "rescale_factor is null; do_rescale needs it"},
+      {R"({"image_mean": null})", "image_mean is null; do_normalize needs it"},
+      {R"({"image_std": null})", "image_std is null; do_normalize needs it"},
       {R"({"do_center_crop": true, "crop_size": {"shortest_edge": 9}})", "crop_size is"},
       {R"({"image_processor_type": "CLIPImageProcessor", "crop_size": [20, 30]})",
        "crop_size is [20,30]"},

@@ -48,7 +48,7 @@ TEST_CASE("the siblings have as many parameters as timm's", "[models]") {
   }
   for (const char* name :
        {"vit_giant_patch14_dinov2", "deit_base_distilled", "vit_base_patch16_gap",
-        "vit_base_patch14_dinov2_224", "deit3_base_patch16_clip_224",
+        "vit_base_patch14_dinov2_224", "deit3_base_patch16_clip_224", "eva_giant_patch14_224",
         "vit_dwee_patch16_reg1_gap_256", "vit_dlittle_patch16_reg1_gap_256",
         "vit_base_patch16_siglip_224", "vit_base_patch16_rope_reg1_gap_256"}) {
     CHECK(!vit_sibling(name));

@@ -33,6 +33,7 @@ PROBABILITY_ERROR = 1e-5  # float32 sums in another order, through two blocks
 
 try:
     import numpy as np
+    import without_torchvision  # noqa: F401
     import timm
     import torch
     from PIL import Image

@@ -52,7 +52,11 @@ SWITCHES = [{"do_rescale": False}, {"do_rescale": False, "image_mean": [90.0, 10
             {"do_pad": True, "pad_size": {"height": 30, "width": 40}}, {"do_resize": None, "do_normalize": None}, {"do_resize": 0},
             {"crop_pct": 0.9}, {"crop_pct": 0.5}, {"crop_pct": 1.0}, {"crop_pct": None}, {"default_to_square": False},
             {"default_to_square": True}, {"use_square_size": True}, {"do_reduce_labels": True}, {"data_format": "channels_first"},
-            {"_valid_processor_keys": ["images"], "processor_class": "CLIPProcessor"}, {"something_new": 3}, {"do_flip": True}]
+            {"_valid_processor_keys": ["images"], "processor_class": "CLIPProcessor"}, {"something_new": 3}, {"do_flip": True},
+            *({key: None} for key in ("size", "do_resize", "do_center_crop", "crop_size", "do_rescale", "rescale_factor", "do_normalize",
+                                      "image_mean", "image_std", "do_convert_rgb", "do_pad", "pad_size", "default_to_square")),
+            {"do_center_crop": False, "crop_size": None}, {"do_normalize": False, "image_mean": None, "image_std": None},
+            {"do_rescale": False, "rescale_factor": None}]
 
 
 def named(kind):
@@ -111,7 +115,7 @@ def network(model_type, side):
 def features_of(net, x):
     with torch.no_grad():
         out = net(pixel_values=x)
-    if getattr(out, "pooler_output", None) is not None and out.pooler_output.ndim == 4:
+    if getattr(out, "pooler_output", None) is not None:  # CLIP's last hidden state lacks the last norm
         return out.pooler_output.flatten(1)
     return out.last_hidden_state[:, 0]
 
