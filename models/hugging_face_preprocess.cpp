@@ -113,8 +113,8 @@ class ProcessorReader {
   /// The class; of those by name, the file or the model_type says which.
   const ProcessorClass& find_class();
   std::string_view class_name(const std::string& said, std::string_view suffix) const;
-  /// Whether a step is done; one that is null is not.
-  bool does(std::string_view step, bool usual);
+  /// Whether a switch is on; one that is null is not.
+  bool is_on(std::string_view key, bool usual);
   /// Refuses null for what `step` needs: it does not stand for the class's own value.
   void need(std::string_view key, std::string_view step);
   std::optional<Sides> read_sides(const char* key, bool square_numbers);
@@ -171,8 +171,8 @@ const ProcessorClass& ProcessorReader::find_class() {
   keys_.refuse(key, fmt::format("known for model_type {} are {}", of_.model_type, known));
 }
 
-bool ProcessorReader::does(std::string_view step, bool usual) {
-  return keys_.value_or(step, usual) && !keys_.is_null(step);
+bool ProcessorReader::is_on(std::string_view key, bool usual) {
+  return keys_.value_or(key, usual) && !keys_.is_null(key);
 }
 
 void ProcessorReader::need(std::string_view key, std::string_view step) {
@@ -212,9 +212,9 @@ std::optional<Sides> ProcessorReader::read_sides(const char* key, bool square_nu
 }
 
 void ProcessorReader::read_geometry(const ProcessorClass& c, Preprocess& rule) {
-  const bool square = keys_.value_or("default_to_square", c.square_numbers);
-  const bool resizes = does("do_resize", true);
-  const bool crops = does("do_center_crop", c.crops);
+  const bool square = is_on("default_to_square", c.square_numbers);
+  const bool resizes = is_on("do_resize", true);
+  const bool crops = is_on("do_center_crop", c.crops);
   std::optional<Sides> resize = read_sides("size", square).value_or(c.size);
   std::optional<Sides> crop = read_sides("crop_size", /*square_numbers=*/true);
   if (!resizes) resize.reset();
@@ -252,6 +252,7 @@ void ProcessorReader::read_conv_next(std::optional<Sides>& resize, std::optional
     resize->shorter = false;
     return;
   }
+  need("crop_pct", "a shortest_edge below 384");
   const double pct = keys_.value_or("crop_pct", kCropPct);
   if (!(pct >= kMinCropPct && pct <= 2)) {
     keys_.refuse("crop_pct", fmt::format("it must be {} to 2", kMinCropPct));
@@ -300,7 +301,7 @@ void ProcessorReader::set_geometry(std::optional<Sides> resize, std::optional<Si
 
 /// Pictures of one size are padded to nothing else, unless a size is said.
 void ProcessorReader::read_padding(const ProcessorClass& c, const Preprocess& rule) {
-  const bool pads = does("do_pad", false);
+  const bool pads = is_on("do_pad", false);
   keys_.find("pad_size");
   if (!pads || c.name == "ConvNext" || c.name == "Beit") return;  // those never pad
   const std::optional<Sides> to = read_sides("pad_size", /*square_numbers=*/true);
@@ -329,7 +330,7 @@ std::vector<double> ProcessorReader::read_colour(const char* key, const Colour& 
 /// (v rescale_factor - mean) / std, as (v / 255 - mean / (255 f)) / (std / (255 f))
 void ProcessorReader::read_values(const ProcessorClass& c, Preprocess& rule) {
   constexpr double kWhite = 255;
-  const bool rescales = does("do_rescale", true);
+  const bool rescales = is_on("do_rescale", true);
   keys_.find("rescale_factor");
   if (rescales) need("rescale_factor", "do_rescale");
   const double factor = rescales ? keys_.value_or("rescale_factor", 1 / kWhite) : 1;
@@ -338,7 +339,7 @@ void ProcessorReader::read_values(const ProcessorClass& c, Preprocess& rule) {
   keys_.find("image_std");
   rule.mean.assign(static_cast<size_t>(of_.channels), 0.0);
   rule.stddev.assign(static_cast<size_t>(of_.channels), 1.0);
-  if (does("do_normalize", true)) {
+  if (is_on("do_normalize", true)) {
     need("image_mean", "do_normalize");
     need("image_std", "do_normalize");
     rule.mean = read_colour("image_mean", c.mean);
