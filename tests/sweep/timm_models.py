@@ -34,9 +34,11 @@ except ImportError as e:
     sys.exit(0)
 
 VITRINE = os.path.abspath(sys.argv[1])
-# Of the largest number in the answer. Sums of float32 in another order stay below 2e-6; GELU by tanh instead of by
-# erf, the smallest difference that is meant to be found, is above 1e-4 with these weights.
+# Of the largest number in the answer, against timm in double precision. GELU by tanh instead of by erf, the smallest
+# difference that is meant to be found, is above 1e-4 with these weights. Where timm's own float32 is off by more (a
+# deep ResNet below a transformer), so may Vitrine's be, whose sums have another order.
 BOUND = 2e-5
+OWN_ERRORS = 4
 FAMILIES = re.compile(r"(vit_|deit|beit|eva|flexivit|naflexvit|aimv2|samvit|test_vit|test_resnet|resnet|resnext|wide_"
                       r"|senet|seres|ecares|legacy_se|skres|resnest|gcres|bat_resnext|eca_res|lambda_res|nf_)")
 CLASSES = 7
@@ -171,13 +173,25 @@ class Sweep:
         print(f"{kind:8} {name}: {text}", flush=True)
 
     def check_answers(self, title, net, config, classes):
-        rule = config["pretrained_cfg"]
-        worst = 0
+        rule = dict(config["pretrained_cfg"])
+        if "img_size" in config.get("model_args", {}):  # pictures are as large as the network, as with timm's --img-size
+            sides = config["model_args"]["img_size"]
+            rule["input_size"] = [3, *(sides if isinstance(sides, list) else [sides] * 2)]
+        worst, exact = 0, True
         for path in draw(rule["input_size"][1:]):
-            with torch.no_grad():
-                want = net(prepare(path, rule))
-            worst = max(worst, error_of(answer(path, classes), want, classes))
-        if worst < BOUND:
+            try:
+                with torch.no_grad():
+                    seen = prepare(path, rule)
+                    own = net.float()(seen)
+                    want = net.double()(seen.double())
+            except RuntimeError as e:  # the network does not take what its folder makes of a picture
+                answer(path, classes)
+                return self.tell("wrong", title, f"answered, where timm says {e}")
+            own = own.double().flatten()
+            allowed = max(BOUND, OWN_ERRORS * error_of(own.log_softmax(-1) if classes else own, want, classes))
+            error = error_of(answer(path, classes), want, classes)
+            worst, exact = max(worst, error), exact and error < allowed
+        if exact:
             self.largest = max(self.largest, worst)
             self.tell("exact", title, f"off by {worst:.1e}")
         else:
@@ -279,7 +293,7 @@ def mutate(sweep, pattern):
                     build(base, build_with, classes, "meta")
                 except Exception:  # not for this network, or not as JSON
                     continue
-                sweep.check(title, base, build_with, classes, [f"{key} is", "global_pool is"])
+                sweep.check(title, base, build_with, classes, [f"{key} is", "global_pool is", "mean of 3 numbers for 1 channels"])
 
 
 def main():
@@ -294,7 +308,7 @@ def main():
         mutate(sweep, pattern)
         os.chdir("/")
     count = sweep.count
-    print(f"timm {timm.__version__}: the largest error of the exact is {sweep.largest:.1e}, allowed {BOUND:.0e}")
+    print(f"timm {timm.__version__}: the largest error of the exact is {sweep.largest:.1e}")
     print(f"{count['exact']} exact, {count['refused']} refused by name, {count['wrong']} wrong, {count['crashed']} crashed")
     return int(count["wrong"] + count["crashed"] > 0 or count["exact"] == 0)
 
