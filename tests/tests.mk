@@ -31,7 +31,9 @@ test-program: test-start test-unit test-golden $(OUT)/vitrine | build/packages/d
 test-install: test-start test-program $(OUT)/vitrine library | $(PACKAGES_TEST)
 	@python3 tests/install/test_install.py $(OUT)/vitrine $(COUNTS)/install.count
 
-.PHONY: test-kills test-timm test-transformers test-sweep
+.PHONY: test-bits test-kills test-timm test-transformers test-sweep
+test-bits: $(OUT)/vitrine ## five networks by 1 to 64 threads, of the pool and of OpenMP, beside busy loops too: the same bytes
+	@python3 tests/program/test_bits.py $(OUT)/vitrine
 test-kills: $(OUT)/vitrine ## runs killed at random moments end with the same bytes: RUNS [50], SEED [1]
 	@python3 tests/program/test_kills.py $(OUT)/vitrine $(or $(RUNS),50) $(or $(SEED),1)
 test-timm: $(OUT)/vitrine ## weights and answers against timm and PyTorch, where PYTHON [python3] has them
