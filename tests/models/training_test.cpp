@@ -200,6 +200,19 @@ TEST_CASE("checkpoint: a file that does not fit is refused before it is used", "
   CHECK(kind() == "unsupported");
   write([](auto&, auto& metadata) { metadata["vitrine.format"] = "one"; });
   CHECK(kind() == "bad_header");
+  for (const auto& [height, channels] : {std::pair(13, 3), std::pair(12, 1)}) {
+    write([h = height, c = channels](auto&, auto& metadata) {
+      Preprocess other{.height = h, .width = 12, .channels = c};
+      other.mean.resize(static_cast<size_t>(c));
+      other.stddev.resize(static_cast<size_t>(c));
+      metadata["vitrine.preprocess"] = other.to_json();
+    });
+    CHECK(kind() == "mismatch");
+  }
+  write([](auto& tensors, auto&) {
+    tensors.front().tensor.shape.insert(tensors.front().tensor.shape.begin(), 7, 1);
+  });
+  CHECK(kind() == "mismatch");
   write([](auto&, auto& metadata) { metadata["vitrine.labels"] = "[\"only one\"]"; });
   CHECK(kind() == "mismatch");
   write([&](auto&, auto& metadata) {
