@@ -150,6 +150,8 @@ MappedFile::MappedFile(std::string path, Backing backing)
                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED && !in_file) throw std::bad_alloc();
   if (mapped == MAP_FAILED) throw_errno(path_, "cannot map into memory", errno);
+  // Filling small pages takes three times as long as reading 300 MiB into them. Advice only.
+  if (!in_file) ::madvise(mapped, size, MADV_HUGEPAGE);
   auto* bytes = static_cast<std::byte*>(mapped);
   mapping_ =
       std::shared_ptr<const void>(mapped, [bytes, size](const void*) { unmap(bytes, size); });

@@ -46,7 +46,7 @@ json parse_unique_json(std::string_view text, std::string_view path) {
   std::vector<std::set<std::string>> keys;
   const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
     if (depth > kMaxJsonDepth) {
-      throw FormatError(FormatKind::kTooLarge, path, -1, "lists or objects are nested too deeply");
+      throw FormatError(FormatKind::kBadHeader, path, -1, "lists or objects are nested too deeply");
     }
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
