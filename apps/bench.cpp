@@ -6,6 +6,7 @@
 #include "apps/bench_gemm.hpp"
 #include "apps/bench_model.hpp"
 #include "apps/command.hpp"
+#include "apps/print.hpp"
 #include "core/isa.hpp"
 #include "core/json_text.hpp"
 #include "core/parallel.hpp"
@@ -31,22 +32,22 @@ int run_model(const ModelBench& bench, const CommonOptions& common) {
                           {"first_answer_s", r.first_answer_s},
                           {"calls", r.calls}};
     if (bench.training) out["memory_estimate_mib"] = r.estimated_mib;
-    fmt::print("{}\n", write_json(out));
+    print_json(out);
     return 0;
   }
-  fmt::print("{} {}, batch {}, {} threads, {}, {}\n", bench.training ? "training" : "inference",
-             bench.model, bench.batch, threads(), isa_name(active_isa()), cpu_name());
-  fmt::print(
+  print("{} {}, batch {}, {} threads, {}, {}\n", bench.training ? "training" : "inference",
+        bench.model, bench.batch, threads(), isa_name(active_isa()), cpu_name());
+  print(
       "  best {:.2f} ms   median {:.2f} ms, half of {} between {:.2f} and {:.2f}   {:.1f} "
       "images/s\n",
       r.ms.best, r.ms.median, r.calls, r.ms.lower, r.ms.upper,
       1e3 * static_cast<double>(bench.batch) / r.ms.best);
-  fmt::print(
+  print(
       "  {:.1f} GFLOP/s, {:.1f} % of the peak of {:.1f} measured in between; memory {:.1f} GB/s\n",
       r.gflops, 100 * r.gflops / r.peak_gflops, r.peak_gflops, r.memory_gbs);
-  fmt::print("  {:.0f} MiB at most{}, first answer after {:.2f} s\n", r.peak_rss_mib,
-             bench.training ? fmt::format(" (a rehearsal said {:.0f})", r.estimated_mib) : "",
-             r.first_answer_s);
+  print("  {:.0f} MiB at most{}, first answer after {:.2f} s\n", r.peak_rss_mib,
+        bench.training ? fmt::format(" (a rehearsal said {:.0f})", r.estimated_mib) : "",
+        r.first_answer_s);
   return 0;
 }
 

@@ -7,8 +7,8 @@
 
 #include "apps/command.hpp"
 #include "apps/model_option.hpp"
+#include "apps/print.hpp"
 #include "core/error.hpp"
-#include "core/file.hpp"
 #include "core/json_text.hpp"
 #include "core/picture_file.hpp"
 #include "models/picture_files.hpp"
@@ -37,9 +37,11 @@ std::string label_of(const Model& model, int64_t index) {
                               : model.labels[static_cast<size_t>(index)];
 }
 
-/// As RFC 4180 has it: in quotes, doubled inside, where it holds what separates.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+/// As RFC 4180 has it: in quotes, doubled inside, where it holds what separates. New lines and
+/// other controls are escaped as everywhere.
+std::string csv_field(const std::string& raw) {
+  const std::string text = screen_text(raw);
+  if (text.find_first_of(",\"") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) {
     if (c == '"') quoted += c;
@@ -63,8 +65,8 @@ std::vector<Guess> classify(const Model& model, const Image& picture, int64_t to
 class Report {
  public:
   Report(const std::vector<std::string>& files, bool csv, bool json) : csv_(csv), json_(json) {
-    for (const std::string& file : files) width_ = std::max(width_, file.size());
-    if (csv_) fmt::print("file,rank,label,index,probability\n");
+    for (const std::string& file : files) width_ = std::max(width_, screen_text(file).size());
+    if (csv_) print("file,rank,label,index,probability\n");
   }
 
   void add(const std::string& file, const std::vector<Guess>& guesses) {
@@ -73,16 +75,16 @@ class Report {
     } else if (csv_) {
       print_csv(file, guesses);
     } else {
-      std::string line = fmt::format("{:<{}}", file, width_);
+      std::string line = fmt::format("{:<{}}", screen_text(file), width_);
       for (const Guess& g : guesses) {
         line += fmt::format("   {:>5.1f} % {}", 100 * g.probability, g.label);
       }
-      fmt::print("{}\n", line);
+      print("{}\n", line);
     }
   }
 
   void finish() const {
-    if (json_) fmt::print("{}\n", write_json_lossy(all_));
+    if (json_) print_json(all_);
   }
 
  private:
@@ -97,8 +99,8 @@ class Report {
   void print_csv(const std::string& file, const std::vector<Guess>& guesses) const {
     for (size_t i = 0; i < guesses.size(); ++i) {
       const Guess& g = guesses[i];
-      fmt::print("{},{},{},{},{:.6g}\n", csv_field(file), i + 1, csv_field(g.label), g.index,
-                 g.probability);
+      print("{},{},{},{},{:.6g}\n", csv_field(file), i + 1, csv_field(g.label), g.index,
+            g.probability);
     }
   }
 
@@ -109,7 +111,7 @@ class Report {
 
 /// Says what went wrong with one of several; the others are still worth looking at.
 void print_error(const Error& e, int& status) {
-  fmt::print(stderr, "vitrine: {}\n", e.what());
+  print(stderr, "vitrine: {}\n", e.what());
   status = 1;
 }
 
@@ -145,8 +147,7 @@ std::vector<std::string> files_of(const ClassifyOptions& o, const CommonOptions&
 
 Image open_picture(const std::string& file, const Preprocess& rule) {
   if (file != kStandardInput) return read_picture(file, rule.channels, rule.upright);
-  return decode_picture(read_file("/dev/stdin", kMaxImageFileBytes), rule.channels,
-                        "standard input", rule.upright);
+  return read_picture_from_standard_input(rule.channels, rule.upright);
 }
 
 int classify_files(const ClassifyOptions& o, const CommonOptions& common) {

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <csignal>
 
+#include "apps/print.hpp"
 #include "apps/profile_table.hpp"
-#include "apps/screen_text.hpp"
 #include "core/isa.hpp"
 #include "core/parallel.hpp"
 
@@ -52,7 +52,7 @@ CLI::App& add_command(CLI::App& parent, const std::string& name, const std::stri
     threads();
     openmp();
     const int status = work(*common);
-    if (profiling()) fmt::print(stderr, "{}", profile_table(profile_rows()));
+    if (profiling()) print_lines(stderr, profile_table(profile_rows()));
     if (status != 0) throw CLI::RuntimeError(status);
   });
   return command;
@@ -66,18 +66,16 @@ CLI::App& add_group(CLI::App& parent, const std::string& name, const std::string
 
 void print_notes(const std::vector<std::string>& notes, const CommonOptions& common) {
   if (common.quiet) return;
-  for (const std::string& note : notes) fmt::print(stderr, "{}\n", screen_text(note));
+  for (const std::string& note : notes) print(stderr, "{}\n", note);
 }
 
 void print_bad_pictures(const std::vector<std::string>& bad, const std::string& which,
                         const CommonOptions& common) {
   constexpr size_t kNamed = 5;
   if (bad.empty() || common.quiet) return;
-  fmt::print(stderr, "vitrine: {} of the {} are left out, they cannot be read\n", bad.size(),
-             which);
-  for (size_t i = 0; i < std::min(bad.size(), kNamed); ++i)
-    fmt::print(stderr, "  {}\n", screen_text(bad[i]));
-  if (bad.size() > kNamed) fmt::print(stderr, "  and {} more\n", bad.size() - kNamed);
+  print(stderr, "vitrine: {} of the {} are left out, they cannot be read\n", bad.size(), which);
+  for (size_t i = 0; i < std::min(bad.size(), kNamed); ++i) print(stderr, "  {}\n", bad[i]);
+  if (bad.size() > kNamed) print(stderr, "  and {} more\n", bad.size() - kNamed);
 }
 
 void add_batch_options(CLI::App& command, int64_t& batch, int& workers) {

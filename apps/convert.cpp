@@ -8,8 +8,10 @@
 
 #include "apps/command.hpp"
 #include "apps/model_option.hpp"
+#include "apps/print.hpp"
 #include "core/error.hpp"
 #include "models/export_model.hpp"
+#include "models/resize_model.hpp"
 
 namespace vitrine {
 namespace {
@@ -34,16 +36,17 @@ int convert(const ModelOption& in, const std::string& out, const CommonOptions& 
         "of such a name has a slash behind it",
         out));
   }
-  const Model model = open_model(in, common, /*use=*/std::nullopt);  // written as it was
+  Model model = open_model(in, common, /*use=*/std::nullopt);
   std::vector<std::string> dropped;
   if (out.ends_with(kSuffix)) {
+    fit_to_pictures(model);  // other programs' files may leave that to who reads them
     save_model(out, model);
   } else {
     dropped = save_hugging_face(out, model);
   }
   if (common.quiet) return 0;
-  for (const std::string& note : dropped) fmt::print(stderr, "{}\n", note);
-  fmt::print("{}: {} parameters\n", out, model.network->network_config().parameters());
+  for (const std::string& note : dropped) print(stderr, "{}\n", note);
+  print("{}: {} parameters\n", out, model.network->network_config().parameters());
   return 0;
 }
 

@@ -4,12 +4,13 @@
 
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "apps/chart.hpp"
 #include "core/error.hpp"
 #include "core/json_text.hpp"
+#include "models/metrics_file.hpp"
+#include "models/run.hpp"
 
 namespace vitrine {
 namespace {
@@ -48,14 +49,19 @@ void add_line(Curves& c, const json& line) {
   }
 }
 
-Curves read_curves(const std::string& path) {
-  std::ifstream in(path);
-  if (!in) throw IoError(path, "cannot read; is this a run's folder?");
+Curves read_curves(const std::string& folder) {
+  const std::string path = folder + "/metrics.jsonl";
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    throw IoError(path, "cannot read; is this a run's folder?");
+  }
+  const int64_t least = Run::checkpoint_lines(folder);  // before the lines: the run may go on
   Curves curves;
-  std::string text;
-  for (int64_t number = 1; std::getline(in, text); ++number) {
+  int64_t number = 0;
+  for (const std::string& line : read_metrics(path, least)) {
+    ++number;
     try {
-      add_line(curves, parse_json(text));
+      add_line(curves, parse_json(line));
     } catch (const json::exception&) {
       throw FormatError(FormatKind::kBadHeader, path, -1,
                         fmt::format("line {} is not a line of metrics", number));
@@ -95,8 +101,8 @@ std::vector<std::string> names_of(std::span<const std::string> runs) {
 
 }  // namespace
 
-Image draw_curves(const std::string& metrics_path) {
-  Curves c = read_curves(metrics_path);
+Image draw_curves(const std::string& run) {
+  Curves c = read_curves(run);
   const Axis x = in_epochs(c);
   return loss_and_accuracy(x, {c.loss, c.validation_loss}, {c.accuracy, c.validation_accuracy}, "");
 }
@@ -105,7 +111,7 @@ Image compare_curves(std::span<const std::string> runs) {
   const std::vector<std::string> names = names_of(runs);
   std::vector<Series> loss, accuracy;
   for (const std::string& run : runs) {
-    Curves c = read_curves(run + "/metrics.jsonl");
+    Curves c = read_curves(run);
     in_epochs(c);
     c.validation_loss.name = c.validation_accuracy.name = names[loss.size()];
     loss.push_back(std::move(c.validation_loss));

@@ -7,9 +7,10 @@
 
 namespace vitrine {
 
-/// Loss and accuracy of a run, training and validation, from its metrics.jsonl. Throws IoError, and
-/// FormatError if a line is not what a run writes.
-Image draw_curves(const std::string& metrics_path);
+/// Loss and accuracy of a run, training and validation, from the metrics.jsonl in its folder.
+/// Throws IoError, and FormatError if a line is not what a run writes, or lines are missing that
+/// the checkpoint counts.
+Image draw_curves(const std::string& run);
 
 /// Several runs, by their folders, in one picture: loss and accuracy on each one's validation part,
 /// named by the last part of its path, or all of it where last parts are the same. Throws as

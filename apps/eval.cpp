@@ -8,6 +8,7 @@
 #include "apps/eval_report.hpp"
 #include "apps/model_option.hpp"
 #include "apps/picture_path.hpp"
+#include "apps/print.hpp"
 #include "apps/progress.hpp"
 #include "core/error.hpp"
 #include "core/json_text.hpp"
@@ -107,11 +108,11 @@ int eval(EvalOptions o, const CommonOptions& common) {
     out["images"] = result.images;
     out["notes"] = matched.notes;
     if (o.bad_pictures == "skip") out["bad_pictures"] = bad;
-    fmt::print("{}\n", write_json_lossy(out));
+    print_json(out);
   } else {
-    fmt::print("top-1 {:.2f} %   top-5 {:.2f} %   loss {:.4f}   {} images\n",
-               100 * result.accuracy(), 100 * result.accuracy5(), result.loss(), result.images);
-    if (!common.quiet) fmt::print("{}", class_report(result, *data, o.all_classes));
+    print("top-1 {:.2f} %   top-5 {:.2f} %   loss {:.4f}   {} images\n", 100 * result.accuracy(),
+          100 * result.accuracy5(), result.loss(), result.images);
+    if (!common.quiet) print_lines(stdout, class_report(result, *data, o.all_classes));
   }
   return 0;
 }

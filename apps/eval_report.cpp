@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "apps/screen_text.hpp"
+#include "apps/screen_column.hpp"
+#include "core/screen_text.hpp"
 #include "models/class_figures.hpp"
 #include "models/confused_pairs.hpp"
 

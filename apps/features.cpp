@@ -7,6 +7,7 @@
 
 #include "apps/command.hpp"
 #include "apps/model_option.hpp"
+#include "apps/print.hpp"
 #include "apps/progress.hpp"
 #include "core/error.hpp"
 #include "core/json_text.hpp"
@@ -122,8 +123,8 @@ Features extract(const Model& model, const FeaturesOptions& o, const CommonOptio
 nlohmann::json shares(const Accuracy& a) { return {{"top1", a.share1()}, {"top5", a.share5()}}; }
 
 void print_accuracy(const std::string& what, const Accuracy& a) {
-  fmt::print("{:<28} top-1 {:.2f} %   top-5 {:.2f} %   {} images\n", what, 100 * a.share1(),
-             100 * a.share5(), a.images);
+  print("{:<28} top-1 {:.2f} %   top-5 {:.2f} %   {} images\n", what, 100 * a.share1(),
+        100 * a.share5(), a.images);
 }
 
 int features(const FeaturesOptions& o, const CommonOptions& common) {
@@ -134,8 +135,8 @@ int features(const FeaturesOptions& o, const CommonOptions& common) {
       {"images", found.values.dim(0)}, {"features", found.values.dim(1)}, {"train", found.train}};
   if (!o.out.empty()) save_features(o.out, found);
   if (!common.json) {
-    fmt::print("{} pictures, {} features each{}\n", found.values.dim(0), found.values.dim(1),
-               o.out.empty() ? "" : " in " + o.out);
+    print("{} pictures, {} features each{}\n", found.values.dim(0), found.values.dim(1),
+          o.out.empty() ? "" : " in " + o.out);
   }
   const auto classes = static_cast<int64_t>(found.classes.size());
   if (o.knn > 0) {
@@ -152,7 +153,7 @@ int features(const FeaturesOptions& o, const CommonOptions& common) {
     result["linear_probe"]["ridge"] = probe.ridge;
     if (!common.json) print_accuracy(fmt::format("linear probe, ridge {}", probe.ridge), a);
   }
-  if (common.json) fmt::print("{}\n", write_json(result));
+  if (common.json) print_json(result);
   return 0;
 }
 

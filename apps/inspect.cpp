@@ -9,6 +9,7 @@
 
 #include "apps/command.hpp"
 #include "apps/model_option.hpp"
+#include "apps/print.hpp"
 #include "core/error.hpp"
 #include "core/json_text.hpp"
 #include "core/tensor_archive.hpp"
@@ -58,7 +59,7 @@ Description describe(const Options& options) {
 
 json numbers(const Shape& shape) { return std::vector(shape.begin(), shape.end()); }
 
-void print_json(const Description& d) {
+void print_as_json(const Description& d) {
   const NetworkConfig& c = d.network->network_config();
   json layers = json::array();
   c.each_layer([&](const LayerPlan& layer) {
@@ -78,7 +79,7 @@ void print_json(const Description& d) {
               {"tensors", tensors}};
   if (!d.labels.empty()) out["labels"] = d.labels;
   if (!d.preprocess.empty()) out["preprocess"] = parse_json(d.preprocess);
-  fmt::print("{}\n", write_json_lossy(out));
+  print_json(out);
 }
 
 /// The lines of the table: layers, or a line for each block with the sums of its layers and the
@@ -113,23 +114,22 @@ void print_table(const std::vector<LayerPlan>& lines, const NetworkConfig& confi
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
   for (const auto& [name, output, parameters, macs] : rows) {
-    fmt::print("  {:<{}}  {:>{}}  {:>{}}  {:>{}}\n", name, widths[0], output, widths[1], parameters,
-               widths[2], macs, widths[3]);
+    print("  {:<{}}  {:>{}}  {:>{}}  {:>{}}\n", name, widths[0], output, widths[1], parameters,
+          widths[2], macs, widths[3]);
   }
 }
 
 void print_text(const Description& d, bool all_layers) {
   const NetworkConfig& c = d.network->network_config();
-  fmt::print("{}\n", d.source);
-  for (const std::string& note : d.notes) fmt::print("  {}\n", note);
-  fmt::print("  image {} x {} x {}, {} classes\n", c.image_height, c.image_width, c.channels,
-             c.classes);
-  fmt::print("  {}\n", c.summary());
-  if (!d.preprocess.empty()) fmt::print("  preprocessing {}\n", d.preprocess);
-  fmt::print("\n");
+  print("{}\n", d.source);
+  for (const std::string& note : d.notes) print("  {}\n", note);
+  print("  image {} x {} x {}, {} classes\n", c.image_height, c.image_width, c.channels, c.classes);
+  print("  {}\n", c.summary());
+  if (!d.preprocess.empty()) print("  preprocessing {}\n", d.preprocess);
+  print("\n");
   print_table(table_lines(c, all_layers), c);
-  fmt::print("\n  {} parameters, {:.3f} GMAC per image\n", c.parameters(),
-             static_cast<double>(c.macs()) / 1e9);
+  print("\n  {} parameters, {:.3f} GMAC per image\n", c.parameters(),
+        static_cast<double>(c.macs()) / 1e9);
 }
 
 }  // namespace
@@ -139,7 +139,7 @@ void add_inspect(CLI::App& app) {
   CLI::App& command = add_command(app, "inspect", "what a model is made of",
                                   [options](const CommonOptions& common) {
                                     const Description d = describe(*options);
-                                    common.json ? print_json(d) : print_text(d, options->layers);
+                                    common.json ? print_as_json(d) : print_text(d, options->layers);
                                     return 0;
                                   });
   add_option(command, "model", options->model,

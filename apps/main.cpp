@@ -7,11 +7,13 @@
 #include <new>
 #include <sstream>
 
+#include "apps/bus_error.hpp"
 #include "apps/command.hpp"
 #include "apps/usage_error.hpp"
 #include "apps/wrap_text.hpp"
 #include "core/error.hpp"
 #include "core/isa.hpp"
+#include "core/screen_text.hpp"
 #include "core/version.hpp"
 
 namespace {
@@ -46,11 +48,7 @@ class HelpFormat : public CLI::Formatter {
 
 /// One line on standard error, whatever the text holds.
 int complain(const std::string& text, int status) {
-  std::string line = text;
-  for (char& c : line) {
-    if (c == '\n') c = ' ';
-  }
-  std::fprintf(stderr, "vitrine: %s\n", line.c_str());
+  std::fprintf(stderr, "vitrine: %s\n", vitrine::screen_text(text).c_str());
   return status;
 }
 
@@ -88,6 +86,7 @@ int run(CLI::App& app, int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  vitrine::watch_bus_errors();
   CLI::App app{"Vitrine: vision transformers that train and infer on the CPU", "vitrine"};
   app.formatter(std::make_shared<HelpFormat>());
   app.set_version_flag("--version", version);

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
-#include "apps/wrap_text.hpp"
+#include "apps/print.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/isa.hpp"
 #include "core/json_text.hpp"
+#include "models/metrics_file.hpp"
 
 namespace vitrine {
 namespace {
@@ -51,9 +51,10 @@ json changes_of(json given, const RunOptions& own, const std::string& folder) {
 
 /// Refuses to begin again where a checkpoint has been lost.
 void check_never_saved(const std::string& folder) {
-  std::ifstream in(folder + "/metrics.jsonl");
+  const std::string path = folder + "/metrics.jsonl";
+  if (!fs::exists(path)) return;
   int64_t epochs = 0;
-  for (std::string line; std::getline(in, line);) {
+  for (const std::string& line : read_metrics(path, 0)) {
     epochs += line.find("\"seconds\"") != std::string::npos ? 1 : 0;
   }
   // The model of an epoch is written before its checkpoint.
@@ -74,10 +75,11 @@ void check_holds_no_other(const std::string& folder) {
     throw UsageError(
         fmt::format("--out {}: holds {} and no run; take another folder", folder, name));
   }
+  if (error && fs::exists(folder)) throw IoError(folder, "cannot read: " + error.message());
 }
 
 void say(const std::string& text, const CommonOptions& common) {
-  if (!common.quiet) fmt::print(stderr, "{}\n", wrap_text("vitrine: " + text));
+  if (!common.quiet) print_wrapped(stderr, "vitrine: " + text);
 }
 
 /// Says what more epochs mean for the learning rate.

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "apps/measure_peak.hpp"
+#include "apps/print.hpp"
 #include "core/isa.hpp"
 #include "core/parallel.hpp"
 
@@ -13,10 +14,10 @@ namespace {
 
 using nlohmann::json;
 
-void print(const MeasuredWork& work, const Turns& turns) {
-  fmt::print("{:<32} {}   peak {:.1f} GFLOP/s\n", work.size, work.what, turns.peak_gflops);
+void print_work(const MeasuredWork& work, const Turns& turns) {
+  print("{:<32} {}   peak {:.1f} GFLOP/s\n", work.size, work.what, turns.peak_gflops);
   for (const Timing& t : turns.timings) {
-    fmt::print(
+    print(
         "  {:<24} best {:9.3f} ms  median {:9.3f} ({:.3f} - {:.3f})  {:7.1f} GFLOP/s  {:5.1f} % of "
         "peak\n",
         t.who, t.ms.best, t.ms.median, t.ms.lower, t.ms.upper, t.gflops,
@@ -48,9 +49,9 @@ void report_turns(const std::string& title, const std::vector<MeasuredWork>& wor
                   const CommonOptions& common) {
   const double memory_gbs = measure_bandwidth();
   if (!common.json) {
-    fmt::print("{}, {} threads, {}, {}; memory {:.1f} GB/s\n", title, threads(),
-               isa_name(active_isa()), cpu_name(), memory_gbs);
-    fmt::print("best, median and (quartiles) of turns taken within one run\n");
+    print("{}, {} threads, {}, {}; memory {:.1f} GB/s\n", title, threads(), isa_name(active_isa()),
+          cpu_name(), memory_gbs);
+    print("best, median and (quartiles) of turns taken within one run\n");
   }
   json shapes = json::array();
   for (const MeasuredWork& work : works) {
@@ -58,7 +59,7 @@ void report_turns(const std::string& title, const std::vector<MeasuredWork>& wor
     if (common.json) {
       shapes.push_back(to_json(work, turns));
     } else {
-      print(work, turns);
+      print_work(work, turns);
     }
   }
   if (!common.json) return;
@@ -67,7 +68,7 @@ void report_turns(const std::string& title, const std::vector<MeasuredWork>& wor
                     {"threads", threads()},
                     {"memory_gbs", memory_gbs},
                     {"shapes", shapes}};
-  fmt::print("{}\n", write_json(out));
+  print_json(out);
 }
 
 }  // namespace vitrine

@@ -8,6 +8,7 @@
 
 #include "apps/command.hpp"
 #include "apps/dot_plot.hpp"
+#include "apps/print.hpp"
 #include "apps/recipe.hpp"
 #include "apps/train_run.hpp"
 #include "core/error.hpp"
@@ -147,16 +148,17 @@ std::string epochs_of(const RunOptions& shared) {
 }
 
 void print_table(const std::vector<Result>& results) {
-  fmt::print("{:<31}{:>11}{:>12}{:>10}{:>10}\n", "", "parameters", "validation", "test", "paper");
+  print("{:<31}{:>11}{:>12}{:>10}{:>10}\n", "", "parameters", "validation", "test", "paper");
   for (const Result& r : results) {
     const std::string paper =
         *r.variant->paper == '\0' ? "" : fmt::format("{} %", r.variant->paper);
     const std::string validation =
         r.validation < 0 ? "none" : fmt::format("{:.2f} %", 100 * r.validation);
-    fmt::print("{}{:<31}{:>11}{:>12}{:>8.2f} %{:>10}\n", r.variant->group ? "\n" : "",
-               r.variant->title, r.parameters, validation, 100 * r.test.accuracy(), paper);
+    if (r.variant->group) print("\n");
+    print("{:<31}{:>11}{:>12}{:>8.2f} %{:>10}\n", r.variant->title, r.parameters, validation,
+          100 * r.test.accuracy(), paper);
   }
-  fmt::print("\npaper: table 8, ViT-B/16, 5-shot accuracy on ImageNet\n");
+  print("\npaper: table 8, ViT-B/16, 5-shot accuracy on ImageNet\n");
 }
 
 Image draw(const std::vector<Result>& results, const RunOptions& shared) {
@@ -181,8 +183,8 @@ int position_study(const StudyOptions& o, const CommonOptions& common) {
   check_new_folder(o.out, o.resume);
   const bool quiet = common.quiet || common.json;
   if (!quiet) {
-    fmt::print("{} on {}: {} networks, {} each\n", shared.model, shared.data,
-               kPositionVariants.size(), epochs_of(shared));
+    print("{} on {}: {} networks, {} each\n", shared.model, shared.data, kPositionVariants.size(),
+          epochs_of(shared));
     std::fflush(stdout);
   }
   watch_interrupt();
@@ -196,9 +198,8 @@ int position_study(const StudyOptions& o, const CommonOptions& common) {
                        static_cast<int64_t>(kPositionVariants.size())};
     if (!run->done() && !train_with_progress(*run, folder, quiet, part)) {
       if (!common.quiet) {
-        fmt::print(stderr,
-                   "vitrine: interrupted; to go on: the same command with --resume, --out {}\n",
-                   o.out);
+        print(stderr, "vitrine: interrupted; to go on: the same command with --resume, --out {}\n",
+              o.out);
       }
       return kInterrupted;
     }
@@ -210,10 +211,10 @@ int position_study(const StudyOptions& o, const CommonOptions& common) {
   write_file_atomically(o.out + "/study.json", std::as_bytes(std::span(text)));
   write_png(o.out + "/study.png", draw(results, shared));
   if (common.json) {
-    fmt::print("{}\n", write_json(record));
+    print_json(record);
   } else if (!common.quiet) {
     print_table(results);
-    fmt::print("{}/study.json, {}/study.png; a run's folder for each network\n", o.out, o.out);
+    print("{}/study.json, {}/study.png; a run's folder for each network\n", o.out, o.out);
   }
   return 0;
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "apps/font.hpp"
-#include "apps/utf8.hpp"
+#include "core/utf8.hpp"
 
 namespace vitrine {
 namespace {

@@ -8,10 +8,10 @@
 #include <map>
 
 #include "apps/command.hpp"
+#include "apps/print.hpp"
 #include "apps/recipe.hpp"
 #include "apps/train_heading.hpp"
 #include "apps/train_run.hpp"
-#include "apps/wrap_text.hpp"
 #include "core/error.hpp"
 #include "core/json_text.hpp"
 #include "core/process_memory.hpp"
@@ -70,12 +70,12 @@ nlohmann::json with_recipe(const TrainOptions& o) {
 
 /// What a run ended with.
 void print_test(double accuracy, double loss, int64_t images) {
-  fmt::print("test accuracy {:.2f} %, loss {:.4f}, {} images\n", 100 * accuracy, loss, images);
+  print("test accuracy {:.2f} %, loss {:.4f}, {} images\n", 100 * accuracy, loss, images);
 }
 
 void print_files(const std::string& before, const TrainOptions& o, const std::string& behind) {
-  fmt::print("{}\n", wrap_text(fmt::format("{}model.safetensors and result.json in {}{}", before,
-                                           o.folder.path, behind)));
+  print_wrapped(stdout, fmt::format("{}model.safetensors and result.json in {}{}", before,
+                                    o.folder.path, behind));
 }
 
 void report(const Run& run, const Evaluation& result, const TrainOptions& o,
@@ -87,10 +87,10 @@ void report(const Run& run, const Evaluation& result, const TrainOptions& o,
                                 {"images", result.images},
                                 {"memory_estimate_mib", memory >> 20},
                                 {"peak_rss_mib", process_memory().peak_bytes >> 20}};
-    fmt::print("{}\n", write_json(out));
+    print_json(out);
   } else if (!common.quiet) {
     const size_t bad = run.bad_pictures().size();
-    if (bad > 0) fmt::print("{} training pictures were left out\n", bad);
+    if (bad > 0) print("{} training pictures were left out\n", bad);
     print_test(result.accuracy(), result.loss(), result.images);
     const std::string weights = run.best_epoch() == 0
                                     ? ""
@@ -104,9 +104,9 @@ void report(const Run& run, const Evaluation& result, const TrainOptions& o,
 int report_done(const nlohmann::json& result, const TrainOptions& o, const CommonOptions& common) {
   const auto number = [&](const char* key) { return result.value(key, std::nan("")); };
   if (common.json) {
-    fmt::print("{}\n", write_json(result));
+    print_json(result);
   } else if (!common.quiet) {
-    fmt::print("this run is done: {} epochs; ", result.value("epochs", int64_t{0}));
+    print("this run is done: {} epochs; ", result.value("epochs", int64_t{0}));
     print_test(number("top1"), number("loss"), result.value("images", int64_t{0}));
     print_files("", o, "; more: --resume --epochs N");
   }
@@ -135,8 +135,8 @@ int train(const TrainOptions& options, const CommonOptions& common) {
   watch_interrupt();
   if (!run->done() && !train_with_progress(*run, o.folder, quiet)) {
     if (!common.quiet) {
-      fmt::print(stderr, "vitrine: interrupted; to go on: vitrine train --out {} --resume\n",
-                 o.folder.path);
+      print(stderr, "vitrine: interrupted; to go on: vitrine train --out {} --resume\n",
+            o.folder.path);
     }
     return kInterrupted;
   }

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "apps/wrap_text.hpp"
+#include "apps/print.hpp"
 #include "core/isa.hpp"
 #include "core/parallel.hpp"
 #include "core/process_memory.hpp"
@@ -20,9 +20,9 @@ std::string format_memory(int64_t bytes) {
   return mib < 1024 ? fmt::format("{:.0f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
 }
 
-void print_line(const std::string& text) { fmt::print("{}\n", wrap_text(text)); }
+void print_line(const std::string& text) { print_wrapped(stdout, text); }
 
-void warn(const std::string& text) { fmt::print(stderr, "{}\n", wrap_text("vitrine: " + text)); }
+void warn(const std::string& text) { print_wrapped(stderr, "vitrine: " + text); }
 
 /// What an epoch sees.
 std::string pictures_of(const Run& run) {
@@ -48,11 +48,10 @@ void print_teachers(const Run& run) {
   if (run.teachers().empty()) return;
   const RunOptions& o = run.options();
   const Distillation& d = o.update.distillation;
-  fmt::print("{} distillation, share {}, from {}\n",
-             d.kind == DistillationKind::kSoft ? "soft" : "hard", d.alpha,
-             fmt::join(o.teacher, " and "));
+  print("{} distillation, share {}, from {}\n", d.kind == DistillationKind::kSoft ? "soft" : "hard",
+        d.alpha, fmt::format("{}", fmt::join(o.teacher, " and ")));
   for (const Teacher& teacher : run.teachers()) {
-    for (const std::string& note : teacher.notes()) fmt::print("{}\n", note);
+    for (const std::string& note : teacher.notes()) print("{}\n", note);
   }
 }
 

@@ -65,7 +65,7 @@ bool train_with_progress(Run& run, const RunFolder& folder, bool quiet, const Ru
     progress.note(line_of(e));
     const std::string pictures = time_of_pictures(e);
     if (!pictures.empty()) progress.note("         " + pictures);
-    write_png(folder.path + "/curves.png", draw_curves(folder.path + "/metrics.jsonl"));
+    write_png(folder.path + "/curves.png", draw_curves(folder.path));
     trim_heap();
     progress.relabel(label(std::min(e.epoch + 1, e.epochs - 1)));
     progress.resume();
@@ -81,7 +81,7 @@ Evaluation test_run(Run& run, const RunFolder& folder, const CommonOptions& comm
   print_bad_pictures(bad, "test pictures", common);
   const Evaluation result = run.test(data);
   // Again: the run may have been killed after its last epoch, before they were whole.
-  write_png(folder.path + "/curves.png", draw_curves(folder.path + "/metrics.jsonl"));
+  write_png(folder.path + "/curves.png", draw_curves(folder.path));
   write_png(folder.path + "/confusion.png",
             draw_confusion_matrix(result.confusion, run.model().labels));
   const Model& model = run.model();

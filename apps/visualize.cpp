@@ -13,6 +13,7 @@
 #include "apps/draw_position_similarity.hpp"
 #include "apps/model_option.hpp"
 #include "apps/picture_path.hpp"
+#include "apps/print.hpp"
 #include "core/error.hpp"
 #include "core/picture_file.hpp"
 #include "models/attention_map.hpp"
@@ -40,7 +41,7 @@ struct VisualizeOptions {
 };
 
 void say(const std::string& path, const CommonOptions& common) {
-  if (!common.quiet) fmt::print("{}\n", path);
+  if (!common.quiet) print("{}\n", path);
 }
 
 /// One picture seen by the model: what it saw, what it said, and the attention of every block.
@@ -136,8 +137,7 @@ int curves(const VisualizeOptions& o, const CommonOptions& common) {
   }
   const std::string out =
       o.out.empty() ? o.runs[0] + "/curves.png" : picture_path("--out", o.out, "curves.png");
-  write_png(
-      out, o.runs.size() == 1 ? draw_curves(o.runs[0] + "/metrics.jsonl") : compare_curves(o.runs));
+  write_png(out, o.runs.size() == 1 ? draw_curves(o.runs[0]) : compare_curves(o.runs));
   say(out, common);
   return 0;
 }

@@ -6,23 +6,31 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "core/screen_text.hpp"
+
 namespace vitrine {
 namespace {
 
-/// `text` as one line of bearable length: names from hostile files end up in messages.
-std::string one_line(std::string text) {
-  constexpr size_t kLongest = 600;
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
-  return text;
+/// The text as one line of bearable length: where it begins and, since that says what to do, where
+/// it ends.
+std::string message(std::string_view text) {
+  constexpr size_t kBegin = 1200;
+  constexpr size_t kEnd = 600;
+  const auto is_inside = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };
+  if (text.size() <= kBegin + kEnd) return screen_text(text);
+  size_t begin = kBegin;
+  while (begin > 0 && is_inside(text[begin])) --begin;
+  size_t end = text.size() - kEnd;
+  while (end < text.size() && is_inside(text[end])) ++end;
+  return screen_text(text.substr(0, begin)) + " ... " + screen_text(text.substr(end));
 }
 
 }  // namespace
 
+Error::Error(std::string_view what) : std::runtime_error(message(what)) {}
+
 IoError::IoError(std::string_view path, std::string_view what)
-    : Error(one_line(fmt::format("{}: {}", path, what))) {}
+    : Error(fmt::format("{}: {}", path, what)) {}
 
 std::string_view format_kind_name(FormatKind kind) {
   static constexpr std::array<std::string_view, 12> kNames = {
@@ -33,9 +41,9 @@ std::string_view format_kind_name(FormatKind kind) {
 
 FormatError::FormatError(FormatKind kind, std::string_view path, int64_t offset,
                          std::string_view what)
-    : Error(one_line(offset < 0 ? fmt::format("{}: {}: {}", path, format_kind_name(kind), what)
-                                : fmt::format("{}: {} at byte {}: {}", path, format_kind_name(kind),
-                                              offset, what))),
+    : Error(offset < 0
+                ? fmt::format("{}: {}: {}", path, format_kind_name(kind), what)
+                : fmt::format("{}: {} at byte {}: {}", path, format_kind_name(kind), offset, what)),
       kind_(kind) {}
 
 namespace detail {

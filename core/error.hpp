@@ -8,10 +8,11 @@
 namespace vitrine {
 
 /// Base of everything that Vitrine throws; what() is one line that says what, where, and what to
-/// do.
+/// do: names of files and what files hold may end up in it, so it is screen_text, and of bearable
+/// length.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(std::string_view what);
 };
 
 /// The caller's mistake: shapes or arguments that do not fit together.

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -30,7 +31,8 @@ constexpr size_t kMaxWrite = size_t{1} << 30;
 
 class Descriptor {
  public:
-  Descriptor(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {}
+  Descriptor(const std::string& path, int flags)
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC, kNewFileMode)) {}
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   ~Descriptor() {
@@ -42,6 +44,18 @@ class Descriptor {
   int fd_;
 };
 
+// Without O_NONBLOCK, opening a pipe that nobody writes would hang.
+constexpr int kOpenToRead = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+
+/// Of a regular file; throws for everything else.
+struct stat status_of(const Descriptor& file, std::string_view path) {
+  struct stat status = {};
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) throw_errno(path, "cannot open", errno);
+  if (S_ISDIR(status.st_mode)) throw_errno(path, "cannot read", EISDIR);
+  if (!S_ISREG(status.st_mode)) throw IoError(path, "cannot read: not a regular file");
+  return status;
+}
+
 std::string resolve_links(const std::string& path) {
   char* resolved = ::realpath(path.c_str(), nullptr);
   if (resolved == nullptr) return path;  // does not exist yet; opening it will say what is wrong
@@ -52,6 +66,14 @@ std::string resolve_links(const std::string& path) {
 
 size_t page_bytes() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
 
+/// Whether the file that is open is the one of that name.
+bool is_named(int file, const std::string& name) {
+  struct stat opened = {};
+  struct stat named = {};
+  return ::fstat(file, &opened) == 0 && ::lstat(name.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -61,6 +83,42 @@ std::string folder_of(const std::string& path) {
 // Some file systems and devices cannot be synchronised; that is not a failure to write.
 bool sync_is_unsupported(int error) {
   return error == EINVAL || error == ENOTSUP || error == EROFS || error == ENOSYS;
+}
+
+void sync(int file, std::string_view path) {
+  if (::fsync(file) != 0 && !sync_is_unsupported(errno)) throw_errno(path, "cannot write", errno);
+}
+
+void write_all(int file, std::span<const std::byte> bytes, std::string_view path) {
+  while (!bytes.empty()) {
+    const ssize_t done = ::write(file, bytes.data(), std::min(bytes.size(), kMaxWrite));
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) throw_errno(path, "cannot write", errno);
+    bytes = bytes.subspan(static_cast<size_t>(done));
+  }
+}
+
+/// Reads a file that has as many bytes as `to`, in parts.
+void read_parts(const Descriptor& file, std::span<std::byte> to, const struct stat& before,
+                std::string_view path) {
+  constexpr size_t kPart = size_t{8} << 20;
+  const auto parts = static_cast<int64_t>((to.size() + kPart - 1) / kPart);
+  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+    size_t at = static_cast<size_t>(begin) * kPart;
+    const size_t stop = std::min(static_cast<size_t>(end) * kPart, to.size());
+    while (at < stop) {
+      const ssize_t got = ::pread(file.get(), to.data() + at, stop - at, static_cast<off_t>(at));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw_errno(path, "cannot read", errno);
+      if (got == 0) throw IoError(path, "became shorter while it was read: try again");
+      at += static_cast<size_t>(got);
+    }
+  });
+  const struct stat after = status_of(file, path);
+  if (after.st_size != before.st_size || after.st_mtim.tv_sec != before.st_mtim.tv_sec ||
+      after.st_mtim.tv_nsec != before.st_mtim.tv_nsec) {
+    throw IoError(path, "was written while it was read: try again");
+  }
 }
 
 /// Gives a mapping back. munmap of 300 MiB takes one thread as long as mapping them; several may
@@ -80,25 +138,32 @@ void unmap(std::byte* mapped, size_t size) {
 
 }  // namespace
 
-MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
-  // Without O_NONBLOCK, opening a pipe that nobody writes would hang.
-  const Descriptor file(path_, O_RDONLY | O_NONBLOCK);
-  if (file.get() < 0) throw_errno(path_, "cannot open", errno);
-  struct stat status = {};
-  if (::fstat(file.get(), &status) != 0) throw_errno(path_, "cannot open", errno);
-  if (S_ISDIR(status.st_mode)) throw_errno(path_, "cannot read", EISDIR);
-  if (!S_ISREG(status.st_mode)) throw IoError(path_, "cannot read: not a regular file");
+MappedFile::MappedFile(std::string path, Backing backing)
+    : path_(std::move(path)), backing_(backing) {
+  const Descriptor file(path_, kOpenToRead);
+  const struct stat status = status_of(file, path_);
   if (status.st_size == 0) return;
   const auto size = static_cast<size_t>(status.st_size);
-  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  const bool in_file = backing == Backing::kFile;
+  void* mapped = in_file ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0)
+                         : ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED && !in_file) throw std::bad_alloc();
   if (mapped == MAP_FAILED) throw_errno(path_, "cannot map into memory", errno);
+  // Filling small pages takes three times as long as reading 300 MiB into them. Advice only.
+  if (!in_file) ::madvise(mapped, size, MADV_HUGEPAGE);
   auto* bytes = static_cast<std::byte*>(mapped);
   mapping_ =
       std::shared_ptr<const void>(mapped, [bytes, size](const void*) { unmap(bytes, size); });
   bytes_ = {bytes, size};
+  if (!in_file) read_parts(file, {bytes, size}, status, path_);
 }
 
 void MappedFile::release(std::span<const std::byte> part) const {
+  if (backing_ == Backing::kFile) forget(part);
+}
+
+void MappedFile::forget(std::span<const std::byte> part) const {
   if (part.empty()) return;
   const size_t offset = offset_of(part);  // the mapping is aligned
   const size_t begin = (offset + page_bytes() - 1) / page_bytes() * page_bytes();
@@ -126,31 +191,49 @@ size_t MappedFile::offset_of(std::span<const std::byte> part) const {
   return static_cast<size_t>(part.data() - bytes_.data());
 }
 
-std::vector<std::byte> read_file(const std::string& path, int64_t limit) {
-  const Descriptor file(path, O_RDONLY);
-  if (file.get() < 0) throw_errno(path, "cannot open", errno);
-  struct stat status = {};
-  if (::fstat(file.get(), &status) != 0) throw_errno(path, "cannot open", errno);
+namespace {
 
-  // The size of a regular file is a hint; a pipe has none. One byte more notices the end.
-  const int64_t known = S_ISREG(status.st_mode) ? int64_t{status.st_size} : 0;
+[[noreturn]] void throw_too_large(const std::string& path, int64_t limit) {
+  throw FormatError(FormatKind::kTooLarge, path, -1,
+                    fmt::format("the file has more than {} bytes", limit));
+}
+
+/// Reads to the end. `known` is how many bytes there should be, 0 if nobody knows; one more notices
+/// the end.
+std::vector<std::byte> read_to_end(int file, const std::string& path, size_t known, int64_t limit,
+                                   const LookAtStart& look) {
   const auto bound = static_cast<size_t>(limit) + 1;
-  std::vector<std::byte> bytes(std::min(static_cast<size_t>(known) + 1, bound));
+  std::vector<std::byte> bytes(std::min({known + 1, bound, kStartBytes}));
+  bool looked = look == nullptr;
   size_t used = 0;
   for (;;) {
-    const ssize_t got = ::read(file.get(), bytes.data() + used, bytes.size() - used);
+    const ssize_t got = ::read(file, bytes.data() + used, bytes.size() - used);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw_errno(path, "cannot read", errno);
-    if (got == 0) break;
     used += static_cast<size_t>(got);
-    if (used == bound) {
-      throw FormatError(FormatKind::kTooLarge, path, -1,
-                        fmt::format("the file has more than {} bytes", limit));
+    if (!looked && (got == 0 || used == bytes.size())) {
+      look(std::span<const std::byte>(bytes).first(used));
+      looked = true;
     }
-    if (used == bytes.size()) bytes.resize(std::min(bound, std::max<size_t>(4096, used * 2)));
+    if (got == 0) break;
+    if (used == bound) throw_too_large(path, limit);
+    if (used == bytes.size()) bytes.resize(std::min(bound, std::max(known + 1, used * 2)));
   }
   bytes.resize(used);
   return bytes;
+}
+
+}  // namespace
+
+std::vector<std::byte> read_file(const std::string& path, int64_t limit, const LookAtStart& look) {
+  const Descriptor file(path, kOpenToRead);
+  const struct stat status = status_of(file, path);
+  if (int64_t{status.st_size} > limit) throw_too_large(path, limit);
+  return read_to_end(file.get(), path, static_cast<size_t>(status.st_size), limit, look);
+}
+
+std::vector<std::byte> read_standard_input(int64_t limit, const LookAtStart& look) {
+  return read_to_end(STDIN_FILENO, "standard input", 0, limit, look);
 }
 
 FolderLock::FolderLock(const std::string& path)
@@ -163,6 +246,22 @@ FolderLock::FolderLock(const std::string& path)
 }
 
 FolderLock::~FolderLock() { ::close(fd_); }
+
+namespace {
+
+/// Removes what a killed process left behind. Throws IoError if its writer is alive.
+void remove_abandoned(const std::string& name, const std::string& path) {
+  const Descriptor old(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  if (old.get() < 0 && errno == ENOENT) return;  // just renamed, or removed by another writer
+  const bool opened = old.get() >= 0;
+  if (opened && ::flock(old.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    throw IoError(path, "cannot write: another process is writing it");
+  }
+  if (opened && !is_named(old.get(), name)) return;
+  if (::unlink(name.c_str()) != 0 && errno != ENOENT) throw_errno(path, "cannot write", errno);
+}
+
+}  // namespace
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   struct stat status = {};
@@ -177,31 +276,30 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   if (fd_ < 0) throw_errno(path_, "cannot write", errno);
 }
 
+/// Makes and locks a new file; false if there is one of that name. A link that somebody put there
+/// is such a one: it is not followed.
+bool AtomicFile::create(const std::string& name) {
+  fd_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kNewFileMode);
+  if (fd_ < 0 && errno == EEXIST) return false;
+  if (fd_ < 0) throw_errno(path_, "cannot write", errno);
+  // Where the file system knows no locks, nobody is kept out.
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return true;
+  ::close(fd_);
+  return false;
+}
+
 void AtomicFile::open_temporary() {
   const std::string name = target_ + ".vitrine-tmp";
   for (;;) {
-    fd_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, kNewFileMode);
-    if (fd_ < 0) throw_errno(path_, "cannot write", errno);
-    const bool locked = ::flock(fd_, LOCK_EX | LOCK_NB) == 0;
-    if (!locked && errno == EWOULDBLOCK) {
+    if (!create(name)) {
+      remove_abandoned(name, path_);
+    } else if (is_named(fd_, name)) {  // between the two calls another writer may have removed it
+      break;
+    } else {
       ::close(fd_);
-      throw IoError(path_, "cannot write: another process is writing it");
     }
-    // Between open and lock another writer may have renamed or removed what was opened.
-    struct stat opened = {};
-    struct stat named = {};
-    const bool same = ::fstat(fd_, &opened) == 0 && ::stat(name.c_str(), &named) == 0 &&
-                      opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-    if (same) break;
-    ::close(fd_);
   }
   temporary_ = name;
-  if (::ftruncate(fd_, 0) != 0) {
-    const int error = errno;
-    ::unlink(temporary_.c_str());
-    ::close(fd_);
-    throw_errno(path_, "cannot write", error);
-  }
 }
 
 AtomicFile::~AtomicFile() {
@@ -209,17 +307,10 @@ AtomicFile::~AtomicFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void AtomicFile::write(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t done = ::write(fd_, bytes.data(), std::min(bytes.size(), kMaxWrite));
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) throw_errno(path_, "cannot write", errno);
-    bytes = bytes.subspan(static_cast<size_t>(done));
-  }
-}
+void AtomicFile::write(std::span<const std::byte> bytes) { write_all(fd_, bytes, path_); }
 
 void AtomicFile::commit() {
-  if (::fsync(fd_) != 0 && !sync_is_unsupported(errno)) throw_errno(path_, "cannot write", errno);
+  sync(fd_, path_);
   if (temporary_.empty()) return;
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
     throw_errno(path_, "cannot write", errno);
@@ -232,6 +323,18 @@ void AtomicFile::commit() {
   if (::fsync(folder.get()) != 0 && !sync_is_unsupported(errno)) {
     throw_errno(path_, "cannot write its folder", errno);
   }
+}
+
+void append_to_file(const std::string& path, std::span<const std::byte> bytes) {
+  const Descriptor file(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY);
+  static_cast<void>(status_of(file, path));
+  write_all(file.get(), bytes, path);
+}
+
+void sync_file(const std::string& path) {
+  const Descriptor file(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  static_cast<void>(status_of(file, path));
+  sync(file.get(), path);
 }
 
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes) {

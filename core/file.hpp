@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,13 +10,25 @@
 
 namespace vitrine {
 
-/// A regular file mapped read-only; its pages are read when touched. Copies share the mapping.
-/// Throws IoError if it cannot be opened or is not a regular file. An empty file is an empty span.
-/// The file must not be shortened while it is mapped: the operating system answers that with a
-/// signal. Files written by AtomicFile are replaced, never shortened.
+/// Where the bytes of a MappedFile are.
+enum class Backing {
+  /// In the file: pages are read when they are touched. If the file is shortened, or its disk
+  /// fails,
+  /// the operating system answers a touch with SIGBUS, which ends a process that does not expect
+  /// it:
+  /// for programs that do (apps/bus_error.hpp).
+  kFile,
+  /// In memory of their own: all are read at once, and what happens to the file later changes
+  /// nothing. For libraries, whose host decides about signals.
+  kMemory,
+};
+
+/// The bytes of a regular file, read-only. Copies share them. Throws IoError if it cannot be opened
+/// or read, is not a regular file, or changes while it is read; std::bad_alloc. An empty file is an
+/// empty span. Files written by AtomicFile are replaced, never changed.
 class MappedFile {
  public:
-  explicit MappedFile(std::string path);
+  explicit MappedFile(std::string path, Backing backing = Backing::kFile);
   // No moves of their own: what they leave behind would show bytes that may be gone.
   MappedFile(const MappedFile&) = default;
   MappedFile& operator=(const MappedFile&) = default;
@@ -27,8 +40,10 @@ class MappedFile {
   std::shared_ptr<const void> mapping() const { return mapping_; }
 
   /// Gives the memory of pages that lie wholly inside `part` (of bytes()) back to the system; they
-  /// are read again if touched again.
+  /// are read again if touched again. Bytes in memory of their own stay.
   void release(std::span<const std::byte> part) const;
+  /// release() of what nobody will look at again: bytes in memory of their own become zeros.
+  void forget(std::span<const std::byte> part) const;
   /// Brings the pages of `part` (of bytes()) in now: cheaper all at once than one by one as they
   /// are touched, and a processor prefetches only from pages that are there.
   void populate(std::span<const std::byte> part) const;
@@ -37,20 +52,33 @@ class MappedFile {
   size_t offset_of(std::span<const std::byte> part) const;
 
   std::string path_;
+  Backing backing_;
   std::shared_ptr<const void> mapping_;
   std::span<const std::byte> bytes_;
 };
 
-/// The whole content of a file or pipe. Throws IoError if it cannot be read and
-/// FormatError(kTooLarge) if it has more than `limit` bytes.
-std::vector<std::byte> read_file(const std::string& path, int64_t limit);
+/// Is shown the first bytes of a file, at most kStartBytes of them, and throws if the rest is not
+/// worth reading.
+using LookAtStart = std::function<void(std::span<const std::byte> start)>;
+inline constexpr size_t kStartBytes = 4096;
+
+/// The whole content of a regular file. Throws IoError if it cannot be read or is a pipe or device,
+/// which may never end, and FormatError(kTooLarge), before it is read, if it has more than `limit`
+/// bytes. Memory: what the file has.
+std::vector<std::byte> read_file(const std::string& path, int64_t limit,
+                                 const LookAtStart& look = {});
+
+/// All that comes from standard input, likewise. Memory: three times that.
+std::vector<std::byte> read_standard_input(int64_t limit, const LookAtStart& look = {});
 
 /// A file that appears under its name only when it is complete: the bytes go to a temporary file in
 /// the same folder, which commit() writes through to the disk and renames. Without commit() nothing
 /// is left and an older file of that name stays as it was.
 ///   - A symbolic link is followed; a device or pipe is written directly.
+///   - The temporary file is always a new one: nothing is written through a link that somebody put
+///     in its place.
 ///   - One writer at a time: a second one for the same path gets an IoError. What a killed process
-///     left behind is overwritten by the next writer.
+///     left behind is removed by the next writer.
 /// Every failure (no space, no permission, ...) is an IoError with the path and the system's words.
 class AtomicFile {
  public:
@@ -64,6 +92,7 @@ class AtomicFile {
 
  private:
   void open_temporary();
+  bool create(const std::string& name);
 
   std::string path_;       // as the caller wrote it, for messages
   std::string target_;     // path_ with links resolved, empty for a device
@@ -85,6 +114,13 @@ class FolderLock {
  private:
   int fd_;
 };
+
+/// Puts bytes behind those of a regular file, which is made if there is none. A file that another
+/// writer shortens or replaces is not protected. Throws IoError.
+void append_to_file(const std::string& path, std::span<const std::byte> bytes);
+
+/// Returns when what was written to the file is on the disk. Throws IoError.
+void sync_file(const std::string& path);
 
 /// AtomicFile for content that is already in memory.
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes);

@@ -212,10 +212,7 @@ void JpegReader::check_size() const {
   const jpeg_decompress_struct& info = d_->info;
   const int64_t width = info.image_width;
   const int64_t height = info.image_height;
-  if (width * height > kMaxImagePixels) {
-    fail(FormatKind::kTooLarge, fmt::format("the image has {} x {} pixels, at most {} are allowed",
-                                            width, height, kMaxImagePixels));
-  }
+  check_pixels(width, height, path_);
   const int64_t mcus = ceil_div(width, int64_t{DCTSIZE} * info.max_h_samp_factor) *
                        ceil_div(height, int64_t{DCTSIZE} * info.max_v_samp_factor);
   int64_t blocks_per_mcu = 0;
@@ -227,6 +224,7 @@ void JpegReader::check_size() const {
     fail(FormatKind::kTruncated, fmt::format("{} x {} pixels cannot be in a file of {} bytes",
                                              width, height, bytes_.size()));
   }
+  check_pixel_bytes(width, height, info.num_components == 1 ? 1 : 3, bytes_.size(), path_);
 }
 
 // After all scans of a picture that has several: none may be missing.

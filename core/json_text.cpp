@@ -1,13 +1,30 @@
 #include "core/json_text.hpp"
 
+#include <fmt/format.h>
+
 #include <limits>
 
 namespace vitrine {
 
-nlohmann::json parse_json(std::string_view text) { return nlohmann::json::parse(text); }
+nlohmann::json parse_json(std::string_view text) {
+  using nlohmann::json;
+  const auto check = [](int depth, json::parse_event_t event, const json&) {
+    const bool deeper =
+        event == json::parse_event_t::array_start || event == json::parse_event_t::object_start;
+    if (!deeper || depth < kMaxJsonDepth) return true;
+    throw json::out_of_range::create(
+        408, fmt::format("lists or objects within each other, more than {} deep", kMaxJsonDepth),
+        nullptr);
+  };
+  return json::parse(text, check);
+}
 
 nlohmann::json try_parse_json(std::string_view text) {
-  return nlohmann::json::parse(text, nullptr, false);
+  try {
+    return parse_json(text);
+  } catch (const nlohmann::json::exception&) {
+    return nlohmann::json(nlohmann::json::value_t::discarded);
+  }
 }
 
 std::string write_json(const nlohmann::json& value, int indent) { return value.dump(indent); }

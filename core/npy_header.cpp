@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr size_t kMaxRank = 64;                       // what NumPy can hold
-constexpr int64_t kMaxHeaderSize = int64_t{1} << 20;  // far beyond 64 dimensions
+constexpr int64_t kMaxHeaderSize = int64_t{1} << 16;  // far beyond 64 dimensions
 
 struct TypeCode {
   std::string_view code;  // kind and size

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_map>
+#include <limits>
 
 #include "core/bytes.hpp"
 #include "core/error.hpp"
@@ -17,9 +17,12 @@ using namespace pickle_opcode;
 
 using Kind = PickleValue::Kind;
 
-// A value is larger than the byte that can make it. In real files most need more bytes than two.
+// A value is larger than the bytes that can make it. In real files most need more than four.
 constexpr size_t kFreeValues = size_t{1} << 16;
-constexpr size_t kBytesPerValue = 2;
+constexpr size_t kBytesPerValue = 4;
+// Writers number what they remember from 0 on, and each needs bytes of the pickle.
+constexpr size_t kFreeMemo = size_t{1} << 16;
+constexpr uint32_t kNothing = std::numeric_limits<uint32_t>::max();
 constexpr int kMaxProtocol = 5;
 constexpr size_t kMaxGlobalName = 1024;
 
@@ -66,8 +69,8 @@ class PickleParser {
   void append(uint32_t to, std::span<const uint32_t> items, bool pairs);
   void push_global(std::string_view module, std::string_view name);
   void push_call();
-  void remember(uint64_t key) { memo_[key] = top(); }
-  void recall(uint64_t key);
+  void remember(size_t key);
+  void recall(size_t key);
 
   std::span<const std::byte> bytes_;
   std::string path_;
@@ -78,7 +81,8 @@ class PickleParser {
   Pickle pickle_;
   std::vector<uint32_t> stack_;
   std::vector<size_t> marks_;
-  std::unordered_map<uint64_t, uint32_t> memo_;
+  std::vector<uint32_t> memo_;  // by key; kNothing where there is none
+  size_t remembered_ = 0;
 };
 
 std::string_view PickleParser::take(size_t count) {
@@ -272,12 +276,20 @@ bool PickleParser::step_container(uint8_t opcode) {
   }
 }
 
-void PickleParser::recall(uint64_t key) {
-  const auto found = memo_.find(key);
-  if (found == memo_.end()) {
+void PickleParser::remember(size_t key) {
+  if (key > kFreeMemo + bytes_.size()) {
+    refuse(FormatKind::kTooLarge, fmt::format("a value is remembered as number {}", key));
+  }
+  if (key >= memo_.size()) memo_.resize(key + 1, kNothing);
+  if (memo_[key] == kNothing) ++remembered_;
+  memo_[key] = top();
+}
+
+void PickleParser::recall(size_t key) {
+  if (key >= memo_.size() || memo_[key] == kNothing) {
     refuse(FormatKind::kBadHeader, fmt::format("nothing was remembered as {}", key));
   }
-  stack_.push_back(found->second);
+  stack_.push_back(memo_[key]);
 }
 
 bool PickleParser::step_memo(uint8_t opcode) {
@@ -287,7 +299,7 @@ bool PickleParser::step_memo(uint8_t opcode) {
       remember(take_length(opcode == kBinPut ? 1 : 4));
       return true;
     case kMemoize:
-      remember(memo_.size());
+      remember(remembered_);
       return true;
     case kBinGet:
     case kLongBinGet:

@@ -49,7 +49,8 @@ inline constexpr int kForbidden = -1;
 
 /// Reads the pickle at the start of `bytes` as data: containers, texts, numbers, and calls noted
 /// down without being made. Nothing is imported or run; a name that `known` forbids is refused as
-/// soon as it comes. Time and memory are linear in the size of the pickle.
+/// soon as it comes. Time is linear in the size of the pickle, memory at most 8 MiB and 64 times
+/// its size.
 ///   path, offset   for messages: the file, and where the pickle begins in it
 /// Throws FormatError: kTruncated, kBadHeader (unknown opcode, damaged structure), kUnsafe,
 /// kUnsupported (opcodes that no torch.save writes, protocols above 5), kTooLarge.

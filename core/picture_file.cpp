@@ -13,7 +13,14 @@ Image decode_picture(std::span<const std::byte> bytes, int channels, std::string
 }
 
 Image read_picture(const std::string& path, int channels, bool upright) {
-  return decode_picture(read_file(path, kMaxImageFileBytes), channels, path, upright);
+  const auto look = [&](std::span<const std::byte> start) { check_picture_start(start, path); };
+  return decode_picture(read_file(path, kMaxImageFileBytes, look), channels, path, upright);
+}
+
+Image read_picture_from_standard_input(int channels, bool upright) {
+  constexpr std::string_view kName = "standard input";
+  const auto look = [&](std::span<const std::byte> start) { check_picture_start(start, kName); };
+  return decode_picture(read_standard_input(kMaxImageFileBytes, look), channels, kName, upright);
 }
 
 }  // namespace vitrine

@@ -13,8 +13,11 @@ namespace vitrine {
 Image decode_picture(std::span<const std::byte> bytes, int channels, std::string_view path,
                      bool upright);
 
-/// decode_picture of a PNG or JPEG file of at most 1 GiB, with 1 or 3 channels.
-/// Throws IoError and FormatError.
+/// decode_picture of a PNG or JPEG file of at most kMaxImageFileBytes, with 1 or 3 channels. What
+/// does not begin like one is not read any further. Throws IoError and FormatError.
 Image read_picture(const std::string& path, int channels, bool upright);
+
+/// The same of standard input.
+Image read_picture_from_standard_input(int channels, bool upright);
 
 }  // namespace vitrine

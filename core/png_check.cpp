@@ -39,26 +39,9 @@ struct Chunk {
 
 // Bytes of all rows with their filter bytes, before compression.
 int64_t unpacked_size(const PngFacts& facts) {
-  constexpr std::array<int, 7> kSamples = {1, 0, 3, 1, 2, 0, 4};  // per colour type
-  const int64_t bits = kSamples[static_cast<size_t>(facts.colour_type)] * facts.bit_depth;
-  const auto rows = [&](int64_t width, int64_t height) {
-    return width == 0 ? 0 : height * (1 + (width * bits + 7) / 8);
-  };
-  if (!facts.interlaced) return rows(facts.width, facts.height);
-  struct Pass {
-    int x0, y0, dx, dy;
-  };
-  constexpr std::array<Pass, 7> kAdam7 = {{{0, 0, 8, 8},
-                                           {4, 0, 8, 8},
-                                           {0, 4, 4, 8},
-                                           {2, 0, 4, 4},
-                                           {0, 2, 2, 4},
-                                           {1, 0, 2, 2},
-                                           {0, 1, 1, 2}}};
   int64_t size = 0;
-  for (const Pass& pass : kAdam7) {
-    size +=
-        rows(ceil_div(facts.width - pass.x0, pass.dx), ceil_div(facts.height - pass.y0, pass.dy));
+  for (const PngPass& pass : png_passes(facts)) {
+    size += pass.height * (1 + png_row_bytes(facts, pass.width));
   }
   return size;
 }
@@ -239,12 +222,7 @@ void PngCheck::check_header(const Chunk& chunk) {
     refuse(FormatKind::kBadShape, chunk.at,
            fmt::format("the image has {} x {} pixels", facts_.width, facts_.height));
   }
-  if (facts_.width > kMaxImageSide || facts_.height > kMaxImageSide ||
-      facts_.width * facts_.height > kMaxImagePixels) {
-    refuse(FormatKind::kTooLarge, chunk.at,
-           fmt::format("the image has {} x {} pixels, at most {} are allowed", facts_.width,
-                       facts_.height, kMaxImagePixels));
-  }
+  check_pixels(facts_.width, facts_.height, path_);
 }
 
 void PngCheck::check_palette(const Chunk& chunk) {
@@ -268,6 +246,33 @@ void PngCheck::check_data(const Chunk& chunk) {
 }
 
 }  // namespace
+
+std::vector<PngPass> png_passes(const PngFacts& facts) {
+  if (!facts.interlaced) return {{.width = facts.width, .height = facts.height}};
+  constexpr std::array<PngPass, 7> kAdam7 = {{{0, 0, 8, 8},
+                                              {4, 0, 8, 8},
+                                              {0, 4, 4, 8},
+                                              {2, 0, 4, 4},
+                                              {0, 2, 2, 4},
+                                              {1, 0, 2, 2},
+                                              {0, 1, 1, 2}}};
+  std::vector<PngPass> passes;
+  for (PngPass pass : kAdam7) {
+    pass.width = ceil_div(facts.width - pass.x0, pass.dx);
+    pass.height = ceil_div(facts.height - pass.y0, pass.dy);
+    if (pass.width > 0 && pass.height > 0) passes.push_back(pass);
+  }
+  return passes;
+}
+
+int png_samples(const PngFacts& facts) {
+  constexpr std::array<int, 7> kSamples = {1, 0, 3, 1, 2, 0, 4};  // per colour type
+  return kSamples[static_cast<size_t>(facts.colour_type)];
+}
+
+int64_t png_row_bytes(const PngFacts& facts, int64_t width) {
+  return (width * png_samples(facts) * facts.bit_depth + 7) / 8;
+}
 
 bool is_png(std::span<const std::byte> bytes) { return as_text(bytes).starts_with(kSignature); }
 

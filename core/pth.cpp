@@ -18,6 +18,12 @@ constexpr std::string_view kMagicNumber = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\
 constexpr size_t kMagicEnd = 24;  // behind a protocol, and a frame in protocol 4
 constexpr int64_t kLegacyVersion = 1001;
 
+/// What data.pkl may unpack to: it has some hundred bytes for a tensor, which has more in the file.
+int64_t pickle_limit(size_t file_size) {
+  constexpr int64_t kFree = int64_t{1} << 20;
+  return kFree + static_cast<int64_t>(file_size);
+}
+
 /// Refuses a storage that has fewer bytes than it says.
 void check_storage(const TorchStorage& storage, size_t bytes, std::string_view path) {
   const int64_t held = static_cast<int64_t>(bytes) / dtype_size(storage.dtype);
@@ -113,6 +119,11 @@ TensorSet ZipCheckpoint::read() {
     }
   }
   const std::string where = fmt::format("{}: {}", path_, pickle_member->name);
+  if (pickle_member->size > pickle_limit(size_)) {
+    throw FormatError(
+        FormatKind::kTooLarge, where, -1,
+        fmt::format("unpacks to {} bytes, in a file of {}", pickle_member->size, size_));
+  }
   const Pickle pickle = parse_pickle(content(*pickle_member), where, 0, torch_global);
   TensorSet set = torch_tensors(
       pickle, [this](const TorchStorage& s) { return storage(s); }, unpacking_limit(size_), path_);

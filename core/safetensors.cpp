@@ -172,12 +172,6 @@ std::string directory_text(std::span<const NamedTensor> tensors, const Metadata&
 
 }  // namespace
 
-const RawTensor* Safetensors::find(std::string_view name) const {
-  const auto found = std::find_if(tensors.begin(), tensors.end(),
-                                  [&](const NamedTensor& t) { return t.name == name; });
-  return found == tensors.end() ? nullptr : &found->tensor;
-}
-
 Safetensors parse_safetensors(std::span<const std::byte> bytes, std::string_view path) {
   refuse_other_formats(bytes, path);
   const std::string_view text = header_text(bytes, path);
@@ -190,12 +184,13 @@ Safetensors parse_safetensors(std::span<const std::byte> bytes, std::string_view
     content.tensors.push_back({entry.name, check_entry(entry, data, path)});
   }
   check_coverage(header, static_cast<int64_t>(data.size()), path);
+  content.index = NameIndex(content.tensors);
   content.metadata = std::move(header.metadata);
   return content;
 }
 
-SafetensorsFile::SafetensorsFile(std::string path)
-    : file_(std::move(path)), content_(parse_safetensors(file_.bytes(), file_.path())) {}
+SafetensorsFile::SafetensorsFile(const MappedFile& file)
+    : file_(file), content_(parse_safetensors(file_.bytes(), file_.path())) {}
 
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                        const Metadata& metadata) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/file.hpp"
+#include "core/name_index.hpp"
 #include "core/raw_tensor.hpp"
 
 namespace vitrine {
@@ -18,9 +19,10 @@ using Metadata = std::map<std::string, std::string>;
 struct Safetensors {
   Metadata metadata;
   std::vector<NamedTensor> tensors;  ///< in the order of the directory
+  NameIndex index;                   ///< of `tensors`
 
   /// The tensor of that name, or nullptr.
-  const RawTensor* find(std::string_view name) const;
+  const RawTensor* find(std::string_view name) const { return index.find(tensors, name); }
 };
 
 /// Reads the whole structure and checks it before anything is used: types, shapes and byte ranges
@@ -31,19 +33,20 @@ struct Safetensors {
 /// Source: https://github.com/huggingface/safetensors, section Format of its README.
 Safetensors parse_safetensors(std::span<const std::byte> bytes, std::string_view path);
 
-/// A mapped safetensors file. Tensor data is read from the disk when it is touched.
+/// A safetensors file. Tensor data is where the MappedFile has it.
 class SafetensorsFile {
  public:
   /// Throws IoError and what parse_safetensors throws.
-  explicit SafetensorsFile(std::string path);
+  explicit SafetensorsFile(std::string path) : SafetensorsFile(MappedFile(std::move(path))) {}
+  explicit SafetensorsFile(const MappedFile& file);
 
   const std::string& path() const { return file_.path(); }
   const Metadata& metadata() const { return content_.metadata; }
   const std::vector<NamedTensor>& tensors() const { return content_.tensors; }
   const RawTensor* find(std::string_view name) const { return content_.find(name); }
 
-  /// Gives back the memory of a tensor's file pages once its values have been taken.
-  void release(const RawTensor& tensor) const { file_.release(tensor.bytes); }
+  /// Gives back the memory of a tensor once its values have been taken for the last time.
+  void forget(const RawTensor& tensor) const { file_.forget(tensor.bytes); }
   const MappedFile& file() const { return file_; }
 
  private:

@@ -12,12 +12,15 @@ Shape::Shape(std::span<const int64_t> dims) {
     throw ShapeError(fmt::format("[shape] at most {} axes, got {}", kMaxRank, dims.size()));
   }
   rank_ = static_cast<int64_t>(dims.size());
+  bool empty = false;
   for (size_t i = 0; i < dims.size(); ++i) {
-    if (dims[i] < 0 || __builtin_mul_overflow(numel_, dims[i], &numel_)) {
+    if (dims[i] == 0) empty = true;  // and must not hide others whose product overflows
+    if (dims[i] < 0 || (dims[i] > 0 && __builtin_mul_overflow(numel_, dims[i], &numel_))) {
       throw ShapeError(fmt::format("[shape] ({}) is negative or too large", fmt::join(dims, ", ")));
     }
     dims_[i] = dims[i];
   }
+  if (empty) numel_ = 0;
 }
 
 int64_t Shape::normalize_axis(int64_t axis) const {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "core/npy.hpp"
 #include "core/pth.hpp"
 #include "core/zip.hpp"
@@ -40,10 +41,13 @@ bool promises_other_format(std::string_view path) {
   return std::ranges::any_of(kSuffixes, [&](std::string_view s) { return path.ends_with(s); });
 }
 
-/// A JSON value with every key once. Throws FormatError; nesting costs the parser no stack.
+/// A JSON value with every key once. Throws FormatError.
 json parse_unique_json(std::string_view text, std::string_view path) {
   std::vector<std::set<std::string>> keys;
-  const auto check = [&](int, json::parse_event_t event, json& parsed) {
+  const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (depth > kMaxJsonDepth) {
+      throw FormatError(FormatKind::kBadHeader, path, -1, "lists or objects are nested too deeply");
+    }
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key &&
@@ -87,25 +91,30 @@ std::map<std::string, std::string> parse_shard_index(std::string_view text, std:
   return files;
 }
 
-TensorArchive::TensorArchive(std::string path) : path_(std::move(path)) {
+TensorArchive::TensorArchive(std::string path, Backing backing)
+    : path_(std::move(path)), backing_(backing) {
   if (is_shard_index(path_)) {
     add_shards();
   } else {
     add_file(path_);
+    index_ = NameIndex(tensors_);
   }
 }
 
 void TensorArchive::add_file(const std::string& path) {
-  files_.emplace_back(path);
+  files_.emplace_back(path, backing_);
   const MappedFile& file = files_.back();
   const auto bytes = file.bytes();
+  if (!bytes.empty()) file_at_[bytes.data()] = files_.size() - 1;
   TensorSet set;
   if (is_zip(bytes)) {
     set = parse_archive(bytes, path);
+    may_share_ = true;
   } else if (is_npy(bytes)) {
     set = parse_npy(bytes, path);
   } else if (is_legacy_pth(bytes)) {
     set = parse_pth(bytes, path);
+    may_share_ = true;
   } else if (promises_other_format(path)) {
     throw FormatError(FormatKind::kBadMagic, path, 0,
                       "neither a zip archive, a .npy array, nor a file of torch.save");
@@ -115,7 +124,7 @@ void TensorArchive::add_file(const std::string& path) {
     metadata_.insert(content.metadata.begin(), content.metadata.end());
   }
   file.release(bytes);  // checksums have touched all of it
-  std::ranges::copy(set.tensors, std::back_inserter(tensors_));
+  std::ranges::move(set.tensors, std::back_inserter(tensors_));
   sets_.push_back(std::move(set));
 }
 
@@ -137,6 +146,7 @@ void TensorArchive::add_shards() {
                                      tensors_.end(), misplaced);
     tensors_.erase(kept, tensors_.end());
   }
+  index_ = NameIndex(tensors_);
   if (tensors_.size() == index.size()) return;
   for (const auto& [name, file] : index) {
     if (find(name) != nullptr) continue;
@@ -145,23 +155,25 @@ void TensorArchive::add_shards() {
   }
 }
 
-const RawTensor* TensorArchive::find(std::string_view name) const {
-  const auto found =
-      std::ranges::find_if(tensors_, [&](const NamedTensor& t) { return t.name == name; });
-  return found == tensors_.end() ? nullptr : &found->tensor;
+int64_t TensorArchive::file_bytes() const {
+  int64_t sum = 0;
+  for (const MappedFile& file : files_) sum += static_cast<int64_t>(file.bytes().size());
+  return sum;
 }
 
 const MappedFile* TensorArchive::file_of(const RawTensor& tensor) const {
-  const auto found = std::ranges::find_if(files_, [&](const MappedFile& file) {
-    const auto all = file.bytes();
-    return !tensor.bytes.empty() && tensor.bytes.data() >= all.data() &&
-           tensor.bytes.data() < all.data() + all.size();
-  });
-  return found == files_.end() ? nullptr : &*found;
+  const std::byte* begin = tensor.bytes.data();
+  const auto behind = file_at_.upper_bound(begin);
+  if (tensor.bytes.empty() || behind == file_at_.begin()) return nullptr;
+  const MappedFile& file = files_[std::prev(behind)->second];
+  return begin < file.bytes().data() + file.bytes().size() ? &file : nullptr;
 }
 
-void TensorArchive::release(const RawTensor& tensor) const {
-  if (const MappedFile* file = file_of(tensor)) file->release(tensor.bytes);
+void TensorArchive::forget(const RawTensor& tensor) const {
+  const MappedFile* file = file_of(tensor);
+  if (file == nullptr) return;
+  // Tensors of a pickle may share their bytes, and another's values may still be wanted.
+  may_share_ ? file->release(tensor.bytes) : file->forget(tensor.bytes);
 }
 
 }  // namespace vitrine

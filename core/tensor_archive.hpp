@@ -27,17 +27,20 @@ std::map<std::string, std::string> parse_shard_index(std::string_view json, std:
 class TensorArchive {
  public:
   /// Throws IoError and FormatError. Needs memory for names and shapes, and for tensors that are
-  /// not dense in the file; the others are mapped and read when they are touched.
-  explicit TensorArchive(std::string path);
+  /// not dense in the file; the others are where the MappedFile has them.
+  explicit TensorArchive(std::string path, Backing backing = Backing::kFile);
 
   const std::string& path() const { return path_; }
   /// Of safetensors; empty for other formats. Of an index: that of its first file.
   const Metadata& metadata() const { return metadata_; }
   const std::vector<NamedTensor>& tensors() const { return tensors_; }
-  const RawTensor* find(std::string_view name) const;
+  const RawTensor* find(std::string_view name) const { return index_.find(tensors_, name); }
+  const MappedFile& first_file() const { return files_.front(); }
+  /// Bytes of all its files.
+  int64_t file_bytes() const;
 
-  /// Gives back the memory of a tensor's file pages once its values have been taken.
-  void release(const RawTensor& tensor) const;
+  /// Gives back the memory of a tensor once its values have been taken for the last time.
+  void forget(const RawTensor& tensor) const;
   /// The file that a tensor's bytes lie in; null if they had to be unpacked.
   const MappedFile* file_of(const RawTensor& tensor) const;
 
@@ -46,10 +49,14 @@ class TensorArchive {
   void add_shards();
 
   std::string path_;
+  Backing backing_;
   Metadata metadata_;
   std::vector<NamedTensor> tensors_;
+  NameIndex index_;  // of tensors_
   std::vector<MappedFile> files_;
-  std::vector<TensorSet> sets_;  // keep what was unpacked
+  bool may_share_ = false;                      // two tensors the same bytes
+  std::map<const std::byte*, size_t> file_at_;  // where a file's bytes begin -> its place
+  std::vector<TensorSet> sets_;                 // keep what was unpacked
 };
 
 }  // namespace vitrine

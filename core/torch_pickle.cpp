@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_set>
 
 #include "core/error.hpp"
 #include "core/strided_copy.hpp"
@@ -112,6 +111,7 @@ class TensorBuilder {
   int64_t integer(uint32_t index, FormatKind kind) const;
   std::vector<int64_t> integers(uint32_t index, FormatKind kind) const;
   const PickleValue* tensor_call(const PickleValue& v) const;
+  void take(int64_t bytes, const std::string& what);
   void add_tensor(const PickleValue& call);
   void check_view(const TorchStorage& storage, int64_t offset, std::span<const int64_t> shape,
                   std::span<const int64_t> strides) const;
@@ -188,6 +188,15 @@ void TensorBuilder::check_view(const TorchStorage& storage, int64_t offset,
   }
 }
 
+/// Counts what is not in the file, but in memory.
+void TensorBuilder::take(int64_t bytes, const std::string& what) {
+  if (bytes > left_) {
+    refuse(FormatKind::kTooLarge,
+           fmt::format("{} needs {} bytes, far more than the file has", what, bytes));
+  }
+  left_ -= bytes;
+}
+
 void TensorBuilder::add_tensor(const PickleValue& call) {
   // v2: storage, offset, size, stride, ...; v3 has the element type at the seventh place.
   const bool untyped = call.integer == kTensorV3;
@@ -210,6 +219,9 @@ void TensorBuilder::add_tensor(const PickleValue& call) {
                                               fmt::join(shape, ", "), fmt::join(strides, ", ")));
   }
   check_view(storage, offset, shape, strides);
+  // A call and a text may be used again and again.
+  take(static_cast<int64_t>(sizeof(NamedTensor) + name_.size() + shape.size() * sizeof(int64_t)),
+       "among so many");
   const std::span<const std::byte> data = bytes_of_(storage);
   if (*bytes == 0) {
     set_.tensors.push_back({name_, {storage.dtype, shape, {}}});
@@ -222,12 +234,7 @@ void TensorBuilder::add_tensor(const PickleValue& call) {
     set_.tensors.push_back({name_, {storage.dtype, shape, dense}});
     return;
   }
-  if (*bytes > left_) {
-    refuse(FormatKind::kTooLarge, fmt::format("of shape ({}) needs {} bytes, far more than the "
-                                              "file has",
-                                              fmt::join(shape, ", "), *bytes));
-  }
-  left_ -= *bytes;
+  take(*bytes, fmt::format("of shape ({})", fmt::join(shape, ", ")));
   set_.add(name_, storage.dtype, shape, strided_copy(data.data() + first, size, shape, strides));
 }
 
@@ -280,11 +287,13 @@ TensorSet TensorBuilder::build() {
   for (const PickleValue& value : pickle_.values) {
     if (value.kind == Kind::kPersistent) torch_storage(pickle_, value, path_);
   }
-  std::unordered_set<std::string_view> names;
-  for (const NamedTensor& tensor : set_.tensors) {
-    if (!names.insert(tensor.name).second) {
-      refuse(FormatKind::kDuplicate, fmt::format("tensor '{}' comes twice", tensor.name));
-    }
+  std::vector<std::string_view> names;
+  names.reserve(set_.tensors.size());
+  for (const NamedTensor& tensor : set_.tensors) names.push_back(tensor.name);
+  std::ranges::sort(names);
+  const auto twice = std::ranges::adjacent_find(names);
+  if (twice != names.end()) {
+    refuse(FormatKind::kDuplicate, fmt::format("tensor '{}' comes twice", *twice));
   }
   return std::move(set_);
 }

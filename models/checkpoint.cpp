@@ -73,7 +73,18 @@ void check_size(const SafetensorsFile& file, const NetworkConfig& config) {
   }
 }
 
-Shape shape_of(const RawTensor& tensor) { return Shape(std::span<const int64_t>(tensor.shape)); }
+/// Refuses preprocessing that makes pictures of another size than the network takes. Networks of
+/// other channels than pictures have see none.
+void check_pictures_fit(const NetworkConfig& c, const Preprocess& p, std::string_view path) {
+  const bool fits =
+      p.height == c.image_height && p.width == c.image_width && p.channels == c.channels;
+  if (fits || (c.channels != 1 && c.channels != 3)) return;
+  throw FormatError(
+      FormatKind::kMismatch, path, -1,
+      fmt::format("the preprocessing makes pictures of {} x {} x {}, the network "
+                  "takes {} x {} x {}",
+                  p.height, p.width, p.channels, c.image_height, c.image_width, c.channels));
+}
 
 /// The source's values where they lie; undefined if they cannot be used there.
 Tensor borrowed_values(const ParameterSource& source, const Shape& shape) {
@@ -145,6 +156,7 @@ Model read_model_description(const SafetensorsFile& file) {
     check_size(file, *config);
     model.network = config->build();
     model.preprocess = Preprocess::from_json(require(file, "vitrine.preprocess"));
+    check_pictures_fit(*config, model.preprocess, file.path());
     const auto resampling = file.metadata().find("vitrine.position_resampling");
     if (resampling != file.metadata().end()) {
       model.resampling = value_of(kPositionResamplings, resampling->first, resampling->second);
@@ -204,9 +216,9 @@ void load_weights(Network& network, const SafetensorsFile& file,
     const RawTensor* tensor = tensor_of(name);
     if (tensor == nullptr) {
       fit.missing.push_back(name);
-    } else if (shape_of(*tensor) != p.value.shape()) {
-      fit.reshaped.push_back(
-          fmt::format("{} is {}, wanted {}", name, shape_of(*tensor).str(), p.value.shape().str()));
+    } else if (!std::ranges::equal(tensor->shape, p.value.shape().dims())) {
+      fit.reshaped.push_back(fmt::format("{} is ({}), wanted {}", name,
+                                         fmt::join(tensor->shape, ", "), p.value.shape().str()));
     }
   });
   for (const auto& [name, tensor] : file.tensors()) {
@@ -222,7 +234,7 @@ void load_weights(Network& network, const SafetensorsFile& file,
                    {.write = [&](std::span<float> values) { to_float32(tensor, name, values); },
                     .whole = &tensor,
                     .file = &file.file()});
-    if (!p.value.storage().borrowed()) file.release(tensor);
+    if (!p.value.storage().borrowed()) file.forget(tensor);
   });
 }
 
@@ -246,13 +258,13 @@ Model read_last(const std::string& path, std::optional<Use> frozen) {
 Model read_model(const std::string& path, RunWeights which, std::optional<Use> frozen) {
   if (which == RunWeights::kLast) return read_last(path, frozen);
   const std::string weights = model_file(path);
-  {
-    const TensorArchive archive(weights);
-    if (!archive.metadata().contains("vitrine.format")) {
-      return import_model(archive, nullptr, frozen);
-    }
+  // Only what is used once stays in the file.
+  const Backing backing = frozen == Use::kOnce ? Backing::kFile : Backing::kMemory;
+  const TensorArchive archive(weights, backing);
+  if (!archive.metadata().contains("vitrine.format")) {
+    return import_model(archive, nullptr, frozen);
   }
-  const SafetensorsFile file(weights);
+  const SafetensorsFile file(is_shard_index(weights) ? MappedFile(weights) : archive.first_file());
   Model model = read_model_description(file);
   load_weights(*model.network, file, {"optimizer/", "ema/"}, frozen);
   return model;

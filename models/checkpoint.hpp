@@ -71,8 +71,8 @@ enum class Use {
   kOften,
   /// One forward pass: matrices that are float32 and whole in the file stay there (borrowed), since
   /// packing costs more than it gains in one pass. The answers are the same bits; a second pass
-  /// packs. A file that is cut short while the model lives kills the process (core/storage.hpp), so
-  /// this is not for one that stays.
+  /// packs. If the file is cut short while the model lives, the system sends SIGBUS
+  /// (core/file.hpp), so this is not for one that stays, nor for libraries.
   kOnce,
 };
 

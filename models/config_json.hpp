@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <string_view>
 
 #include "core/error.hpp"
@@ -12,11 +14,14 @@ namespace vitrine {
 
 /// A JSON object, or a FormatError.
 inline nlohmann::json parse_object(std::string_view text, std::string_view path) {
-  nlohmann::json object = try_parse_json(text);
-  if (!object.is_object()) {
-    throw FormatError(FormatKind::kBadHeader, path, -1, "not a JSON object");
+  try {
+    nlohmann::json object = parse_json(text);
+    if (object.is_object()) return object;
+  } catch (const nlohmann::json::exception& e) {
+    throw FormatError(FormatKind::kBadHeader, path, -1,
+                      fmt::format("not a JSON object: {}", json_problem(e)));
   }
-  return object;
+  throw FormatError(FormatKind::kBadHeader, path, -1, "not a JSON object");
 }
 
 /// Whether the text is a JSON object with a text under this key.

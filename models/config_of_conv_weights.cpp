@@ -52,6 +52,22 @@ void set_image(NetworkConfig& c, const SourceFacts& facts) {
   c.image_width = facts.image_width > 0 ? facts.image_width : kUsualSide;
 }
 
+/// The ratio by which every stage's channels give the middle of its blocks: the usual one, or that
+/// of a stage. Middles are rounded to multiples of 8, so that of one stage may fit no other.
+void set_bottle_ratio(ResNetV2Config& c, const std::vector<int64_t>& middles) {
+  std::vector<double> ratios = {c.bottle_ratio};
+  for (size_t s = 0; s < middles.size(); ++s) {
+    if (c.channels[s] < 1) continue;
+    ratios.push_back(static_cast<double>(middles[s]) / static_cast<double>(c.channels[s]));
+  }
+  for (const double ratio : ratios) {
+    c.bottle_ratio = ratio;
+    bool all = true;
+    for (size_t s = 0; s < middles.size(); ++s) all = all && c.middle(c.channels[s]) == middles[s];
+    if (all) return;
+  }
+}
+
 }  // namespace
 
 std::optional<ResNetV2Config> resnetv2_of_weights(const MappedWeights& weights,
@@ -77,10 +93,11 @@ std::optional<ResNetV2Config> resnetv2_of_weights(const MappedWeights& weights,
   if (stages > 0) {
     const std::string first = prefix + "stages.0.blocks.0.";
     c.preact = !shapes.has(first + "downsample.norm.weight");
-    if (c.channels[0] > 0) {
-      c.bottle_ratio = static_cast<double>(shapes.dim(first + "conv1.weight", 0)) /
-                       static_cast<double>(c.channels[0]);
+    std::vector<int64_t> middles;
+    for (int64_t s = 0; s < stages; ++s) {
+      middles.push_back(shapes.dim(fmt::format("{}stages.{}.blocks.0.conv1.weight", prefix, s), 0));
     }
+    set_bottle_ratio(c, middles);
   }
   shapes.require_valid(c);
   return c;

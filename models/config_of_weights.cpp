@@ -15,6 +15,7 @@ namespace {
 
 constexpr int64_t kUsualHeadWidth = 64;
 constexpr int64_t kMostTokens = int64_t{1} << 16;  // as vit_config
+constexpr int64_t kMostBlocks = 1024;              // as there
 constexpr int64_t kMostSaid = int64_t{1} << 14;    // pixels or heads, as there
 
 struct HeadsOfWidth {
@@ -96,7 +97,9 @@ void ConfigReader::read_backbone() {
 
 void ConfigReader::read_blocks() {
   c_.depth = 0;
-  while (has(fmt::format("blocks.{}.norm1.weight", c_.depth))) ++c_.depth;
+  while (c_.depth <= kMostBlocks && has(fmt::format("blocks.{}.norm1.weight", c_.depth))) {
+    ++c_.depth;
+  }
   const int64_t hidden = dim("blocks.0.mlp.fc1.weight", 0);
   // hidden() cuts off what is behind the point.
   c_.mlp_ratio = static_cast<double>(hidden) / static_cast<double>(c_.width);
@@ -139,9 +142,9 @@ void ConfigReader::read_blocks() {
 
 void ConfigReader::read_tokens() {
   c_.class_token = has("cls_token");
-  MappedTensor* distillation = weights_.find("dist_token");
-  if (facts_.lone_distillation_token && distillation != nullptr && !has("head_dist.weight")) {
-    distillation->name = "reg_token";
+  if (facts_.lone_distillation_token && has("dist_token") && !has("reg_token") &&
+      !has("head_dist.weight")) {
+    weights_.rename("dist_token", "reg_token");
     weights_.notes.push_back("the distillation token has no head: it is taken as a register");
   }
   c_.distilled = has("dist_token");
@@ -228,20 +231,17 @@ void ConfigReader::read_head() {
   MappedTensor* head = weights_.find("head.weight");
   c_.classes = head == nullptr ? 0 : dim("head.weight", 0);
   if (head != nullptr && !has("head.bias")) {
-    weights_.tensors.push_back({"head.bias", {c_.classes}, {}});
+    weights_.at(weights_.place_of("head.bias")).shape = {c_.classes};
     weights_.notes.push_back("the head has no bias: zeros");
   }
   c_.fc_norm = has("fc_norm.weight");
   if (facts_.pool == Pool::kRawMean) {  // a file of the whole encoder has the norm all the same
-    std::erase_if(weights_.tensors,
-                  [](const MappedTensor& t) { return t.name.starts_with("norm."); });
+    weights_.erase_all("norm.");
   }
   c_.pool = facts_.pool.value_or(c_.fc_norm || !c_.class_token ? Pool::kMean : Pool::kToken);
   if (has("pre_logits.fc.weight") && head != nullptr) {
     c_.pre_logits = dim("pre_logits.fc.weight", 0);
-  } else if (std::erase_if(weights_.tensors, [](const MappedTensor& t) {
-               return t.name.starts_with("pre_logits.");
-             }) > 0) {
+  } else if (weights_.erase_all("pre_logits.") > 0) {
     weights_.notes.push_back("the pooler is left out: there is no head behind it");
   }
 }

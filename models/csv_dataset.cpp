@@ -44,10 +44,12 @@ struct List {
 /// The fields of a line.
 std::vector<std::string> fields_of(std::string_view text, const std::string& path, int64_t line) {
   constexpr std::string_view kBlanks = " \t";
+  constexpr size_t kMostFields = 1000;  // each takes more memory than the comma that makes it
   std::vector<std::string> fields;
   size_t at = 0;
   const auto skip_blanks = [&] { at = std::min(text.find_first_not_of(kBlanks, at), text.size()); };
   for (;;) {
+    if (fields.size() == kMostFields) refuse(path, line, "wants FILE,LABEL, got far more fields");
     std::string& field = fields.emplace_back();
     skip_blanks();
     if (at < text.size() && text[at] == '"') {

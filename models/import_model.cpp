@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "models/compare_with_config.hpp"
+#include "models/config_json.hpp"
 #include "models/weight_fit.hpp"
 
 namespace vitrine {
@@ -33,6 +34,7 @@ SourceFacts find_facts(const std::string& path, std::string_view origin) {
     return (fs::path(path).parent_path() / name).string();
   };
   const std::string where = beside("config.json");
+  if (!config.empty()) parse_object(config, where);  // whosever it is
   const bool clip = origin == "OpenAI CLIP";
   const bool timm = !origin.starts_with("Hugging Face") && is_timm_config(config);
   if (const char* name = "open_clip_config.json"; clip || (origin == "timm" && !timm)) {
@@ -82,15 +84,27 @@ bool fits(const MappedTensor& tensor, const Shape& wanted) {
 }
 
 /// Refuses a configuration that needs more numbers than the file has, before they are allocated.
-void check_size(const NetworkConfig& config, const MappedWeights& weights, std::string_view path) {
+void check_size(const NetworkConfig& config, const MappedWeights& weights,
+                const TensorArchive& archive) {
   int64_t elements = 2 * config.classes;  // the biases of two heads may be zeros
-  for (const MappedTensor& tensor : weights.tensors) {
+  for (const MappedTensor& tensor : weights.tensors()) {
     for (const MappedPart& part : tensor.parts) elements += part.tensor.size();
   }
-  if (config.parameters() <= elements) return;
-  throw FormatError(FormatKind::kMismatch, path, -1,
-                    fmt::format("the configuration needs {} numbers, the file holds {}",
-                                config.parameters(), elements));
+  const int64_t parameters = config.parameters();
+  if (parameters > elements) {
+    throw FormatError(
+        FormatKind::kMismatch, archive.path(), -1,
+        fmt::format("the configuration needs {} numbers, the file holds {}", parameters, elements));
+  }
+  // The tensors of a pickle may all be views of the same few bytes.
+  const auto bytes = static_cast<size_t>(archive.file_bytes());
+  if (parameters * static_cast<int64_t>(sizeof(float)) > unpacking_limit(bytes)) {
+    throw FormatError(
+        FormatKind::kTooLarge, archive.path(), -1,
+        fmt::format("the network has {} numbers, far more than a file of {} bytes can "
+                    "hold",
+                    parameters, bytes));
+  }
 }
 
 /// Means or deviations for so many channels; one is for all.
@@ -145,7 +159,7 @@ void load_mapped_weights(Network& network, const MappedWeights& weights,
                                          fmt::join(tensor->shape, ", "), p.value.shape().str()));
     }
   });
-  for (const MappedTensor& tensor : weights.tensors) {
+  for (const MappedTensor& tensor : weights.tensors()) {
     if (!known.contains(tensor.name)) fit.extra.push_back(tensor.name);
   }
   fit.require(archive.path());
@@ -158,7 +172,7 @@ void load_mapped_weights(Network& network, const MappedWeights& weights,
     }
     load_parameter(p, role, frozen, source);
     if (p.value.storage().borrowed()) return;
-    for (const MappedPart& part : tensor.parts) archive.release(part.tensor);
+    for (const MappedPart& part : tensor.parts) archive.forget(part.tensor);
   });
 }
 
@@ -174,7 +188,7 @@ Model import_model(const TensorArchive& archive, const NetworkConfig* config,
     compare_with_config(*found, facts, archive.path());
   }
   const NetworkConfig& c = *config;
-  check_size(c, weights, archive.path());
+  check_size(c, weights, archive);
 
   Model model;
   model.network = c.build();

@@ -120,9 +120,12 @@ RawTensor slice_of(const RawTensor& tensor, int64_t i) {
 void name_lone_stem(MappedWeights& weights) {
   constexpr std::string_view kStem = "patch_embed.backbone.stem.";
   if (weights.find("patch_embed.backbone.stages.0.blocks.0.conv1.weight") != nullptr) return;
-  for (MappedTensor& tensor : weights.tensors) {
-    if (!tensor.name.starts_with(kStem)) continue;
-    tensor.name = "patch_embed.backbone." + tensor.name.substr(kStem.size());
+  std::vector<std::string> names;
+  for (const MappedTensor& tensor : weights.tensors()) {
+    if (tensor.name.starts_with(kStem)) names.push_back(tensor.name);
+  }
+  for (const std::string& name : names) {
+    weights.rename(name, "patch_embed.backbone." + name.substr(kStem.size()));
   }
 }
 
@@ -143,7 +146,6 @@ class Mapper {
   const Site& site_;
   const std::optional<Site>& other_;
   MappedWeights weights_;
-  std::map<std::string, size_t> index_;              // timm's name -> tensor
   std::vector<std::vector<const NameRule*>> rules_;  // of each tensor's parts
   std::vector<std::string> not_needed_;
 };
@@ -158,14 +160,11 @@ void Mapper::add(const std::string& file_name, std::string_view name, const RawT
     return;
   }
   if (rule == nullptr) ours = name;
-  const auto [place, first] = index_.try_emplace(ours, weights_.tensors.size());
-  if (first) {
-    weights_.tensors.push_back({ours, {}, {}});
-    rules_.emplace_back();
-  }
-  weights_.tensors[place->second].parts.push_back(
+  const size_t place = weights_.place_of(ours);
+  rules_.resize(weights_.tensors().size());
+  weights_.at(place).parts.push_back(
       {file_name, tensor, rule == nullptr ? Layout::kSame : rule->layout});
-  rules_[place->second].push_back(rule);
+  rules_[place].push_back(rule);
 }
 
 /// Puts the parts in order and finds the shape of the whole.
@@ -191,6 +190,9 @@ void Mapper::join_parts(MappedTensor& tensor, std::vector<const NameRule*>& rule
     if (mapped_shape(part.tensor, part.layout) != tensor.shape) {
       refuse(fmt::format("has parts of different shapes: {}", part.name));
     }
+  }
+  for (const int64_t size : tensor.shape) {
+    if (size > kMaxDimension) refuse(fmt::format("has a dimension of {}", size));
   }
   if (wanted > 1 && tensor.shape.empty()) refuse("has parts without a shape");
   if (wanted > 1) tensor.shape[0] *= static_cast<int64_t>(wanted);
@@ -230,6 +232,7 @@ void Mapper::add_notes(size_t outside) {
 
 MappedWeights Mapper::map() {
   size_t outside = 0;
+  size_t stacked = 0;
   for (const auto& [file_name, tensor] : archive_.tensors()) {
     std::string_view name = file_name;
     if (!name.starts_with(site_.prefix)) {
@@ -243,12 +246,18 @@ MappedWeights Mapper::map() {
       continue;
     }
     constexpr int64_t kMaxBlocks = 1024;  // as vit_config
+    constexpr size_t kMaxStacked = 64;    // tensors of a block
+    if (++stacked > kMaxStacked || tensor.shape[0] > kMaxBlocks) {
+      throw FormatError(
+          FormatKind::kTooLarge, archive_.path(), -1,
+          fmt::format("{}: more than {} blocks of {} tensors", file_name, kMaxBlocks, kMaxStacked));
+    }
     const std::string_view rest = name.substr(kStacked.size());
-    for (int64_t i = 0; i < std::min(tensor.shape[0], kMaxBlocks); ++i) {
+    for (int64_t i = 0; i < tensor.shape[0]; ++i) {
       add(file_name, fmt::format("Transformer/encoderblock_{}/{}", i, rest), slice_of(tensor, i));
     }
   }
-  for (size_t i = 0; i < rules_.size(); ++i) join_parts(weights_.tensors[i], rules_[i]);
+  for (size_t i = 0; i < rules_.size(); ++i) join_parts(weights_.at(i), rules_[i]);
   name_lone_stem(weights_);
   weights_.origin = origin();
   add_notes(outside);
@@ -258,13 +267,36 @@ MappedWeights Mapper::map() {
 }  // namespace
 
 const MappedTensor* MappedWeights::find(std::string_view name) const {
-  const auto found = std::ranges::find(tensors, name, &MappedTensor::name);
-  return found == tensors.end() ? nullptr : &*found;
+  const auto found = places_.find(name);
+  return found == places_.end() ? nullptr : &tensors_[found->second];
 }
 
 MappedTensor* MappedWeights::find(std::string_view name) {
-  const auto found = std::ranges::find(tensors, name, &MappedTensor::name);
-  return found == tensors.end() ? nullptr : &*found;
+  const auto found = places_.find(name);
+  return found == places_.end() ? nullptr : &tensors_[found->second];
+}
+
+size_t MappedWeights::place_of(const std::string& name) {
+  const auto [found, first] = places_.try_emplace(name, tensors_.size());
+  if (first) tensors_.push_back({name, {}, {}});
+  return found->second;
+}
+
+bool MappedWeights::rename(std::string_view from, const std::string& to) {
+  const auto found = places_.find(from);
+  if (found == places_.end() || !places_.try_emplace(to, found->second).second) return false;
+  tensors_[found->second].name = to;
+  places_.erase(found);
+  return true;
+}
+
+size_t MappedWeights::erase_all(std::string_view prefix) {
+  const size_t count = std::erase_if(
+      tensors_, [&](const MappedTensor& tensor) { return tensor.name.starts_with(prefix); });
+  if (count == 0) return 0;
+  places_.clear();
+  for (size_t i = 0; i < tensors_.size(); ++i) places_[tensors_[i].name] = i;
+  return count;
 }
 
 MappedWeights map_names(const TensorArchive& archive) {

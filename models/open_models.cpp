@@ -1,13 +1,13 @@
 #include "models/open_models.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <bit>
 #include <cstddef>
 #include <mutex>
 
 #include "core/error.hpp"
+#include "core/screen_text.hpp"
 #include "models/find_model.hpp"
 #include "models/resize_model.hpp"
 #include "models/sized_struct.hpp"
@@ -69,7 +69,9 @@ std::shared_ptr<const OpenModel> open_model_file(const std::string& name,
   for (size_t i = open->labels.size(); i < classes; ++i) {
     open->labels.push_back(fmt::format("class {}", i));
   }
-  open->notes = fmt::format("{}", fmt::join(open->model.notes, "\n"));
+  for (const std::string& note : open->model.notes) {
+    open->notes += fmt::format("{}{}", open->notes.empty() ? "" : "\n", screen_text(note));
+  }
   return open;
 }
 

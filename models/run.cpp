@@ -5,15 +5,16 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 
 #include "core/disk_space.hpp"
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/json_text.hpp"
 #include "core/memory.hpp"
 #include "core/process_memory.hpp"
 #include "models/default_network.hpp"
 #include "models/held_out.hpp"
+#include "models/metrics_file.hpp"
 #include "models/starting_model.hpp"
 
 namespace vitrine {
@@ -198,10 +199,7 @@ void Run::plan_schedule() {
 }
 
 void Run::write_metrics(const std::string& line) {
-  std::ofstream out(path(kMetrics), std::ios::app);
-  out << line << '\n';
-  out.flush();
-  if (!out) throw IoError(path(kMetrics), "cannot write: is the disk full?");
+  append_metrics(path(kMetrics), line);
   ++lines_;
 }
 

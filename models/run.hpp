@@ -116,6 +116,8 @@ class Run {
   static std::unique_ptr<Run> resume(const std::string& folder, int workers,
                                      std::string_view changes = "{}");
   static bool has_checkpoint(const std::string& folder);
+  /// Lines of metrics.jsonl that the checkpoint in a folder counts; 0 if there is none.
+  static int64_t checkpoint_lines(const std::string& folder);
   /// The options of the run in this folder: those of its checkpoint, or else of its config.json;
   /// nothing if it has neither. Throws FormatError if they are none.
   static std::optional<RunOptions> stored_options(const std::string& folder);

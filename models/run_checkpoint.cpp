@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/isa.hpp"
 #include "core/json_problem.hpp"
 #include "core/json_text.hpp"
+#include "models/metrics_file.hpp"
 #include "models/run.hpp"
 
 // What a run writes so that it can go on, and how it goes on from there.
@@ -160,22 +160,34 @@ void Run::restore() {
   keep_metrics();
 }
 
+int64_t Run::checkpoint_lines(const std::string& folder) {
+  if (!has_checkpoint(folder)) return 0;
+  const SafetensorsFile file(folder + "/" + kCheckpoint);
+  const auto found = file.metadata().find("vitrine.training");
+  if (found == file.metadata().end()) return 0;
+  const json state = try_parse_json(found->second);
+  const bool counts = state.is_object() && state.contains("lines") && state["lines"].is_number();
+  return counts ? state["lines"].get<int64_t>() : 0;
+}
+
 /// Lines that were written after the checkpoint are computed again.
 void Run::keep_metrics() const {
-  std::ifstream in(path(kMetrics));
+  const bool none = lines_ <= 0 && !std::filesystem::exists(path(kMetrics));
+  std::vector<std::string> lines;
+  if (!none) lines = read_metrics(path(kMetrics), lines_);
+  lines.resize(static_cast<size_t>(std::max<int64_t>(lines_, 0)));
   std::string kept;
-  std::string line;
   bool from_zero = false;  // as older runs counted epochs
-  for (int64_t i = 0; i < lines_ && std::getline(in, line); ++i) {
-    json values = try_parse_json(line);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    json values = try_parse_json(lines[i]);
     const bool counts =
         values.is_object() && values.contains("epoch") && values["epoch"].is_number();
     if (i == 0) from_zero = counts && values["epoch"] == 0;
     if (from_zero && counts) {
       values["epoch"] = values["epoch"].get<int64_t>() + 1;
-      line = write_json(values);
+      lines[i] = write_json(values);
     }
-    kept += line + "\n";
+    kept += lines[i] + "\n";
   }
   write_file_atomically(path(kMetrics), std::as_bytes(std::span(kept)));
 }
@@ -201,6 +213,7 @@ void Run::save_checkpoint() const {
   if (!teachers_.empty()) state["teacher"] = teachers_fingerprint();
   Metadata metadata = model_metadata(model_);
   metadata["vitrine.training"] = write_json(state);
+  if (lines_ > 0) sync_metrics(path(kMetrics));  // no checkpoint counts lines that can be lost
   write_safetensors(path(kCheckpoint), tensors, metadata);
 }
 

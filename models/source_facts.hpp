@@ -15,7 +15,7 @@
 
 namespace vitrine {
 
-struct MappedWeights;
+class MappedWeights;
 
 /// What the shapes of weights do not say: it comes from the files beside them, or from the habits
 /// of the ecosystem that they come from.

@@ -255,7 +255,7 @@ void Training::restore(const SafetensorsFile& file, int64_t steps) {
       if (!to.defined()) continue;
       const std::string name = prefix + slot.name;
       const RawTensor* tensor = file.find(name);
-      if (tensor == nullptr || Shape(std::span<const int64_t>(tensor->shape)) != to.shape()) {
+      if (tensor == nullptr || !std::ranges::equal(tensor->shape, to.shape().dims())) {
         throw FormatError(FormatKind::kMismatch, file.path(), -1,
                           fmt::format("{} is missing or of another shape: was the checkpoint "
                                       "written with other options?",

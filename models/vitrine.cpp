@@ -18,6 +18,7 @@
 #include "core/error.hpp"
 #include "core/isa.hpp"
 #include "core/parallel.hpp"
+#include "core/screen_text.hpp"
 #include "core/version.hpp"
 #include "models/open_models.hpp"
 #include "models/pictures.hpp"
@@ -46,9 +47,7 @@ OpenModels& models() {
 }
 
 vitrine_status fail(vitrine_status status, std::string_view text) {
-  const size_t n = std::min(text.size(), t_last_error.size() - 1);
-  std::copy_n(text.begin(), n, t_last_error.begin());
-  t_last_error[n] = '\0';
+  screen_text(text, t_last_error);  // one line, whosever words it has
   return status;
 }
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "apps/text.hpp"
-#include "apps/utf8.hpp"
+#include "core/utf8.hpp"
 
 namespace vitrine {
 namespace {

@@ -111,7 +111,7 @@ TEST_CASE("what is not a readable regular file cannot be mapped", "[file][errors
   CHECK_THROWS_AS(MappedFile(pipe), IoError);
 }
 
-TEST_CASE("read_file reads files and pipes up to its limit", "[file][errors]") {
+TEST_CASE("read_file reads regular files up to its limit", "[file][errors]") {
   const TempDir dir;
   const std::string path = dir.add("a", "12345");
   CHECK(text_of(read_file(path, 5)) == "12345");
@@ -119,15 +119,90 @@ TEST_CASE("read_file reads files and pipes up to its limit", "[file][errors]") {
   CHECK(read_file(dir.add("empty", ""), 0).empty());
   CHECK_THROWS_AS(read_file(dir.file("none"), 5), IoError);
   CHECK_THROWS_WITH(read_file(dir.path(), 5), Catch::Contains("Is a directory"));
-  CHECK_THROWS_WITH(read_file("/dev/zero", 100'000), Catch::Contains("too_large"));
-
+  // What may never end, or never begin.
   const std::string pipe = dir.file("pipe");
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
-  const std::string sent(50'000, 'x');
-  std::thread writer([&] { std::ofstream(pipe) << sent; });
-  const std::string got = text_of(read_file(pipe, 1 << 20));
-  writer.join();
-  CHECK(got == sent);
+  for (const std::string& endless : {std::string("/dev/zero"), pipe}) {
+    CHECK_THROWS_WITH(read_file(endless, 100'000), Catch::Contains("not a regular file"));
+    CHECK_THROWS_AS(append_to_file(endless, {}), IoError);
+  }
+  // Larger than any memory, and refused before any is taken.
+  std::filesystem::resize_file(path, uintmax_t{1} << 42);
+  CHECK_THROWS_WITH(read_file(path, int64_t{1} << 41), Catch::Contains("too_large"));
+}
+
+TEST_CASE("read_file shows the start of a file before it reads the rest", "[file][errors]") {
+  const TempDir dir;
+  std::string text(20'000, 'x');
+  text[0] = 'a';
+  const std::string path = dir.add("a", text);
+  std::string seen;
+  const auto look = [&](std::span<const std::byte> start) { seen = text_of(start); };
+  CHECK(text_of(read_file(path, 1 << 20, look)) == text);
+  CHECK(seen == text.substr(0, kStartBytes));
+  CHECK(text_of(read_file(dir.add("b", "short"), 5, look)) == "short");
+  CHECK(seen == "short");
+  read_file(dir.add("empty", ""), 5, look);
+  CHECK(seen.empty());
+  std::filesystem::resize_file(path, uintmax_t{1} << 42);
+  const auto refuse = [](std::span<const std::byte>) { throw UsageError("not worth it"); };
+  CHECK_THROWS_WITH(read_file(path, int64_t{1} << 43, refuse), "not worth it");
+}
+
+TEST_CASE("a file in memory of its own stays what it was", "[file]") {
+  const TempDir dir;
+  std::string text(20'000'000, ' ');  // more than is read at a time
+  for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + i % 23);
+  const std::string path = dir.add("a", text);
+  const MappedFile file(path, Backing::kMemory);
+  dir.add("a", "cut short");  // a mapping would end the process now
+  CHECK(text_of(file.bytes()) == text);
+  file.release(file.bytes());
+  CHECK(text_of(file.bytes()) == text);
+  const std::shared_ptr<const void> mapping = file.mapping();
+  CHECK(mapping != nullptr);
+  // Whole pages are gone, others' bytes are not.
+  file.forget(file.bytes().subspan(100, 1'000'000));
+  CHECK(text_of(file.bytes().first(100)) == text.substr(0, 100));
+  CHECK(text_of(file.bytes().subspan(1'000'100)) == text.substr(1'000'100));
+  CHECK(file.bytes()[500'000] == std::byte{0});
+  CHECK(MappedFile(dir.add("empty", ""), Backing::kMemory).bytes().empty());
+  CHECK_THROWS_AS(MappedFile(dir.file("none"), Backing::kMemory), IoError);
+}
+
+TEST_CASE("bytes are put behind those of a file", "[file][errors]") {
+  const TempDir dir;
+  const std::string path = dir.file("a");
+  append_to_file(path, bytes_of("one\n"));
+  append_to_file(path, bytes_of("two\n"));
+  sync_file(path);
+  CHECK(content(path) == "one\ntwo\n");
+  CHECK_THROWS_AS(sync_file(dir.file("none")), IoError);
+  CHECK_THROWS_AS(append_to_file(dir.path(), {}), IoError);
+  const FileSizeLimit limit(10);
+  CHECK_THROWS_WITH(append_to_file(path, bytes_of("three\n")),
+                    Catch::Contains("cannot write: File too large"));
+}
+
+TEST_CASE("nothing is written through a link in the temporary file's place", "[file][errors]") {
+  const TempDir dir;
+  const std::string path = dir.file("a");
+  const std::string temporary = path + ".vitrine-tmp";
+  const std::string precious = dir.add("precious", "precious");
+  const auto check_replaced = [&] {
+    write_file_atomically(path, bytes_of("new"));
+    CHECK(content(path) == "new");
+    CHECK(content(precious) == "precious");
+    CHECK(dir.names() == std::set<std::string>{"a", "precious"});
+  };
+  std::filesystem::create_hard_link(precious, temporary);
+  check_replaced();
+  std::filesystem::create_symlink(precious, temporary);
+  check_replaced();
+  std::filesystem::create_symlink(dir.file("nothing"), temporary);
+  check_replaced();
+  REQUIRE(mkfifo(temporary.c_str(), 0600) == 0);
+  check_replaced();
 }
 
 TEST_CASE("a folder is locked by one at a time", "[file][errors]") {
@@ -201,7 +276,7 @@ TEST_CASE("a device or pipe is written directly and stays what it is", "[file][e
   const std::string pipe = dir.file("pipe");
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
   std::string got;
-  std::thread reader([&] { got = content(pipe); });
+  std::thread reader([&] { std::getline(std::ifstream(pipe), got); });
   write_file_atomically(pipe, bytes_of("through the pipe"));
   reader.join();
   CHECK(got == "through the pipe");

@@ -150,6 +150,31 @@ TEST_CASE("PNG structure is checked before pixels", "[image][errors]") {
   CHECK(kind_of(damaged) == FormatKind::kCorrupt);
 }
 
+TEST_CASE("a small PNG has no more pixels than a small multiple of its bytes", "[image][errors]") {
+  const auto palette = to_bytes({1, 2, 3});
+  const auto flat = [&](uint32_t side, int depth, int type) {
+    const int samples = type == 2 ? 3 : 1;
+    const size_t row = 1 + (size_t{side} * static_cast<size_t>(samples * depth) + 7) / 8;
+    return png_file(side, side, depth, type, Bytes(row * side), type == 3 ? palette : Bytes());
+  };
+  // A bit for a pixel: deflate packs eight thousand of them into a byte.
+  CHECK(kind_of(flat(13000, 1, 3)) == FormatKind::kTooLarge);
+  CHECK(kind_of(flat(13000, 1, 0)) == FormatKind::kTooLarge);
+  // A page in black and white, empty; colours, as far as deflate goes.
+  CHECK(!kind_of(flat(3000, 1, 0)));
+  CHECK(!kind_of(flat(2000, 1, 3)));
+  CHECK(!kind_of(flat(3000, 8, 2)));
+}
+
+TEST_CASE("what does not begin like a picture is not read", "[image][errors]") {
+  const TempDir dir;
+  const std::string path = dir.add("a.png", "no picture");
+  std::filesystem::resize_file(path, uintmax_t{kMaxImageFileBytes});
+  CHECK_THROWS_WITH(read_picture(path, 3, true), Catch::Contains("neither a PNG nor a JPEG"));
+  CHECK_THROWS_WITH(read_picture(dir.add("empty.png", ""), 3, true), Catch::Contains("empty"));
+  CHECK_THROWS_AS(read_picture("/dev/zero", 3, true), IoError);
+}
+
 TEST_CASE("a PNG is one as soon as its picture is whole", "[image][errors]") {
   const TempDir dir;
   write_png(dir.file("a.png"), noise(5, 4, 3));

@@ -48,3 +48,26 @@ TEST_CASE("read_json_or has a fallback for what is not there", "[json]") {
   CHECK(read_json_or(object, "c", int64_t{1}) == 1);
   CHECK_THROWS_AS(read_json_or(object, "b", int64_t{1}), nlohmann::json::exception);
 }
+
+TEST_CASE("JSON is read up to a depth, and no deeper", "[json][errors]") {
+  const auto nested = [](size_t depth, const std::string& open, const std::string& close) {
+    std::string text;
+    for (size_t i = 0; i < depth; ++i) text += open;
+    text += "1";
+    for (size_t i = 0; i < depth; ++i) text += close;
+    return text;
+  };
+  for (const auto& [open, close] : {std::pair("[", "]"), std::pair("{\"a\":", "}")}) {
+    CHECK_NOTHROW(parse_json(nested(kMaxJsonDepth, open, close)));
+    CHECK_THROWS_WITH(parse_json(nested(kMaxJsonDepth + 1, open, close)),
+                      Catch::Contains("more than 64 deep"));
+    CHECK_THROWS_AS(parse_json(nested(1'000'000, open, close)), nlohmann::json::exception);
+    CHECK(try_parse_json(nested(1'000'000, open, close)).is_discarded());
+    CHECK_THROWS_AS(parse_json(nested(1'000'000, open, "")), nlohmann::json::exception);
+  }
+  std::string wide = "[1";
+  for (int i = 0; i < 1000; ++i) wide += ",[]";
+  CHECK_NOTHROW(parse_json(wide + "]"));
+  CHECK(try_parse_json("[1").is_discarded());
+  CHECK_FALSE(try_parse_json("[1]").is_discarded());
+}

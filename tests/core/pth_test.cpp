@@ -124,6 +124,35 @@ TEST_CASE("pth: a pickle of nothing but values is bounded by its size", "[pth][e
   CHECK(outcome(proto + "X\xff\xff\xff\xff") == "truncated");
 }
 
+TEST_CASE("pth: what is remembered is bounded by the pickle's size", "[pth][errors]") {
+  const auto key = [](uint32_t n) {
+    std::string bytes = "r";
+    for (int i = 0; i < 4; ++i) bytes += static_cast<char>((n >> (8 * i)) & 0xff);
+    return bytes;
+  };
+  CHECK(outcome(proto + "}" + key(70'000) + "0") == "too_large");
+  CHECK(outcome(proto + "}" + key(0xffffffff) + ".") == "too_large");
+  CHECK(outcome(proto + "}" + key(60'000) + ".") == "0 tensors");
+  CHECK(outcome(proto + "}" + std::string(1 << 20, '\x94') + ".") == "0 tensors");
+  // Python numbers what it remembers by how much that is.
+  const std::string put("q\5", 2);
+  CHECK(outcome(proto + "}" + put + "\x94h\1" + "h\5" + text("a") + "N" + "s.") == "0 tensors");
+  CHECK(outcome(proto + "}\x94h\1.") == "bad_header");
+}
+
+TEST_CASE("pth: tensors that are used again and again are bounded", "[pth][errors]") {
+  // One tensor and one key of a thousand bytes, in a list of pairs without end.
+  const std::string pair = integer(2) + integer(3) + "\x86";
+  const std::string name = std::string("\x8c\xff", 2) + std::string(255, 'n');
+  std::string items = name + "q" + std::string(1, '\1') +
+                      tensor(pair, integer(3) + integer(1) + "\x86", 6) + "q" +
+                      std::string(1, '\2');
+  std::string again;
+  for (int i = 0; i < 60'000; ++i) again += std::string("h\1h\2", 4);
+  CHECK(outcome(dictionary(items)) == "1 tensors");
+  CHECK(outcome(dictionary(items + again), kMaxUnpackedBytes) == "too_large");
+}
+
 TEST_CASE("pth: what would run or import something is refused as such", "[pth][errors]") {
   CHECK(outcome(proto + "cos\nsystem\n" + text("echo") + "\x85R.") == "unsafe");
   CHECK(outcome(dictionary(text("w") + "cbuiltins\neval\n" + text("1") + "\x85R")) == "unsafe");

@@ -10,6 +10,7 @@
 #include "core/exif.hpp"
 #include "core/image.hpp"
 #include "core/png_check.hpp"
+#include "tests/fuzz/mutate.hpp"
 
 namespace {
 
@@ -40,4 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned seed) {
+  return vitrine::fuzz::mutate_picture(data, size, max_size, seed);
 }

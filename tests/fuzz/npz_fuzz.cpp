@@ -3,6 +3,7 @@
 
 #include "core/error.hpp"
 #include "core/npy.hpp"
+#include "tests/fuzz/mutate.hpp"
 
 namespace {
 
@@ -22,4 +23,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   read(vitrine::parse_npy, bytes);
   read(vitrine::parse_npz, bytes);
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned seed) {
+  return vitrine::fuzz::mutate_zip(data, size, max_size, seed);
 }

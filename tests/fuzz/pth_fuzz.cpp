@@ -4,6 +4,7 @@
 #include "core/error.hpp"
 #include "core/pth.hpp"
 #include "core/torch_pickle.hpp"
+#include "tests/fuzz/mutate.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));
@@ -24,4 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } catch (const vitrine::Error&) {
   }
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned seed) {
+  return vitrine::fuzz::mutate_zip(data, size, max_size, seed);
 }

@@ -246,6 +246,41 @@ TEST_CASE("Google's names: both numberings, prefixes, stacked blocks", "[models]
   check_same_weights(got, model);
 }
 
+TEST_CASE("shapes that no network has are refused before they are used",
+          "[models][import][errors]") {
+  constexpr int64_t kMost = int64_t{1} << 54;
+  const TempDir dir;
+  Model model = test::initialized_model(test::small_vit_config());
+  const std::vector<std::pair<std::string, std::vector<int64_t>>> cases = {
+      {"blocks.0.mlp.fc2.weight", {0, kMost}},
+      {"reg_token", {0, kMost, 0}},
+      {"head.weight", {kMost, 0}},
+      {"pos_embed", {0, kMost, 8}},
+      {"patch_embed.proj.weight", {kMost, 0, 4, 4}}};
+  for (const auto& [name, shape] : cases) {
+    CAPTURE(name);
+    File file = timm_file(model, "");
+    const auto at = static_cast<size_t>(std::ranges::find(file.names, name) - file.names.begin());
+    if (at == file.names.size()) {
+      file.add(name, shape, {});
+    } else {
+      file.shapes[at] = shape;
+      file.values[at].clear();
+    }
+    CHECK(says(message_of(file.write(dir, "w.safetensors")), name + " has a dimension of"));
+  }
+  // More axes than a tensor can have here.
+  File file = timm_file(model, "");
+  file.add("extra", {1, 1, 1, 1, 1, 1, 1}, {1});
+  CHECK(says(message_of(file.write(dir, "w.safetensors")), "extra extra"));
+  // Every one would be cut into a thousand.
+  File blocks = stacked(google_file(model, "params/", true));
+  for (int i = 0; i < 100; ++i) {
+    blocks.add("params/Transformer/encoderblock/x" + std::to_string(i), {1024, 0}, {});
+  }
+  CHECK(says(message_of(blocks.write(dir, "w.safetensors")), "too_large"));
+}
+
 TEST_CASE("Hugging Face folders there and back, bit for bit", "[models][import]") {
   const TempDir dir;
   std::vector<VitConfig> configs(7, test::small_vit_config());

@@ -202,7 +202,7 @@ TEST_CASE("training is the same for any number of threads, and after resuming", 
     }
     set_threads(0);
 
-    Model model{network_config_from_json(text)->build(), {}, {}};
+    Model model{network_config_from_json(text)->build(), {.height = 33, .width = 33}, {}};
     model.network->initialize(3);
     Training first(*model.network, options);
     train(first, 2);
@@ -225,7 +225,7 @@ TEST_CASE("training is the same for any number of threads, and after resuming", 
 
 TEST_CASE("a model that is packed as it is read answers as one that is frozen later", "[models]") {
   for (const char* text : {kSmallResNet, kSmallBit, kSmallHybrid}) {
-    Model model{network_config_from_json(text)->build(), {}, {}};
+    Model model{network_config_from_json(text)->build(), {.height = 33, .width = 33}, {}};
     model.network->initialize(3);
     const TempDir folder;
     save_model(folder.file("model.safetensors"), model);

@@ -173,7 +173,7 @@ TEST_CASE("training: a model file and a training state come back bit for bit", "
 TEST_CASE("checkpoint: a file that does not fit is refused before it is used", "[models][errors]") {
   const test::TempDir folder;
   const std::string path = folder.path() + "/model.safetensors";
-  Model model{std::make_unique<Vit>(small_vit()), {}, {}};
+  Model model{std::make_unique<Vit>(small_vit()), {.height = 16, .width = 16}, {}};
   const auto write = [&](auto change) {
     std::vector<NamedTensor> tensors = model_tensors(model);
     Metadata metadata = model_metadata(model);
@@ -200,6 +200,19 @@ TEST_CASE("checkpoint: a file that does not fit is refused before it is used", "
   CHECK(kind() == "unsupported");
   write([](auto&, auto& metadata) { metadata["vitrine.format"] = "one"; });
   CHECK(kind() == "bad_header");
+  for (const auto& [height, channels] : {std::pair(17, 3), std::pair(16, 1)}) {
+    write([h = height, c = channels](auto&, auto& metadata) {
+      Preprocess other{.height = h, .width = 16, .channels = c};
+      other.mean.resize(static_cast<size_t>(c));
+      other.stddev.resize(static_cast<size_t>(c));
+      metadata["vitrine.preprocess"] = other.to_json();
+    });
+    CHECK(kind() == "mismatch");
+  }
+  write([](auto& tensors, auto&) {
+    tensors.front().tensor.shape.insert(tensors.front().tensor.shape.begin(), 7, 1);
+  });
+  CHECK(kind() == "mismatch");
   write([](auto&, auto& metadata) { metadata["vitrine.labels"] = "[\"only one\"]"; });
   CHECK(kind() == "mismatch");
   write([&](auto&, auto& metadata) {

@@ -1,21 +1,11 @@
-// Names from files on a terminal: one line, and as wide as the columns say.
+// Names from files in columns of a terminal.
 
-#include "apps/screen_text.hpp"
+#include "apps/screen_column.hpp"
 
 #include <catch2/catch.hpp>
 
 namespace vitrine {
 namespace {
-
-TEST_CASE("screen text: nothing ends the line or rules the terminal", "[apps]") {
-  CHECK(screen_text("cat \xc3\xa4\xe7\x8a\xac") == "cat \xc3\xa4\xe7\x8a\xac");
-  CHECK(screen_text("a\nb\x1b[2J\x7f") == "a\\x0ab\\x1b[2J\\x7f");
-  CHECK(screen_text("\xc2\x9b!") == "\\x9b!");
-  CHECK(screen_text("a\xe2\x80\xae"
-                    "b") == "a\\u202eb");
-  CHECK(screen_text("\xff\xc3") == "\\xff\\xc3");
-  CHECK(screen_text("\xef\xbf\xbd") == "\xef\xbf\xbd");
-}
 
 TEST_CASE("screen text: columns", "[apps]") {
   CHECK(screen_width("abc") == 3);

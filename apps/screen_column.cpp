@@ -1,11 +1,9 @@
-#include "apps/screen_text.hpp"
-
-#include <fmt/format.h>
+#include "apps/screen_column.hpp"
 
 #include <algorithm>
 #include <array>
 
-#include "apps/utf8.hpp"
+#include "core/utf8.hpp"
 
 namespace vitrine {
 namespace {
@@ -18,17 +16,6 @@ template <size_t n>
 bool within(const std::array<Range, n>& ranges, char32_t code) {
   return std::ranges::any_of(ranges,
                              [&](const Range& r) { return code >= r.first && code <= r.last; });
-}
-
-/// C0, DEL, C1, line separators, and what turns the direction of writing.
-bool is_control(char32_t code) {
-  constexpr std::array<Range, 6> kControls = {{{0x0, 0x1f},
-                                               {0x7f, 0x9f},
-                                               {0x200e, 0x200f},
-                                               {0x2028, 0x202e},
-                                               {0x2066, 0x2069},
-                                               {0xfeff, 0xfeff}}};
-  return within(kControls, code);
 }
 
 /// The large blocks of the Unicode Standard's EastAsianWidth that are wide, and emoji.
@@ -49,25 +36,6 @@ int width_of(char32_t code) {
 }
 
 }  // namespace
-
-std::string screen_text(std::string_view text) {
-  std::string shown;
-  while (!text.empty()) {
-    const std::string_view before = text;
-    const char32_t code = next_code(text);
-    const std::string_view bytes = before.substr(0, before.size() - text.size());
-    const bool malformed = code == U'\ufffd' && bytes.size() == 1;
-    if (malformed || (is_control(code) && code < 0x100)) {
-      shown += fmt::format("\\x{:02x}", malformed ? static_cast<unsigned char>(bytes[0])
-                                                  : static_cast<unsigned>(code));
-    } else if (is_control(code)) {
-      shown += fmt::format("\\u{:04x}", static_cast<unsigned>(code));
-    } else {
-      shown += bytes;
-    }
-  }
-  return shown;
-}
 
 int screen_width(std::string_view text) {
   int width = 0;
