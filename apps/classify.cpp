@@ -9,6 +9,7 @@
 #include "apps/model_option.hpp"
 #include "apps/print.hpp"
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/json_text.hpp"
 #include "core/picture_file.hpp"
 #include "models/picture_files.hpp"
@@ -157,7 +158,9 @@ int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
   const Model model = open_model(o.model, common, files.size() == 1 ? Use::kOnce : Use::kOften);
   if (model.network->network_config().classes == 0) throw UsageError("this model has no classes");
   Report report(files, o.csv, common.json);
+  watch_interrupt();
   for (const std::string& file : files) {
+    throw_if_interrupted();
     try {
       report.add(file, classify(model, open_picture(file, model.preprocess), o.top));
     } catch (const Error& e) {

@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <signal.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 
 #include "apps/print.hpp"
 #include "apps/profile_table.hpp"
+#include "core/interrupt.hpp"
 #include "core/isa.hpp"
 #include "core/parallel.hpp"
 
@@ -16,10 +19,7 @@ namespace {
 
 volatile std::sig_atomic_t g_interrupted = 0;
 
-void on_interrupt(int) {
-  g_interrupted = 1;
-  std::signal(SIGINT, SIG_DFL);
-}
+void on_interrupt(int) { g_interrupted = 1; }
 
 }  // namespace
 
@@ -85,7 +85,16 @@ void add_batch_options(CLI::App& command, int64_t& batch, int& workers) {
       .show_default();
 }
 
-void watch_interrupt() { std::signal(SIGINT, on_interrupt); }
+void watch_interrupt() {
+  struct sigaction before = {};
+  sigaction(SIGINT, nullptr, &before);
+  if (before.sa_handler == SIG_IGN) return;  // nohup, or started with & by a script
+  struct sigaction once = {};
+  once.sa_handler = on_interrupt;
+  once.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &once, nullptr);
+  set_interrupt_question(interrupted);
+}
 
 bool interrupted() { return g_interrupted != 0; }
 

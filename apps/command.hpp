@@ -57,8 +57,11 @@ void add_study(CLI::App& app);
 /// Exit status after Ctrl-C, as shells expect it.
 inline constexpr int kInterrupted = 130;
 
-/// Whether the user pressed Ctrl-C since watch_interrupt(); a second time ends the program.
+/// From now on Ctrl-C makes throw_if_interrupted() (core/interrupt) throw, and a second one ends
+/// the program: for commands whose long work asks. A SIGINT that was ignored from the start stays
+/// so.
 void watch_interrupt();
+/// Whether the user pressed Ctrl-C since then.
 bool interrupted();
 
 }  // namespace vitrine

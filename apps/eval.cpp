@@ -74,6 +74,7 @@ void draw(const EvalOptions& o, const Evaluation& result, const Dataset& data,
 int eval(EvalOptions o, const CommonOptions& common) {
   if (!o.confusion.empty()) o.confusion = picture_path("--confusion", o.confusion, "confusion.png");
   if (!o.mistakes.empty()) o.mistakes = picture_path("--mistakes", o.mistakes, "mistakes.png");
+  watch_interrupt();
   const Model model = open_model(o.model, common);
   const MatchedDataset matched = open_data(o, model);
   std::shared_ptr<const Dataset> data = matched.data;

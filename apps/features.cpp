@@ -129,6 +129,7 @@ void print_accuracy(const std::string& what, const Accuracy& a) {
 
 int features(const FeaturesOptions& o, const CommonOptions& common) {
   check_options(o);
+  watch_interrupt();
   const Model model = open_model(o.model, common);
   const Features found = extract(model, o, common);
   nlohmann::json result = {

@@ -1,17 +1,21 @@
 // The program: one command per file, exit status 0 done, 1 it failed, 2 wrong usage.
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <memory>
 #include <new>
 #include <sstream>
+#include <system_error>
 
 #include "apps/bus_error.hpp"
 #include "apps/command.hpp"
+#include "apps/standard_streams.hpp"
 #include "apps/usage_error.hpp"
 #include "apps/wrap_text.hpp"
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/isa.hpp"
 #include "core/screen_text.hpp"
 #include "core/version.hpp"
@@ -62,24 +66,34 @@ std::string version() {
   return std::string("vitrine ") + vitrine::kVersion + "\nruns" + isas;
 }
 
+/// The command that is asked for; its status.
 int run(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::RuntimeError& e) {  // a command's own status
     return e.get_exit_code();
   } catch (const CLI::Success& e) {  // --help, --version
-    return app.exit(e);
+    std::ostringstream text;
+    app.exit(e, text, text);
+    const std::string help = text.str();
+    if (std::fwrite(help.data(), 1, help.size(), stdout) == help.size()) return 0;
+    vitrine::standard_output_arrived(errno);
+    return kFailed;
   } catch (const CLI::ParseError& e) {
     return complain(vitrine::usage_error(app, e), kWrongUsage);
   } catch (const vitrine::UsageError& e) {
     return complain(e.what(), kWrongUsage);
   } catch (const std::bad_alloc&) {
     return complain("out of memory", kFailed);
+  } catch (const vitrine::Interrupted& e) {
+    return complain(e.what(), vitrine::kInterrupted);
+  } catch (const std::system_error& e) {
+    if (std::ferror(stdout) == 0) return complain(e.what(), kFailed);
+    vitrine::standard_output_arrived(e.code().value());
+    return kFailed;
   } catch (const std::exception& e) {
     return complain(e.what(), kFailed);
   }
-  // What was printed must have arrived: a full disk is a failure.
-  if (std::fflush(stdout) != 0) return complain("standard output: cannot write", kFailed);
   return 0;
 }
 
@@ -87,6 +101,7 @@ int run(CLI::App& app, int argc, char** argv) {
 
 int main(int argc, char** argv) try {
   vitrine::watch_bus_errors();
+  vitrine::open_standard_streams();
   CLI::App app{"Vitrine: vision transformers that train and infer on the CPU", "vitrine"};
   app.formatter(std::make_shared<HelpFormat>());
   app.set_version_flag("--version", version);
@@ -100,7 +115,9 @@ int main(int argc, char** argv) try {
   vitrine::add_visualize(app);
   vitrine::add_bench(app);
   vitrine::add_study(app);
-  return run(app, argc, argv);
+  const int status = run(app, argc, argv);
+  // What was printed must have arrived: a full disk is a failure.
+  return status == 0 && !vitrine::standard_output_arrived() ? kFailed : status;
 } catch (...) {  // no memory to declare the options, or to complain
   std::fputs("vitrine: out of memory\n", stderr);
   return kFailed;

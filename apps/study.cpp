@@ -196,7 +196,8 @@ int position_study(const StudyOptions& o, const CommonOptions& common) {
     if (results.empty()) print_notes(run->notes(), common);
     const RunPart part{v.name, static_cast<int64_t>(results.size()),
                        static_cast<int64_t>(kPositionVariants.size())};
-    if (!run->done() && !train_with_progress(*run, folder, quiet, part)) {
+    const auto result = train_and_test(*run, folder, common, part);
+    if (!result) {
       if (!common.quiet) {
         print(stderr, "vitrine: interrupted; to go on: the same command with --resume, --out {}\n",
               o.out);
@@ -204,7 +205,7 @@ int position_study(const StudyOptions& o, const CommonOptions& common) {
       return kInterrupted;
     }
     results.push_back({&v, run->model().network->network_config().parameters(), options["lr"],
-                       run->best_accuracy(), test_run(*run, folder, common)});
+                       run->best_accuracy(), *result});
   }
   const json record = record_of(results, shared);
   const std::string text = write_json(record, 2) + "\n";

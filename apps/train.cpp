@@ -116,6 +116,7 @@ int report_done(const nlohmann::json& result, const TrainOptions& o, const Commo
 int train(const TrainOptions& options, const CommonOptions& common) {
   TrainOptions o = options;
   if (common.seed_given) o.given["seed"] = common.seed;
+  watch_interrupt();
   std::unique_ptr<Run> run;
   try {
     o.given = with_recipe(o);
@@ -132,15 +133,15 @@ int train(const TrainOptions& options, const CommonOptions& common) {
   print_notes(run->notes(), common);
   print_bad_pictures(run->bad_pictures(), "training pictures", common);
   if (!common.quiet) print_warnings(*run);
-  watch_interrupt();
-  if (!run->done() && !train_with_progress(*run, o.folder, quiet)) {
+  const auto result = train_and_test(*run, o.folder, common);
+  if (!result) {
     if (!common.quiet) {
       print(stderr, "vitrine: interrupted; to go on: vitrine train --out {} --resume\n",
             o.folder.path);
     }
     return kInterrupted;
   }
-  report(*run, test_run(*run, o.folder, common), o, common, run->memory_estimate());
+  report(*run, *result, o, common, run->memory_estimate());
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "apps/draw_mistakes.hpp"
 #include "apps/format_duration.hpp"
 #include "apps/progress.hpp"
+#include "core/interrupt.hpp"
 #include "core/memory.hpp"
 
 namespace vitrine {
@@ -41,9 +42,9 @@ std::string line_of(const RunObserver::Epoch& e) {
   return line + "  " + format_duration(e.seconds);
 }
 
-}  // namespace
-
+/// To the end of the last epoch; false if interrupted.
 bool train_with_progress(Run& run, const RunFolder& folder, bool quiet, const RunPart& part) {
+  if (run.done()) return true;
   const int64_t per_epoch = run.train_images();
   const int64_t per_run = per_epoch * run.options().epochs;
   const int64_t before = part.index * per_run;
@@ -80,6 +81,7 @@ Evaluation test_run(Run& run, const RunFolder& folder, const CommonOptions& comm
   const std::shared_ptr<const Dataset> data = run.test_data(bad);
   print_bad_pictures(bad, "test pictures", common);
   const Evaluation result = run.test(data);
+  throw_if_interrupted();
   // Again: the run may have been killed after its last epoch, before they were whole.
   write_png(folder.path + "/curves.png", draw_curves(folder.path));
   write_png(folder.path + "/confusion.png",
@@ -87,8 +89,22 @@ Evaluation test_run(Run& run, const RunFolder& folder, const CommonOptions& comm
   const Model& model = run.model();
   write_png(folder.path + "/mistakes.png",
             draw_mistakes(result, *data, model.labels, model.preprocess));
+  throw_if_interrupted();
   write_result(folder, run, result);
   return result;
+}
+
+}  // namespace
+
+std::optional<Evaluation> train_and_test(Run& run, const RunFolder& folder,
+                                         const CommonOptions& common, const RunPart& part) {
+  const bool quiet = common.quiet || common.json;
+  try {
+    if (!train_with_progress(run, folder, quiet, part)) return std::nullopt;
+    return test_run(run, folder, common);
+  } catch (const Interrupted&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace vitrine

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "apps/open_run.hpp"
@@ -16,11 +17,10 @@ struct RunPart {
 };
 
 /// Trains with a progress line, whose rest is that of all runs of the same length, and draws
-/// curves.png after every epoch; false if interrupted.
-bool train_with_progress(Run& run, const RunFolder& folder, bool quiet, const RunPart& part = {});
-
-/// The kept weights on the test data; says which pictures were left out, draws curves.png,
-/// confusion.png and mistakes.png, and writes result.json last.
-Evaluation test_run(Run& run, const RunFolder& folder, const CommonOptions& common);
+/// curves.png after every epoch; then judges the kept weights on the test data, says which pictures
+/// were left out, draws curves.png, confusion.png and mistakes.png, and writes result.json last.
+/// What they came to; nothing if interrupted: going on does what is left.
+std::optional<Evaluation> train_and_test(Run& run, const RunFolder& folder,
+                                         const CommonOptions& common, const RunPart& part = {});
 
 }  // namespace vitrine

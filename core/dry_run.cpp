@@ -43,6 +43,7 @@ std::byte* DryRun::take(int64_t size, int64_t used) {
   std::vector<FreeBlock>& free = free_[size];
   std::byte* data = nullptr;
   if (free.empty()) {
+    reserve_places(free, ++made_[size]);
     void* mapped = mmap(nullptr, static_cast<size_t>(size), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED) throw std::bad_alloc();

@@ -45,6 +45,7 @@ class DryRun {
   DryRun* outer_;
   std::map<std::byte*, Block> blocks_;
   std::map<int64_t, std::vector<FreeBlock>> free_;  // by class
+  std::map<int64_t, int64_t> made_;                 // blocks of each class so far
   int64_t taken_ = 0;                               // blocks in use now
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -11,6 +12,13 @@ struct FreeBlock {
   std::byte* data;
   int64_t touched;
 };
+
+/// Makes room for `count` blocks in all: giving one back then needs no memory, in destructors,
+/// which cannot fail.
+inline void reserve_places(std::vector<FreeBlock>& free, int64_t count) {
+  const auto places = static_cast<size_t>(count);
+  if (places > free.capacity()) free.reserve(std::max(places, 2 * free.capacity()));
+}
 
 /// Takes a block for `bytes` out of `free`, which is not empty: one that needs no new page, the
 /// least touched and of those the latest; or the one that needs the fewest. Blocks of one size

@@ -7,6 +7,8 @@
 #include <array>
 #include <bit>
 #include <cstdlib>
+#include <iterator>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -46,12 +48,20 @@ SizeClass size_class(int64_t bytes) {
           (size + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment};
 }
 
+/// A part of a slab: a piece of lasting memory, or room for some.
+struct Range {
+  std::byte* data;
+  int64_t bytes;
+  bool free;
+};
+
 struct Slab;
 
 struct Pool {
   std::mutex mutex;
   std::array<std::vector<FreeBlock>, kClasses> free;
-  std::weak_ptr<Slab> latest_slab;  // alive as long as one of its pieces
+  std::array<int64_t, kClasses> blocks{};  // of each class, in use or free
+  std::list<Slab> slabs;
   MemoryStats stats;
 };
 
@@ -73,17 +83,80 @@ std::byte* take_from_system(int64_t bytes, int64_t used) {
   return static_cast<std::byte*>(data);
 }
 
-/// Huge pages that pieces of lasting memory are cut from, one behind the other.
+/// Huge pages that pieces of lasting memory are cut from.
 struct Slab {
   std::byte* data;
   int64_t bytes;
-  int64_t used = 0;
+  std::list<Range> ranges;  // all of it, in order; no two free ones side by side
 
   explicit Slab(int64_t bytes_) : data(take_from_system(bytes_, bytes_)), bytes(bytes_) {}
   ~Slab() { std::free(data); }
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
 };
+
+struct Piece {
+  std::list<Slab>::iterator slab;
+  std::list<Range>::iterator range;
+};
+
+/// The smallest free range that holds `bytes`, which may have to be made: a piece has the place of
+/// one like it that died.
+Piece find_room(std::list<Slab>& slabs, int64_t bytes) {
+  Piece best{slabs.end(), {}};
+  for (auto slab = slabs.begin(); slab != slabs.end(); ++slab) {
+    for (auto range = slab->ranges.begin(); range != slab->ranges.end(); ++range) {
+      const bool fits = range->free && range->bytes >= bytes;
+      if (fits && (best.slab == slabs.end() || range->bytes < best.range->bytes)) {
+        best = {slab, range};
+      }
+    }
+  }
+  if (best.slab != slabs.end()) return best;
+  std::list<Slab> made;
+  made.emplace_back(std::max(kSlabBytes, ceil_div(bytes, kHugePage) * kHugePage));
+  made.front().ranges.push_back({made.front().data, made.front().bytes, true});
+  slabs.splice(slabs.begin(), made);
+  return {slabs.begin(), slabs.begin()->ranges.begin()};
+}
+
+Piece take_piece(std::list<Slab>& slabs, int64_t bytes) {
+  const Piece piece = find_room(slabs, bytes);
+  if (piece.range->bytes > bytes) {
+    piece.slab->ranges.insert(std::next(piece.range),
+                              {piece.range->data + bytes, piece.range->bytes - bytes, true});
+  }
+  piece.range->bytes = bytes;
+  piece.range->free = false;
+  return piece;
+}
+
+/// The system gets back the slab, if that was its last piece, or else what is free around the piece
+/// now as whole huge pages: one that lost a part of itself would be small pages from then on.
+void give_back(std::list<Slab>& slabs, const Piece& piece) {
+  auto& [slab, range] = piece;
+  auto& ranges = slab->ranges;
+  range->free = true;
+  if (const auto next = std::next(range); next != ranges.end() && next->free) {
+    range->bytes += next->bytes;
+    ranges.erase(next);
+  }
+  if (range != ranges.begin() && std::prev(range)->free) {
+    const auto before = std::prev(range);
+    range->data = before->data;
+    range->bytes += before->bytes;
+    ranges.erase(before);
+  }
+  if (range->bytes == slab->bytes) {
+    slabs.erase(slab);
+    return;
+  }
+  const int64_t offset = range->data - slab->data;
+  const int64_t begin = ceil_div(offset, kHugePage) * kHugePage;
+  const int64_t end = (offset + range->bytes) / kHugePage * kHugePage;
+  if (begin >= end) return;
+  madvise(slab->data + begin, static_cast<size_t>(end - begin), MADV_DONTNEED);
+}
 
 }  // namespace
 
@@ -95,9 +168,11 @@ Buffer::Buffer(int64_t bytes) : bytes_(bytes), touched_(bytes) {
     return;
   }
   Pool& p = pool();
+  auto& free = p.free[static_cast<size_t>(size.index)];
+  int64_t& blocks = p.blocks[static_cast<size_t>(size.index)];
   {
     const std::lock_guard lock(p.mutex);
-    auto& free = p.free[static_cast<size_t>(size.index)];
+    if (free.empty()) reserve_places(free, blocks + 1);
     p.stats.live_bytes += size.bytes;
     p.stats.peak_bytes = std::max(p.stats.peak_bytes, p.stats.live_bytes);
     if (!free.empty()) {
@@ -107,12 +182,14 @@ Buffer::Buffer(int64_t bytes) : bytes_(bytes), touched_(bytes) {
       p.stats.pooled_bytes -= size.bytes;
       return;
     }
+    ++blocks;
     ++p.stats.new_blocks;
   }
   try {
     data_ = take_from_system(size.bytes, bytes);
   } catch (...) {
     const std::lock_guard lock(p.mutex);
+    --blocks;
     p.stats.live_bytes -= size.bytes;
     throw;
   }
@@ -130,7 +207,8 @@ Buffer::~Buffer() {
 }
 
 std::shared_ptr<float> lasting_floats(int64_t count) {
-  const int64_t bytes = ceil_div(count * static_cast<int64_t>(sizeof(float)), Buffer::kAlignment) *
+  const int64_t floats = std::max<int64_t>(count, 1);
+  const int64_t bytes = ceil_div(floats * static_cast<int64_t>(sizeof(float)), Buffer::kAlignment) *
                         Buffer::kAlignment;
   if (DryRun::current() != nullptr) {
     const auto buffer = std::make_shared<Buffer>(bytes);
@@ -138,20 +216,16 @@ std::shared_ptr<float> lasting_floats(int64_t count) {
   }
   Pool& p = pool();
   std::unique_lock lock(p.mutex);
-  std::shared_ptr<Slab> slab = p.latest_slab.lock();
-  if (slab == nullptr || slab->bytes - slab->used < bytes) {
-    slab = std::make_shared<Slab>(std::max(kSlabBytes, ceil_div(bytes, kHugePage) * kHugePage));
-    p.latest_slab = slab;
-  }
-  auto* piece = reinterpret_cast<float*>(slab->data + slab->used);
-  slab->used += bytes;
+  const Piece piece = take_piece(p.slabs, bytes);
   ++p.stats.new_blocks;
   p.stats.live_bytes += bytes;
   p.stats.peak_bytes = std::max(p.stats.peak_bytes, p.stats.live_bytes);
   lock.unlock();  // the deleter takes it, also if the next line throws
-  return {piece, [slab, bytes](float*) {
-            const std::lock_guard guard(pool().mutex);
-            pool().stats.live_bytes -= bytes;
+  return {reinterpret_cast<float*>(piece.range->data), [piece, bytes](float*) {
+            Pool& owner = pool();
+            const std::lock_guard guard(owner.mutex);
+            give_back(owner.slabs, piece);
+            owner.stats.live_bytes -= bytes;
           }};
 }
 
@@ -170,9 +244,10 @@ void trim_heap() { malloc_trim(0); }
 void trim_memory() {
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
-  for (auto& free : p.free) {
-    for (const FreeBlock& block : free) std::free(block.data);
-    free.clear();
+  for (size_t i = 0; i < p.free.size(); ++i) {
+    for (const FreeBlock& block : p.free[i]) std::free(block.data);
+    p.blocks[i] -= std::ssize(p.free[i]);
+    p.free[i].clear();
   }
   p.stats.pooled_bytes = 0;
 }

@@ -14,6 +14,7 @@
 
 #include "core/dry_run.hpp"
 #include "core/error.hpp"
+#include "core/in_parallel_work.hpp"
 #include "core/openmp_executor.hpp"
 #include "core/processors.hpp"
 #include "core/thread_pool.hpp"
@@ -117,6 +118,8 @@ bool openmp_from_name(std::string_view name) {
   if (name == "pool") return false;
   throw UsageError(fmt::format("executor '{}' is not known; there are pool and openmp", name));
 }
+
+bool in_parallel_work() { return t_worker >= 0; }
 
 SerialScope::SerialScope() : before_(t_worker) {
   t_worker = std::max(t_worker, 0);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
 
 namespace vitrine {
@@ -13,6 +14,7 @@ ReadablePictures readable_pictures(const std::shared_ptr<const Dataset>& dataset
   parallel_for(dataset->size(), 1, [&](int64_t begin, int64_t end) {
     Image storage;
     for (int64_t i = begin; i < end; ++i) {
+      throw_if_interrupted();
       try {
         // An orientation is a hint and never fails.
         static_cast<void>(dataset->picture(i, channels, false, storage));

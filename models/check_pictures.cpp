@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
 
 namespace vitrine {
@@ -23,6 +24,7 @@ std::string trouble_with(const std::string& file) {
 void check_all_there(const Dataset& dataset) {
   std::vector<std::string> trouble(dataset.files().size());
   parallel_for(dataset.size(), 64, [&](int64_t begin, int64_t end) {
+    throw_if_interrupted();
     for (int64_t i = begin; i < end; ++i) {
       const auto at = static_cast<size_t>(i);
       trouble[at] = trouble_with(dataset.files()[at]);
@@ -49,6 +51,7 @@ void check_pictures(const Dataset& dataset, int channels, BadPictures bad) {
     return;
   }
   for (int64_t i = 0;; ++i) {
+    throw_if_interrupted();
     try {
       static_cast<void>(dataset.picture(i, channels, false, storage));
       return;

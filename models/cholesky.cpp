@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
 
 namespace vitrine {
@@ -26,6 +27,7 @@ bool cholesky(std::span<double> a, int64_t n) {
   // depend on each other.
   double* l = a.data();
   for (int64_t j = 0; j < n; ++j) {
+    throw_if_interrupted();
     const double* row = l + j * n;
     const double square = row[j] - dot(row, row, j);
     if (!(square > 0) || !std::isfinite(square)) return false;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/interrupt.hpp"
 #include "models/label_rank.hpp"
 #include "ops/cross_entropy.hpp"
 
@@ -67,6 +68,7 @@ Evaluation evaluate(const Network& model, Loader& loader,
   Evaluation result;
   loader.start(0);
   while (const Batch* batch = loader.next()) {
+    throw_if_interrupted();
     result.add(model(batch->images), batch->labels, batch->indices);
     if (seen) seen(result);
   }

@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/file.hpp"
+#include "core/interrupt.hpp"
 #include "core/json_text.hpp"
 #include "core/npy.hpp"
 #include "ops/check.hpp"
@@ -74,6 +75,7 @@ void extract_features(const Model& model, Loader& loader, Tensor& values, int64_
   int64_t done = 0;
   loader.start(0);
   while (const Batch* batch = loader.next()) {
+    throw_if_interrupted();
     const Tensor y = model.network->features(batch->images);
     std::ranges::copy(y.values(), to + done * width);
     done += y.dim(0);

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
 #include "models/cholesky.hpp"
 #include "models/stratified_split.hpp"
@@ -112,6 +113,7 @@ void NormalSums::add(const LinearProbe& probe, const FeatureRows& from,
   std::vector<int32_t> labels;
   const auto n = static_cast<int64_t>(picked.size());
   for (int64_t first = 0; first < n; first += kRows) {
+    throw_if_interrupted();
     labels.clear();
     for (int64_t r = first; r < std::min(n, first + kRows); ++r) {
       const int64_t row = picked[at(r)];

@@ -10,6 +10,7 @@
 #include <exception>
 #include <mutex>
 #include <numeric>
+#include <system_error>
 #include <thread>
 
 #include "core/ceil_div.hpp"
@@ -112,6 +113,8 @@ struct Loader::State {
   std::vector<std::thread> threads;
 
   State(std::shared_ptr<const Dataset> data, std::vector<int64_t> picked, const LoaderOptions& o);
+  void start_workers();
+  void stop_workers();
   ~State();
 
   Slot& slot(int64_t batch) { return slots[static_cast<size_t>(batch) % slots.size()]; }
@@ -149,17 +152,41 @@ Loader::State::State(std::shared_ptr<const Dataset> data, std::vector<int64_t> p
     s.batch.labels.reserve(static_cast<size_t>(o.batch));
     s.batch.indices.reserve(static_cast<size_t>(o.batch));
   }
-  for (int i = 0; i < o.workers; ++i) threads.emplace_back([this] { run_worker(); });
+  start_workers();
 }
 
-Loader::State::~State() {
+void Loader::State::start_workers() {
+  const int wanted = options.workers;
+  try {
+    threads.reserve(static_cast<size_t>(wanted));
+    while (std::ssize(threads) < wanted) threads.emplace_back([this] { run_worker(); });
+  } catch (const std::system_error& e) {
+    if (wanted == 1) {  // usual, and not asked for: next() does it itself
+      options.workers = 0;
+      return;
+    }
+    const auto given = threads.size();
+    stop_workers();
+    throw Error(
+        fmt::format("{} loader threads: the system gives {}: {}; take fewer with --workers, or 0",
+                    wanted, given, e.code().message()));
+  } catch (...) {
+    stop_workers();
+    throw;
+  }
+}
+
+void Loader::State::stop_workers() {
   {
     const std::lock_guard lock(mutex);
     stop = true;
   }
   work.notify_all();
   for (std::thread& thread : threads) thread.join();
+  threads.clear();
 }
+
+Loader::State::~State() { stop_workers(); }
 
 // Makes the slot of `batch` ready to be filled. The batch that had it must have been given back.
 void Loader::State::claim(int64_t batch) {
@@ -217,7 +244,7 @@ void Loader::State::prepare_here(int64_t batch) {
 
 void Loader::State::run_worker() {
   const SerialScope serial;  // the other processors compute
-  std::vector<uint8_t> pixels(static_cast<size_t>(options.preprocess.numel()));
+  std::vector<uint8_t> pixels;
   std::unique_lock lock(mutex);
   while (true) {
     work.wait(lock, [this] { return stop || job.batch < end; });
@@ -229,6 +256,7 @@ void Loader::State::run_worker() {
     lock.unlock();
     std::exception_ptr error;
     try {
+      pixels.resize(static_cast<size_t>(options.preprocess.numel()));
       prepare(s, mine.batch, mine.piece, pixels);
     } catch (...) {
       error = std::current_exception();

@@ -17,7 +17,9 @@ struct LoaderOptions {
   bool shuffle = true;    ///< by (seed, epoch); else in the order given
   bool drop_last = true;  ///< no batch with fewer pictures: for training
   uint64_t seed = 0;      ///< of the order and of the augmentation
-  int workers = 1;        ///< threads that prepare batches ahead; 0: next() does it itself
+  /// Threads that prepare batches ahead; 0: next() does it itself, and so it does where the system
+  /// refuses a single one. Where it refuses some of several, the loader throws Error.
+  int workers = 1;
   /// Repeated augmentation: each picture comes so many times in a row, each time another view, and
   /// an epoch, which is not longer for it, has only the first of the order. Hoffer et al. 2020,
   /// arXiv 1901.09335.

@@ -84,7 +84,7 @@ vitrine_model* OpenModels::add(std::shared_ptr<const OpenModel> model) {
 }
 
 std::shared_ptr<const OpenModel> OpenModels::get(const vitrine_model* handle) const {
-  const std::shared_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   const auto found = models_.find(number_of(handle));
   if (found == models_.end()) refuse(handle);
   return found->second;
@@ -101,7 +101,7 @@ void OpenModels::remove(const vitrine_model* handle) {
 }
 
 bool OpenModels::empty() const {
-  const std::shared_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   return models_.empty();
 }
 

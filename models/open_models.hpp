@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <shared_mutex>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -41,7 +41,7 @@ class OpenModels {
   bool empty() const;
 
  private:
-  mutable std::shared_mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<uintptr_t, std::shared_ptr<const OpenModel>> models_;
   uintptr_t last_ = 0;
 };

@@ -9,6 +9,7 @@
 #include "core/disk_space.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
+#include "core/interrupt.hpp"
 #include "core/json_text.hpp"
 #include "core/memory.hpp"
 #include "core/process_memory.hpp"
@@ -277,7 +278,12 @@ bool Run::train(const RunObserver& observer, int64_t checkpoint_steps) {
         save_checkpoint();
       }
     }
-    finish_epoch(observer, seconds_since(epoch_start));
+    try {
+      finish_epoch(observer, seconds_since(epoch_start));
+    } catch (const Interrupted&) {
+      save_checkpoint();  // all steps of the epoch are done: it goes on with the validation
+      return false;
+    }
   }
   return true;
 }
@@ -287,10 +293,20 @@ bool Run::is_best(const Evaluation& validation) const {
   return validation.accuracy() == best_accuracy_ && validation.loss() <= best_loss_;
 }
 
+/// Evaluates the weights on the validation part. Throws Interrupted, with everything as it was.
+Evaluation Run::validate() {
+  try {
+    return evaluate(*model_.network, *validation_);
+  } catch (...) {
+    if (training_->has_average()) training_->swap_average();
+    throw;
+  }
+}
+
 /// Evaluates the weights (their average, if there is one), keeps the best, writes the checkpoint.
 void Run::finish_epoch(const RunObserver& observer, double seconds) {
   if (training_->has_average()) training_->swap_average();
-  const Evaluation validation = evaluate(*model_.network, *validation_);
+  const Evaluation validation = validate();
   const bool best = is_best(validation);
   if (best) {
     if (validation.images > 0) {

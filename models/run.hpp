@@ -90,7 +90,8 @@ struct RunObserver {
   };
   std::function<void(const Step&)> step;
   std::function<void(const Epoch&)> epoch;
-  /// Asked after each step: true ends the run after a checkpoint.
+  /// Asked after each step: true ends the run after a checkpoint. An Interrupted out of the
+  /// validation (core/interrupt) does the same.
   std::function<bool()> stop;
 };
 
@@ -193,6 +194,7 @@ class Run {
   void restore();
   void restore_data(const SafetensorsFile& file);
   BatchResult train_step(double lr, double& grad_norm);
+  Evaluation validate();
   void finish_epoch(const RunObserver& observer, double seconds);
   void save_checkpoint() const;
   void write_train_line(double lr, double grad_norm, double seconds);

@@ -9,9 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
-#include <mutex>
 #include <new>
-#include <shared_mutex>
 #include <string_view>
 #include <system_error>
 
@@ -19,9 +17,11 @@
 #include "core/isa.hpp"
 #include "core/parallel.hpp"
 #include "core/screen_text.hpp"
+#include "core/thread_pool.hpp"
 #include "core/version.hpp"
 #include "models/open_models.hpp"
 #include "models/pictures.hpp"
+#include "models/process_settings.hpp"
 #include "models/top_classes.hpp"
 
 namespace vitrine {
@@ -34,12 +34,6 @@ constexpr int kMaxThreads = 1024;
 
 // Fixed room, so that a failure for want of memory can be told.
 thread_local std::array<char, 1024> t_last_error{};
-
-/// Calls that compute share it; settings of the process want it alone.
-std::shared_mutex& settings() {
-  static auto* mutex = new std::shared_mutex;  // outlives the threads of a program that ends
-  return *mutex;
-}
 
 OpenModels& models() {
   static auto* open = new OpenModels;
@@ -175,7 +169,7 @@ vitrine_status vitrine_open_with(const char* path, const vitrine_open_options* o
   return status_of([&] {
     require(model != nullptr, "the place for the model is a null pointer");
     *model = nullptr;
-    const std::shared_lock lock(settings());
+    const ShareSettings settings;
     active_isa();  // an impossible VITRINE_ISA is said before anything is read
     *model = models().add(open_model_file(path == nullptr ? "" : path, options));
   });
@@ -225,6 +219,7 @@ const char* vitrine_notes(const vitrine_model* model) {
 vitrine_status vitrine_classify(const vitrine_model* model, const vitrine_picture* pictures,
                                 size_t count, size_t top, int64_t* classes, float* probabilities) {
   return status_of([&] {
+    const ShareSettings settings;
     const auto open = models().get(model);
     const int64_t known = classes_of(*open);
     if (top < 1) throw ShapeError("top must be at least 1");
@@ -234,7 +229,6 @@ vitrine_status vitrine_classify(const vitrine_model* model, const vitrine_pictur
             "the buffer for classes or probabilities is a null pointer");
     std::fill_n(classes, count * top, int64_t{-1});
     std::fill_n(probabilities, count * top, 0.0F);
-    const std::shared_lock lock(settings());
     for_each_batch(*open, all, [&](const Tensor& images, int64_t first) {
       const auto wanted = static_cast<int64_t>(std::min(top, static_cast<size_t>(known)));
       auto at = static_cast<size_t>(first) * top;
@@ -252,9 +246,9 @@ vitrine_status vitrine_classify(const vitrine_model* model, const vitrine_pictur
 vitrine_status vitrine_logits(const vitrine_model* model, const vitrine_picture* pictures,
                               size_t count, float* logits, size_t floats) {
   return status_of([&] {
+    const ShareSettings settings;
     const auto open = models().get(model);
     const int64_t classes = classes_of(*open);
-    const std::shared_lock lock(settings());
     write_rows(*open, pictures, count, classes, logits, floats,
                [&](const Tensor& images) { return (*open->model.network)(images); });
   });
@@ -263,8 +257,8 @@ vitrine_status vitrine_logits(const vitrine_model* model, const vitrine_picture*
 vitrine_status vitrine_embed(const vitrine_model* model, const vitrine_picture* pictures,
                              size_t count, float* embeddings, size_t floats) {
   return status_of([&] {
+    const ShareSettings settings;
     const auto open = models().get(model);
-    const std::shared_lock lock(settings());
     write_rows(*open, pictures, count, open->model.network->network_config().features(), embeddings,
                floats, [&](const Tensor& images) { return open->model.network->features(images); });
   });
@@ -275,7 +269,7 @@ vitrine_status vitrine_set_threads(int threads) {
     if (threads < 0 || threads > kMaxThreads) {
       throw UsageError(fmt::format("threads must be 0 to {}, got {}", kMaxThreads, threads));
     }
-    const std::lock_guard lock(settings());
+    const ChangeSettings alone;
     set_threads(threads);
   });
 }
@@ -287,7 +281,7 @@ int vitrine_threads(void) {
 vitrine_status vitrine_set_isa(const char* isa) {
   return status_of([&] {
     require(isa != nullptr, "the name of the instruction set is a null pointer");
-    const std::lock_guard lock(settings());
+    const ChangeSettings alone;
     require(models().empty(), "the instruction set cannot change while a model is open");
     set_isa(isa_from_name(isa));
   });
@@ -299,15 +293,22 @@ const char* vitrine_isa(void) {
 
 vitrine_status vitrine_set_executor(vitrine_executor executor) {
   return status_of([&] {
-    const std::lock_guard lock(settings());
+    const ChangeSettings alone;
     set_executor(executor);
+  });
+}
+
+vitrine_status vitrine_stop_threads(void) {
+  return status_of([] {
+    const ChangeSettings alone;
+    stop_pool();
   });
 }
 
 vitrine_status vitrine_set_openmp(int openmp) {
   return status_of([&] {
     require(openmp == 0 || openmp == 1, "openmp must be 0 or 1");
-    const std::lock_guard lock(settings());
+    const ChangeSettings alone;
     set_openmp(openmp == 1);
   });
 }

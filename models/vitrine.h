@@ -17,8 +17,10 @@
  * Threads. Every function may be called from any thread at any time.
  *   1. Several threads may use one model, and several models, at once; results are the same bits.
  *   2. vitrine_close lets calls that use the model finish; strings of the model end with it.
- *   3. vitrine_set_threads, vitrine_set_isa and vitrine_set_executor are for the whole process;
- *      they wait for calls that compute.
+ *   3. vitrine_set_threads, vitrine_set_isa, vitrine_set_executor, vitrine_set_openmp and
+ *      vitrine_stop_threads are for the whole process: they wait for calls that compute, and those
+ *      that come later wait for them. From inside such a call, in an executor or one of its tasks,
+ *      they would wait for themselves, and are VITRINE_ERROR_USAGE.
  *   4. The last error belongs to the thread in which it happened.
  *   5. After fork() a child starts threads of its own; no call may run while its parent forks. With
  *      OpenMP's threads a child may use Vitrine only if its parent had not.
@@ -171,6 +173,11 @@ VITRINE_API vitrine_status vitrine_embed(const vitrine_model* model,
  * process may use. */
 VITRINE_API vitrine_status vitrine_set_threads(int threads);
 VITRINE_API int vitrine_threads(void);
+
+/* Ends the threads of Vitrine's pool and waits for them: for a host that wants nothing of Vitrine's
+ * to run, after its last model is closed. The next call that needs threads starts new ones.
+ * OpenMP's threads and the host's own stay. */
+VITRINE_API vitrine_status vitrine_stop_threads(void);
 
 /* The instruction set: "reference", "sse42", "avx2", "avx512" or "neon64"; at first $VITRINE_ISA,
  * else the widest that the processor has. Refused while a model is open. */

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/interrupt.hpp"
 #include "core/parallel.hpp"
 #include "ops/check.hpp"
 #include "ops/gemm.hpp"
@@ -70,6 +71,7 @@ std::vector<Nearest> nearest(const Tensor& train, std::span<const int32_t> label
     const PackedMatrix packed(width, n,
                               StridedMatrix::of(Trans::kYes, train.data() + from * width, width));
     for (int64_t first = 0; first < test.dim(0); first += kTestBlock) {
+      throw_if_interrupted();
       const int64_t m = std::min(kTestBlock, test.dim(0) - first);
       gemm(Trans::kNo, m, test.data() + first * width, width, packed, similarities.floats(), n);
       parallel_for(m, 8, [&](int64_t begin, int64_t end) {

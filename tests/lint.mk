@@ -1,7 +1,7 @@
 # Checks of the source: format, include direction, headers that compile alone, symbols that kernels
 # may not share, clang-tidy.
 
-FORMATTED := $(HEADERS) $(SOURCES) $(wildcard tests/install/*.c)
+FORMATTED := $(HEADERS) $(SOURCES) $(wildcard tests/install/*.c tests/faults/*.c)
 
 .PHONY: lint tidy format check-format check-deps check-headers check-odr check-style
 lint: check-format check-deps check-headers check-odr check-style tidy-changed ## format, include direction, headers alone, shared symbols; clang-tidy on what changed since BASE

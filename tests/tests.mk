@@ -48,6 +48,14 @@ test-sweep: $(OUT)/vitrine ## networks and image processors of others by the hun
 test-openmp: ## everything that make test runs, with OpenMP as the executor
 	@VITRINE_EXECUTOR=openmp $(MAKE) test
 
+# One call of the system or of malloc fails, each in turn.
+FAIL := $(OUT)/tests/fail.so
+$(FAIL): tests/faults/fail.c
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -std=c11 -O1 -Wall -Wextra -shared -fPIC $< -o $@
+.PHONY: test-faults
+test-faults: $(OUT)/vitrine library $(FAIL) ## every n-th open, read, write, malloc, ... fails in turn: PLACES per call [60]
+	@python3 tests/faults/test_faults.py $(OUT)/vitrine $(FAIL) $(or $(PLACES),60)
+
 # --- sanitizers ----------------------------------------------------------------------------------
 
 .PHONY: debug asan ubsan tsan

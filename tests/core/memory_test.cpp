@@ -63,6 +63,41 @@ TEST_CASE("lasting memory: the last piece of a slab gives it back", "[core][memo
   CHECK(small.get()[99] == 2.0F);
 }
 
+TEST_CASE("lasting memory: a piece has the place of one like it that died", "[core][memory]") {
+  constexpr int64_t kCounts[] = {100, int64_t{1} << 20, 5000};
+  std::vector<std::shared_ptr<float>> model;
+  for (const int64_t count : kCounts) model.push_back(lasting_floats(count));
+  const auto other = lasting_floats(7);  // keeps the slab
+  std::vector<const float*> places;
+  for (const auto& piece : model) places.push_back(piece.get());
+  model.clear();
+  for (size_t i = 0; i < places.size(); ++i) {
+    model.push_back(lasting_floats(kCounts[i]));
+    CHECK(model[i].get() == places[i]);
+  }
+}
+
+TEST_CASE("lasting memory: models that come and go take no more of it", "[core][memory]") {
+  if (test::kSanitized) return;  // its allocator keeps what is freed
+  constexpr int kModels = 20;
+  constexpr int64_t kFloats = 1'200'000;  // 4.8 MB
+  std::vector<std::shared_ptr<float>> models(kModels);
+  const auto open = [&](int i) {
+    auto& model = models[static_cast<size_t>(i)];
+    model.reset();
+    model = lasting_floats(kFloats + i * 1000);
+    std::fill_n(model.get(), kFloats, 1.0F);
+  };
+  for (int i = 0; i < kModels; ++i) open(i);
+  const int64_t before = process_memory().resident_bytes;
+  for (int round = 0; round < 300; ++round) open(round * 7 % kModels);
+  const int64_t after = process_memory().resident_bytes;
+  INFO(before << " bytes before, " << after << " after");
+  CHECK(after < before + (int64_t{16} << 20));
+  for (int i = 1; i < kModels; ++i) models[static_cast<size_t>(i)].reset();
+  CHECK(process_memory().resident_bytes < before - int64_t{15} * kFloats * 4);
+}
+
 TEST_CASE("lasting memory: the statistics count it", "[core][memory]") {
   const MemoryStats before = memory_stats();
   auto piece = lasting_floats(17);
