@@ -1,13 +1,14 @@
 #include "apps/standard_streams.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <system_error>
+
+#include "apps/print.hpp"
 
 namespace vitrine {
 namespace {
@@ -53,8 +54,8 @@ bool standard_output_arrived(int error) {
     std::signal(SIGPIPE, SIG_DFL);
     std::raise(SIGPIPE);
   }
-  fmt::print(stderr, "vitrine: standard output: cannot write{}\n",
-             error == 0 ? "" : ": " + std::generic_category().message(error));
+  print(stderr, "vitrine: standard output: cannot write{}\n",
+        error == 0 ? "" : ": " + std::generic_category().message(error));
   return false;
 }
 

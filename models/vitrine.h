@@ -27,9 +27,9 @@
  *   6. Where the system refuses threads, calls go on with fewer. dlclose() leaves the library
  *      loaded.
  *
- * Files are read, never mapped: one that is cut short, written over or fails while a call runs is an
- * error of that call, and afterwards changes nothing. Pipes and devices are refused. Texts of files
- * in errors and notes have their control characters escaped; labels are as the file has them.
+ * Files are read, never mapped: one that is cut short, written over or fails while a call runs is
+ * an error of that call, and afterwards changes nothing. Pipes and devices are refused. Texts of
+ * files in errors and notes have their control characters escaped; labels are as the file has them.
  *
  * Results are the same bits for any number of threads, and for a picture alone or among others.
  *
