@@ -14,6 +14,7 @@ namespace vitrine {
 inline nlohmann::json parse_object(std::string_view text, std::string_view path) {
   nlohmann::json object = try_parse_json(text);
   if (!object.is_object()) {
+    dissolve(object);
     throw FormatError(FormatKind::kBadHeader, path, -1, "not a JSON object");
   }
   return object;
@@ -21,7 +22,8 @@ inline nlohmann::json parse_object(std::string_view text, std::string_view path)
 
 /// Whether the text is a JSON object with a text under this key.
 inline bool has_text(std::string_view config, const char* key) {
-  const nlohmann::json object = try_parse_json(config);
+  nlohmann::json object = try_parse_json(config);
+  const Dissolved at_the_end(object);
   return object.is_object() && object.contains(key) && object[key].is_string();
 }
 

@@ -2,6 +2,7 @@
 // Only core/image.cpp calls them, and only with bytes that core/png_check lets pass.
 
 #include <cstdlib>
+#include <new>
 
 #define STBI_ONLY_PNG
 #define STBI_NO_STDIO
@@ -20,6 +21,15 @@
 
 #define STB_IMAGE_IMPLEMENTATION
 #include <stb/stb_image.h>
+
+// Where there is no memory it would assert.
+static void* or_throw(void* memory) {
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+#define STBIW_MALLOC(size) or_throw(std::malloc(size))
+#define STBIW_REALLOC(pointer, size) or_throw(std::realloc(pointer, size))
+#define STBIW_FREE(pointer) std::free(pointer)
 
 #define STBI_WRITE_NO_STDIO
 #define STB_IMAGE_WRITE_IMPLEMENTATION
