@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <new>
@@ -97,11 +98,26 @@ int run(CLI::App& app, int argc, char** argv) {
   return 0;
 }
 
+/// Instead of std::terminate's own: destructors of nlohmann's values ask for memory, and where
+/// there is none they end the program.
+[[noreturn]] void end_program() {
+  try {
+    if (const auto cause = std::current_exception(); cause != nullptr)
+      std::rethrow_exception(cause);
+  } catch (const std::bad_alloc&) {
+    std::fputs("vitrine: out of memory\n", stderr);
+    std::_Exit(kFailed);
+  } catch (...) {  // a mistake of ours: a core file tells more
+  }
+  std::abort();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
   vitrine::watch_bus_errors();
   vitrine::open_standard_streams();
+  std::set_terminate(end_program);
   CLI::App app{"Vitrine: vision transformers that train and infer on the CPU", "vitrine"};
   app.formatter(std::make_shared<HelpFormat>());
   app.set_version_flag("--version", version);

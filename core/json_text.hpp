@@ -22,6 +22,22 @@ nlohmann::json parse_json(std::string_view text);
 /// A value that is_discarded() where parse_json throws.
 nlohmann::json try_parse_json(std::string_view text);
 
+/// Empties a value, as deep as it is, without asking for memory. The value's own destructor takes
+/// some for a list of what is inside, and ends the process where there is none.
+void dissolve(nlohmann::json& value) noexcept;
+
+/// Dissolves a value that lives longer, at the end of a scope.
+class Dissolved {
+ public:
+  explicit Dissolved(nlohmann::json& value) : value_(value) {}
+  ~Dissolved() { dissolve(value_); }
+  Dissolved(const Dissolved&) = delete;
+  Dissolved& operator=(const Dissolved&) = delete;
+
+ private:
+  nlohmann::json& value_;
+};
+
 /// On one line, or indented by so many blanks per level. Throws nlohmann::json::exception if a text
 /// in it is not UTF-8.
 std::string write_json(const nlohmann::json& value, int indent = -1);

@@ -18,6 +18,7 @@
 #include "core/dry_run.hpp"
 #include "core/free_blocks.hpp"
 #include "core/lasting_memory.hpp"
+#include "core/reused.hpp"
 
 namespace vitrine {
 namespace {
@@ -250,6 +251,7 @@ void trim_memory() {
     p.free[i].clear();
   }
   p.stats.pooled_bytes = 0;
+  trim_reused();
 }
 
 }  // namespace vitrine

@@ -8,6 +8,7 @@
 
 #include "core/dry_run.hpp"
 #include "core/error.hpp"
+#include "core/reused.hpp"
 #include "core/tape.hpp"
 
 namespace vitrine {
@@ -46,7 +47,7 @@ Shape infer(std::span<const int64_t> dims, int64_t numel) {
 }  // namespace
 
 Tensor Tensor::empty(const Shape& shape) {
-  return {std::make_shared<Storage>(shape.numel()), 0, shape};
+  return {std::allocate_shared<Storage>(Reused<Storage>(), shape.numel()), 0, shape};
 }
 
 Tensor Tensor::full(const Shape& shape, float value) {

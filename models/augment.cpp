@@ -144,7 +144,7 @@ std::span<const ResizeFilter> filters_of(const Augment& options, const Preproces
 void crop_pixels(const ImageView& picture, const Preprocess& rule, const Augment& options,
                  Random& random, std::span<uint8_t> to) {
   const Rectangle r = random_rectangle(picture.width, picture.height, options, random);
-  std::vector<uint8_t> storage;
+  ReusedVector<uint8_t> storage;
   const ImageView part =
       with_channels(picture.part(r.left, r.top, r.width, r.height), rule.channels, storage);
   ResizeFilter filter = rule.interpolation;

@@ -55,7 +55,9 @@ std::vector<std::string> parse_labels(const SafetensorsFile& file) {
   const auto found = file.metadata().find("vitrine.labels");
   if (found == file.metadata().end()) return {};
   try {
-    return parse_json(found->second).get<std::vector<std::string>>();
+    json labels = parse_json(found->second);
+    const Dissolved at_the_end(labels);
+    return labels.get<std::vector<std::string>>();
   } catch (const json::exception& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1,
                       fmt::format("vitrine.labels: {}", json_problem(e)));

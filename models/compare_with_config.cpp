@@ -43,7 +43,8 @@ std::string shown(const json& network, const std::string& key) {
 }  // namespace
 
 void compare_with_config(const NetworkConfig& network, SourceFacts& facts, std::string_view path) {
-  const json shows = parse_json(network.to_json());
+  json shows = parse_json(network.to_json());
+  const Dissolved at_the_end(shows);
   for (const auto& [key, value] : facts.said.items()) {
     if (!differ(key, value, shows)) continue;
     throw FormatError(FormatKind::kMismatch, path, -1,

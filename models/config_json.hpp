@@ -17,6 +17,7 @@ inline nlohmann::json parse_object(std::string_view text, std::string_view path)
   try {
     nlohmann::json object = parse_json(text);
     if (object.is_object()) return object;
+    dissolve(object);
   } catch (const nlohmann::json::exception& e) {
     throw FormatError(FormatKind::kBadHeader, path, -1,
                       fmt::format("not a JSON object: {}", json_problem(e)));
@@ -26,7 +27,8 @@ inline nlohmann::json parse_object(std::string_view text, std::string_view path)
 
 /// Whether the text is a JSON object with a text under this key.
 inline bool has_text(std::string_view config, const char* key) {
-  const nlohmann::json object = try_parse_json(config);
+  nlohmann::json object = try_parse_json(config);
+  const Dissolved at_the_end(object);
   return object.is_object() && object.contains(key) && object[key].is_string();
 }
 

@@ -138,8 +138,10 @@ void read_processor(std::string_view preprocessor, std::string_view processor, c
   std::string file = "processor_config.json";
   std::string place = "image_processor.";
   json object;
+  const Dissolved at_the_end(object);
   if (!processor.empty()) {
-    const json whole = parse_object(processor, (folder / file).string());
+    json whole = parse_object(processor, (folder / file).string());
+    const Dissolved now(whole);
     object = whole.value("image_processor", json());
   }
   if (object.is_null()) {
@@ -169,6 +171,7 @@ void read_processor(std::string_view preprocessor, std::string_view processor, c
 SourceFacts facts_of_hugging_face(std::string_view config, std::string_view preprocessor,
                                   std::string_view path, std::string_view processor) {
   json object = parse_object(config, path);
+  const Dissolved at_the_end(object);
   if (object.value("model_type", json()) == "clip") object = vision_part(object, path);
   KnownKeys keys(object, path);
   std::string type_name;

@@ -22,6 +22,11 @@ namespace vitrine {
 /// OptionWriter for f, reading an OptionReader.
 class OptionWriter {
  public:
+  OptionWriter() = default;
+  ~OptionWriter() { dissolve(object); }
+  OptionWriter(const OptionWriter&) = delete;
+  OptionWriter& operator=(const OptionWriter&) = delete;
+
   template <class T>
   void operator()(const char* key, const T& value) {
     object[key] = value;
@@ -61,6 +66,9 @@ class OptionReader {
   explicit OptionReader(nlohmann::json object) : object_(std::move(object)) {
     if (!object_.is_object()) throw UsageError("not a JSON object");
   }
+  ~OptionReader() { dissolve(object_); }
+  OptionReader(const OptionReader&) = delete;
+  OptionReader& operator=(const OptionReader&) = delete;
 
   template <class T>
   void operator()(const char* key, T& value) {
@@ -108,6 +116,7 @@ class OptionReader {
     } catch (const nlohmann::json::exception&) {
       throw OptionError(key, wanted, shortened(write_json_lossy(*found)));
     }
+    dissolve(*found);
     object_.erase(found);
   }
   /// What was not taken.
@@ -153,6 +162,7 @@ Options read_options(std::string_view prefix, std::string_view text, Read&& read
   Options options;
   try {
     nlohmann::json object = parse_json(text);
+    const Dissolved at_the_end(object);
     if (!object.is_object()) throw UsageError("not a JSON object");
     read(options, std::move(object));
   } catch (const nlohmann::json::exception& e) {

@@ -90,7 +90,7 @@ struct Loader::State {
   std::shared_ptr<const Dataset> dataset;
   std::vector<int64_t> indices;
   LoaderOptions options;
-  std::vector<float> mean, stddev;
+  ReusedVector<float> mean, stddev;
   int64_t samples = 0, batches = 0;
   int64_t piece = 1;  // pictures in a piece
 

@@ -58,7 +58,8 @@ void Network::check_images(std::string_view kind, const Tensor& images) const {
 }
 
 std::unique_ptr<NetworkConfig> network_config_from_json(std::string_view text) {
-  const nlohmann::json object = try_parse_json(text);
+  nlohmann::json object = try_parse_json(text);
+  const Dissolved at_the_end(object);
   const auto kind_of = [&]() -> std::string {
     if (!object.is_object() || !object.contains("kind")) return "vit";
     return object["kind"].is_string() ? object["kind"].get<std::string>()

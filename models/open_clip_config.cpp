@@ -134,7 +134,8 @@ SourceFacts read(const json& object, std::string_view path) {
 }  // namespace
 
 SourceFacts facts_of_open_clip(std::string_view config, std::string_view path) {
-  const json object = parse_object(config, path);
+  json object = parse_object(config, path);
+  const Dissolved at_the_end(object);
   return reading(path, [&] { return read(object, path); });
 }
 

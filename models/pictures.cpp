@@ -42,7 +42,7 @@ ImageView view_of(const vitrine_picture& p, size_t i) {
 }
 
 /// RGBA without its alpha; anything else as it is. `storage` keeps the pixels.
-ImageView without_alpha(const ImageView& picture, std::vector<uint8_t>& storage) {
+ImageView without_alpha(const ImageView& picture, ReusedVector<uint8_t>& storage) {
   if (picture.channels != 4) return picture;
   storage.resize(static_cast<size_t>(picture.height * picture.width * 3));
   uint8_t* to = storage.data();
@@ -86,7 +86,7 @@ void Pictures::prepare(size_t i, const Preprocess& rule, std::span<float> to) co
   const bool upright = rule.upright && p.ignore_orientation == 0;
   Image image;
   ImageView view;
-  std::vector<uint8_t> storage;
+  ReusedVector<uint8_t> storage;
   if (p.pixels != nullptr) {
     view = without_alpha(view_of(p, i), storage);
   } else if (p.file != nullptr) {
@@ -97,7 +97,7 @@ void Pictures::prepare(size_t i, const Preprocess& rule, std::span<float> to) co
     image = decode_picture(bytes, rule.channels, fmt::format("pictures[{}]", i), upright);
     view = image;
   }
-  std::vector<uint8_t> pixels(static_cast<size_t>(rule.numel()));
+  ReusedVector<uint8_t> pixels(static_cast<size_t>(rule.numel()));
   prepare_pixels(view, rule, pixels);
   normalize_u8_into(pixels, rule.mean_floats(), rule.stddev_floats(), to);
 }

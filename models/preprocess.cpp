@@ -149,6 +149,7 @@ std::string Preprocess::to_json() const {
                  {"mean", mean},
                  {"exif", upright},
                  {"std", stddev}};
+  const Dissolved at_the_end(object);
   if (crop_rounding != CropRounding::kEven) {
     object["crop_rounding"] = name_of(kCropRoundings, crop_rounding);
   }
@@ -158,7 +159,8 @@ std::string Preprocess::to_json() const {
 Preprocess Preprocess::from_json(std::string_view text) {
   Preprocess rule;
   try {
-    const json object = parse_json(text);
+    json object = parse_json(text);
+    const Dissolved at_the_end(object);
     if (!object.is_object()) impossible("not a JSON object");
     rule = read(object);
   } catch (const json::exception& e) {
@@ -168,7 +170,7 @@ Preprocess Preprocess::from_json(std::string_view text) {
   return rule;
 }
 
-ImageView with_channels(const ImageView& picture, int channels, std::vector<uint8_t>& storage) {
+ImageView with_channels(const ImageView& picture, int channels, ReusedVector<uint8_t>& storage) {
   if (picture.channels == channels) return picture;
   if (picture.channels * channels != 3) {
     throw ShapeError(
@@ -197,7 +199,7 @@ void prepare_pixels(const ImageView& picture, const Preprocess& rule, std::span<
     throw ShapeError(fmt::format("[prepare_pixels] the result has {} bytes, there is room for {}",
                                  rule.numel(), to.size()));
   }
-  std::vector<uint8_t> storage;
+  ReusedVector<uint8_t> storage;
   const ImageView view = with_channels(picture, rule.channels, storage);
   const Size size = resized(view, rule);
   const Crop x = center_crop(size.width, rule.width, rule.crop_rounding);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/image.hpp"
+#include "core/reused.hpp"
 #include "core/tensor.hpp"
 #include "ops/resize.hpp"
 
@@ -44,8 +45,8 @@ struct Preprocess {
 
   /// Bytes of one prepared picture, and floats of one normalised picture.
   int64_t numel() const { return height * width * channels; }
-  std::vector<float> mean_floats() const { return {mean.begin(), mean.end()}; }
-  std::vector<float> stddev_floats() const { return {stddev.begin(), stddev.end()}; }
+  ReusedVector<float> mean_floats() const { return {mean.begin(), mean.end()}; }
+  ReusedVector<float> stddev_floats() const { return {stddev.begin(), stddev.end()}; }
 
   /// Throws UsageError that says which value is impossible.
   void validate() const;
@@ -77,6 +78,6 @@ Tensor preprocess(const ImageView& picture, const Preprocess& rule);
 
 /// `picture` with `channels` 1 or 3, itself if it already has them. `storage` keeps the pixels
 /// otherwise and must outlive the result. Throws ShapeError.
-ImageView with_channels(const ImageView& picture, int channels, std::vector<uint8_t>& storage);
+ImageView with_channels(const ImageView& picture, int channels, ReusedVector<uint8_t>& storage);
 
 }  // namespace vitrine

@@ -79,8 +79,11 @@ ResNetV2::ResNetV2(const ResNetV2Config& c, int64_t in_channels) : config(c) {
   if (c.preact) norm = make_norm(c, channels);
 }
 
-Tensor ResNetV2::operator()(const Tensor& images, const Pass& pass, const std::string& name) const {
-  const std::string prefix = name.empty() ? "" : name + ".";
+Tensor ResNetV2::operator()(const Tensor& images, const Pass& pass, std::string_view name) const {
+  const auto report = [&](std::string_view part, const Tensor& y) {
+    if (pass.probe == nullptr) return;
+    pass.report(name.empty() ? std::string(part) : fmt::format("{}.{}", name, part), y);
+  };
   Window window{{3, 3}, {2, 2}};
   Tensor x = stem_conv(images);
   if (stem_norm.defined()) x = stem_norm(x, true);
@@ -90,20 +93,18 @@ Tensor ResNetV2::operator()(const Tensor& images, const Pass& pass, const std::s
     x = pad(x, {{0, 0}, {1, 1}, {1, 1}, {0, 0}}, 0.0F);  // zeros that may win
   }
   x = max_pool2d(x, window);  // (B, H / 4, W / 4, stem_channels)
-  if (!stages.empty()) pass.report(prefix + "stem", x);
+  if (!stages.empty()) report("stem", x);
   for (size_t s = 0; s < stages.size(); ++s) {
     for (size_t b = 0; b < stages[s].size(); ++b) {
       x = checkpointed(stages[s][b], x, pass);
-      if (pass.probe != nullptr) {
-        pass.report(fmt::format("{}stages.{}.blocks.{}", prefix, s, b), x);
-      }
+      if (pass.probe != nullptr) report(fmt::format("stages.{}.blocks.{}", s, b), x);
     }
   }
   if (norm.defined()) {
     x = norm(x, true);
-    pass.report(prefix + "norm", x);
+    report("norm", x);
   }
-  if (!name.empty()) pass.report(name, x);
+  if (pass.probe != nullptr && !name.empty()) pass.report(std::string(name), x);
   return x;
 }
 

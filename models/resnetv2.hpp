@@ -56,7 +56,7 @@ struct ResNetV2 {
   ResNetV2(const ResNetV2Config& config, int64_t in_channels);
 
   /// images (B, H, W, C) -> features (B, H', W', out_channels). `name` is the module's, for probes.
-  Tensor operator()(const Tensor& images, const Pass& pass, const std::string& name) const;
+  Tensor operator()(const Tensor& images, const Pass& pass, std::string_view name) const;
 
   void freeze();
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/json_text.hpp"
 #include "models/class_order.hpp"
 #include "models/position_resampling.hpp"
 #include "models/preprocess.hpp"
@@ -20,6 +21,14 @@ class MappedWeights;
 /// What the shapes of weights do not say: it comes from the files beside them, or from the habits
 /// of the ecosystem that they come from.
 struct SourceFacts {
+  SourceFacts() = default;
+  SourceFacts(SourceFacts&&) = default;
+  SourceFacts& operator=(SourceFacts&&) = default;
+  ~SourceFacts() {
+    dissolve(said);
+    dissolve(usual);
+  }
+
   std::string source;  ///< for people: "config.json (Hugging Face vit)"
   int64_t heads = 0;   ///< 0: not said, 64 wide each
   double norm_eps = 1e-6;

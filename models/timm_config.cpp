@@ -231,7 +231,8 @@ SourceFacts TimmConfig::read(std::string_view origin) {
 bool is_timm_config(std::string_view config) { return has_text(config, "architecture"); }
 
 SourceFacts facts_of_timm(std::string_view config, std::string_view origin, std::string_view path) {
-  const json object = parse_object(config, path);
+  json object = parse_object(config, path);
+  const Dissolved at_the_end(object);
   SourceFacts facts = reading(path, [&] { return TimmConfig(object, path).read(origin); });
   facts.class_order = ClassOrder::kNatural;
   return facts;

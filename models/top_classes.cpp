@@ -8,7 +8,7 @@
 
 namespace vitrine {
 
-std::vector<std::vector<ClassProbability>> top_classes(const Tensor& logits, int64_t k) {
+TopClasses top_classes(const Tensor& logits, int64_t k) {
   check_rank("top_classes", "logits", logits, 2);
   check(k >= 1, "top_classes", "k must be at least 1");
   const Tensor probabilities = softmax(logits, -1);  // (B, C)
@@ -20,8 +20,8 @@ std::vector<std::vector<ClassProbability>> top_classes(const Tensor& logits, int
     const double y = std::isnan(b.probability) ? -1 : b.probability;
     return x > y || (x == y && a.index < b.index);
   };
-  std::vector<std::vector<ClassProbability>> result;
-  std::vector<ClassProbability> all(static_cast<size_t>(classes));
+  TopClasses result;
+  ReusedVector<ClassProbability> all(static_cast<size_t>(classes));
   for (int64_t i = 0; i < logits.dim(0); ++i) {
     const float* row = probabilities.data() + i * classes;
     for (int64_t c = 0; c < classes; ++c) all[static_cast<size_t>(c)] = {c, double{row[c]}};

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
+#include "core/reused.hpp"
 #include "core/tensor.hpp"
 
 namespace vitrine {
@@ -12,11 +12,14 @@ struct ClassProbability {
   double probability = 0;
 };
 
+/// A list for each picture.
+using TopClasses = ReusedVector<ReusedVector<ClassProbability>>;
+
 /// The k most probable classes of each picture, most probable first, equal ones by their number;
 /// all of them if there are fewer. NaN comes last.
 ///   logits   (B, C), as a network gives them
 ///   returns  B lists of min(k, C)
 /// Throws ShapeError.
-std::vector<std::vector<ClassProbability>> top_classes(const Tensor& logits, int64_t k);
+TopClasses top_classes(const Tensor& logits, int64_t k);
 
 }  // namespace vitrine

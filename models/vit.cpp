@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/memory.hpp"
+#include "core/reused.hpp"
 #include "models/checkpointed.hpp"
 #include "models/whole_patches.hpp"
 #include "ops/activation.hpp"
@@ -149,7 +150,7 @@ Tensor Vit::tokens_of(const Tensor& images, const Pass& pass) const {
 
   const bool add_first = config.prefix_positions() == 0 && pos_embed.defined();
   if (add_first) x = pos_embed.add_to(x);
-  std::vector<Tensor> parts;
+  ReusedVector<Tensor> parts;
   for (const Parameter* token : {&cls_token, &dist_token, &reg_token}) {
     if (!token->defined()) continue;
     parts.push_back(expand(token->value, {batch, token->value.dim(1), config.width}));

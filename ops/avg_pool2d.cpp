@@ -38,7 +38,7 @@ Tensor avg_pool2d_backward(const Tensor& dy, const Means& means, const Shape& sh
 }
 
 Tensor pool(const Tensor& x, Means given) {
-  const auto means = std::make_shared<const Means>(std::move(given));
+  const auto means = std::allocate_shared<const Means>(Reused<Means>(), std::move(given));
   const PoolGrid& grid = means->grid;
   const int64_t channels = x.dim(3);
   Tensor y = Tensor::empty(grid.pooled(x.shape()));

@@ -14,6 +14,7 @@
 
 #include "core/ceil_div.hpp"
 #include "core/parallel.hpp"
+#include "core/reused.hpp"
 #include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/channel_norm.hpp"
@@ -66,9 +67,9 @@ Tensor per_channel(const ChannelNormSizes& s, const F& f) {
 }
 
 /// Sums of `terms` (outer, channels) over the channels of each group, in double.
-std::vector<double> group_sums(const ChannelNormSizes& s, const Tensor& terms,
-                               const Tensor& weight = {}) {
-  std::vector<double> sums(static_cast<size_t>(s.outer * s.groups));
+ReusedVector<double> group_sums(const ChannelNormSizes& s, const Tensor& terms,
+                                const Tensor& weight = {}) {
+  ReusedVector<double> sums(static_cast<size_t>(s.outer * s.groups));
   for_each_channel(s, [&](int64_t group, int64_t c, int64_t i) {
     const double factor = weight.defined() ? at(weight, c) : 1.0;
     sums[static_cast<size_t>(group)] += factor * at(terms, i);
@@ -76,7 +77,7 @@ std::vector<double> group_sums(const ChannelNormSizes& s, const Tensor& terms,
   return sums;
 }
 
-Tensor from_doubles(const std::vector<double>& values, const Shape& shape) {
+Tensor from_doubles(const ReusedVector<double>& values, const Shape& shape) {
   Tensor t = Tensor::empty(shape);
   std::ranges::transform(values, t.mutable_data(), [](double v) { return static_cast<float>(v); });
   return t;
@@ -120,7 +121,7 @@ GradientSums gradient_sums(const Tensor& dy, const ChannelNormSaved& saved,
 
 /// Sums of (outer, channels) over outer: `factor` gives one for each group, or is undefined.
 Tensor sum_over_outer(const ChannelNormSizes& s, const Tensor& terms, const Tensor& factor) {
-  std::vector<double> total(static_cast<size_t>(s.channels));
+  ReusedVector<double> total(static_cast<size_t>(s.channels));
   for_each_channel(s, [&](int64_t group, int64_t c, int64_t i) {
     const double f = factor.defined() ? at(factor, group) : 1.0;
     total[static_cast<size_t>(c)] += f * at(terms, i);
@@ -145,15 +146,15 @@ Tensor scales_of(const ChannelNormSizes& s, const ChannelNormMoments& moments,
 GroupMoments group_moments(std::string_view op, const Tensor& x, const ChannelNormSizes& s) {
   const Reduction r(op, x.detach().reshape({s.outer, s.rows, s.channels}), {1});
   const double n = static_cast<double>(s.count());
-  std::vector<double> mean = group_sums(s, reduce_sum(r));
+  ReusedVector<double> mean = group_sums(s, reduce_sum(r));
   for (double& m : mean) m /= n;
   // The mean is rounded when it becomes a float. The deviations from it then do not sum to 0, and
   // what they sum to corrects mean and variance (Chan, Golub, LeVeque 1983, eq. 1.7).
   const Tensor rounded = from_doubles(mean, {s.outer, s.groups});
   const Tensor center = per_channel(s, [&](int64_t g, int64_t) { return at(rounded, g); });
   const Deviations d = reduce_deviations(r, center);
-  const std::vector<double> sums = group_sums(s, d.sums);
-  std::vector<double> var = group_sums(s, d.squares);
+  const ReusedVector<double> sums = group_sums(s, d.sums);
+  ReusedVector<double> var = group_sums(s, d.squares);
   for (size_t g = 0; g < var.size(); ++g) {
     var[g] = (var[g] - sums[g] * sums[g] / n) / n;
     mean[g] = at(rounded, static_cast<int64_t>(g)) + sums[g] / n;
@@ -227,8 +228,8 @@ ChannelNormGradients channel_norm_backward(const Tensor& dy, const ChannelNormSa
   if (needs[2]) result.dbeta = sum_over_outer(s, sums.d, Tensor());
   if (!needs[0]) return result;
 
-  const std::vector<double> sum_g = group_sums(s, sums.d, saved.gamma);
-  const std::vector<double> sum_product = group_sums(s, sums.product, saved.gamma);
+  const ReusedVector<double> sum_g = group_sums(s, sums.d, saved.gamma);
+  const ReusedVector<double> sum_product = group_sums(s, sums.product, saved.gamma);
   const double n = moments.own ? static_cast<double>(s.count()) : HUGE_VAL;
   const Tensor a = scales_of(s, moments, saved.gamma);
   const Tensor b = per_channel(s, [&](int64_t g, int64_t) {

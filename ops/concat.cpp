@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/profile.hpp"
+#include "core/reused.hpp"
 #include "core/tape.hpp"
 #include "ops/check.hpp"
 #include "ops/slice.hpp"
@@ -42,8 +43,8 @@ Tensor concat(std::span<const Tensor> parts, int64_t axis) {
   const int64_t rows = y.shape().product(0, at);
   const int64_t pitch = y.shape().product(at, y.rank());
   float* to = y.mutable_data();
-  std::vector<const Tensor*> inputs;
-  std::vector<int64_t> sizes;
+  ReusedVector<const Tensor*> inputs;
+  ReusedVector<int64_t> sizes;
   for (const Tensor& part : parts) {
     const int64_t width = part.shape().product(at, part.rank());
     LoopNest loops;

@@ -73,8 +73,8 @@ Sizes sizes_of(std::string_view op, const Tensor& x, const Tensor& weight,
   return s;
 }
 
-std::vector<int64_t> taps(int64_t kernel, int64_t dilation, int64_t padding) {
-  std::vector<int64_t> at;
+ReusedVector<int64_t> taps(int64_t kernel, int64_t dilation, int64_t padding) {
+  ReusedVector<int64_t> at;
   at.reserve(static_cast<size_t>(kernel));
   for (int64_t u = 0; u < kernel; ++u) at.push_back(u * dilation - padding);
   return at;
@@ -171,7 +171,7 @@ struct Seers {
     int64_t first;
     std::vector<int64_t> elements;
   };
-  std::vector<int64_t> taps;  // in the order of dy, so that neighbours are read as one run
+  ReusedVector<int64_t> taps;  // in the order of dy, so that neighbours are read as one run
   std::vector<Pixels> pixels;
 };
 
@@ -180,7 +180,7 @@ std::vector<Seers> seers_of(int64_t size, int64_t kernel, int64_t stride, int64_
                             int64_t padding) {
   std::vector<Seers> all;
   for (int64_t first = 0; first < std::min(stride, size); ++first) {
-    std::vector<int64_t> taps;
+    ReusedVector<int64_t> taps;
     std::vector<int64_t> elements;
     for (int64_t u = kernel - 1; u >= 0; --u) {
       const int64_t distance = first + padding - u * dilation;

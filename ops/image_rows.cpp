@@ -65,7 +65,7 @@ class Line {
   }
 
   const ImageRows& rows_;
-  const std::vector<int64_t>& taps_;
+  const ReusedVector<int64_t>& taps_;
   const int64_t floats_ = static_cast<int64_t>(taps_.size()) * rows_.channels;
   const int64_t line_floats_ = rows_.width * rows_.pitch;  // of the image
   bool joined_ = true;

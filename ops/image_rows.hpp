@@ -1,7 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+
+#include "core/reused.hpp"
 
 namespace vitrine {
 
@@ -9,21 +10,21 @@ namespace vitrine {
 /// convolution as a product: row (b, i, j) holds, for every tap (u, v) of the kernel, the channels
 /// of pixel (i stride_h + taps_h[u], j stride_w + taps_w[v]) of image b; 0 outside of the image.
 struct ImageRows {
-  const float* data = nullptr;          ///< the first channel that is used of the first pixel
-  int64_t batch = 0;                    ///< images
-  int64_t height = 0, width = 0;        ///< of an image
-  int64_t pitch = 0;                    ///< floats from one pixel to the next
-  int64_t channels = 0;                 ///< that are used of each pixel
-  int64_t rows = 0, columns = 0;        ///< rows of the matrix per image: a grid
-  int64_t stride_h = 1, stride_w = 1;   ///< in pixels, from one place of the grid to the next
-  std::vector<int64_t> taps_h, taps_w;  ///< any order, any sign
+  const float* data = nullptr;           ///< the first channel that is used of the first pixel
+  int64_t batch = 0;                     ///< images
+  int64_t height = 0, width = 0;         ///< of an image
+  int64_t pitch = 0;                     ///< floats from one pixel to the next
+  int64_t channels = 0;                  ///< that are used of each pixel
+  int64_t rows = 0, columns = 0;         ///< rows of the matrix per image: a grid
+  int64_t stride_h = 1, stride_w = 1;    ///< in pixels, from one place of the grid to the next
+  ReusedVector<int64_t> taps_h, taps_w;  ///< any order, any sign
 
   int64_t m() const { return batch * rows * columns; }
   int64_t k() const { return static_cast<int64_t>(taps_h.size() * taps_w.size()) * channels; }
   /// Whether the matrix lies in memory as it is: each pixel is a row.
   bool in_place() const {
-    return taps_h == std::vector<int64_t>{0} && taps_w == taps_h && stride_h == 1 &&
-           stride_w == 1 && rows == height && columns == width;
+    const bool one = taps_h.size() == 1 && taps_h[0] == 0 && taps_w == taps_h;
+    return one && stride_h == 1 && stride_w == 1 && rows == height && columns == width;
   }
 
   /// Copies columns [k_begin, k_begin + k) of rows [row, row + count).

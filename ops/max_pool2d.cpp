@@ -29,7 +29,7 @@ GridPtr checked(const char* op, PoolGrid grid) {
     largest *= longest;
   }
   check(largest <= kLargestWindow, op, "a window has more than 2^24 pixels");
-  return std::make_shared<const PoolGrid>(std::move(grid));
+  return std::allocate_shared<const PoolGrid>(Reused<PoolGrid>(), std::move(grid));
 }
 
 GridPtr fixed_grid(const char* op, const Tensor& x, const Window& window, bool ceil_mode) {

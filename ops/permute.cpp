@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <array>
 #include <numeric>
 
 #include "core/profile.hpp"
@@ -14,16 +15,16 @@ namespace vitrine {
 namespace {
 
 /// `axes` with every entry in [0, rank). Throws unless each axis is there once.
-std::vector<int64_t> checked(const Tensor& x, const std::vector<int64_t>& axes) {
-  std::vector<int64_t> result;
-  std::vector<bool> seen(static_cast<size_t>(x.rank()));
+AxisList checked(const Tensor& x, const AxisList& axes) {
+  AxisList result;
+  std::array<bool, Shape::kMaxRank> seen{};
   for (const int64_t axis : axes) {
     const int64_t a = axis < 0 ? axis + x.rank() : axis;
     if (a < 0 || a >= x.rank() || seen[static_cast<size_t>(a)]) break;
     seen[static_cast<size_t>(a)] = true;
     result.push_back(a);
   }
-  if (result.size() != axes.size() || axes.size() != seen.size()) {
+  if (result.size() != axes.size() || static_cast<int64_t>(axes.size()) != x.rank()) {
     throw ShapeError(fmt::format("[permute] axes ({}) must name every axis of {} once",
                                  fmt::join(axes, ", "), x.shape().str()));
   }
@@ -32,14 +33,13 @@ std::vector<int64_t> checked(const Tensor& x, const std::vector<int64_t>& axes) 
 
 }  // namespace
 
-Tensor permute(const Tensor& x, const std::vector<int64_t>& axes) {
+Tensor permute(const Tensor& x, const AxisList& axes) {
   const ProfileScope profile("permute");
   check_rank("permute", "x", x, 0);
-  const std::vector<int64_t> order = checked(x, axes);
-  std::vector<int64_t> sizes;
-  sizes.reserve(order.size());
+  const AxisList order = checked(x, axes);
+  AxisList sizes;
   for (const int64_t axis : order) sizes.push_back(x.shape()[axis]);
-  Tensor y = Tensor::empty(Shape(sizes));
+  Tensor y = Tensor::empty(sizes.shape());
 
   const auto x_strides = strides_of(x.shape());
   const auto y_strides = strides_of(y.shape());
@@ -50,7 +50,7 @@ Tensor permute(const Tensor& x, const std::vector<int64_t>& axes) {
   strided_copy(loops, x.data(), y.mutable_data());
 
   if (Tape* tape = Tape::recording({&x})) {
-    std::vector<int64_t> inverse(order.size());
+    AxisList inverse(order.size(), 0);
     for (size_t i = 0; i < order.size(); ++i) {
       inverse[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
     }
@@ -62,7 +62,7 @@ Tensor permute(const Tensor& x, const std::vector<int64_t>& axes) {
 
 Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1) {
   check_rank("transpose", "x", x, 0);
-  std::vector<int64_t> axes(static_cast<size_t>(x.rank()));
+  AxisList axes(static_cast<size_t>(x.rank()), 0);
   std::iota(axes.begin(), axes.end(), 0);
   const auto a = static_cast<size_t>(axis_or_scalar(x.shape(), axis0));
   const auto b = static_cast<size_t>(axis_or_scalar(x.shape(), axis1));

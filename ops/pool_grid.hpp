@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/parallel.hpp"
+#include "core/reused.hpp"
 #include "core/shape.hpp"
 #include "ops/kernels/pool2d.hpp"
 #include "ops/window.hpp"
@@ -25,7 +26,7 @@ struct PoolAxis {
 
   int64_t size = 0;  ///< of the image
   int64_t step = 1;
-  std::vector<Span> spans;
+  ReusedVector<Span> spans;
 
   int64_t places() const { return static_cast<int64_t>(spans.size()); }
   const Span& operator[](int64_t place) const { return spans[static_cast<size_t>(place)]; }

@@ -67,7 +67,7 @@ Moments moments(const Reduction& r, int64_t correction) {
 
 }  // namespace
 
-Tensor sum(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
+Tensor sum(const Tensor& x, const AxisList& axes, bool keepdim) {
   const ProfileScope profile("sum");
   const Reduction r("sum", x, axes);
   Tensor y = reduce_sum(r).reshape(r.shape(keepdim));
@@ -75,7 +75,7 @@ Tensor sum(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
   return y;
 }
 
-Tensor mean(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
+Tensor mean(const Tensor& x, const AxisList& axes, bool keepdim) {
   const ProfileScope profile("mean");
   const Reduction r("mean", x, axes);
   const float n = static_cast<float>(r.n);
@@ -85,7 +85,7 @@ Tensor mean(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
   return y;
 }
 
-Tensor var(const Tensor& x, const std::vector<int64_t>& axes, int64_t correction, bool keepdim) {
+Tensor var(const Tensor& x, const AxisList& axes, int64_t correction, bool keepdim) {
   const ProfileScope profile("var");
   const Reduction r("var", x, axes);
   const Moments m = moments(r, correction);
@@ -102,7 +102,7 @@ Tensor var(const Tensor& x, const std::vector<int64_t>& axes, int64_t correction
   return y;
 }
 
-Tensor std(const Tensor& x, const std::vector<int64_t>& axes, int64_t correction, bool keepdim) {
+Tensor std(const Tensor& x, const AxisList& axes, int64_t correction, bool keepdim) {
   const ProfileScope profile("std");
   const Reduction r("std", x, axes);
   Moments m = moments(r, correction);
@@ -128,7 +128,7 @@ Tensor std(const Tensor& x, const std::vector<int64_t>& axes, int64_t correction
 namespace {
 
 /// amax; `name` is the caller's, for errors.
-Tensor largest(const char* name, const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
+Tensor largest(const char* name, const Tensor& x, const AxisList& axes, bool keepdim) {
   const ProfileScope profile(name);
   const Reduction r(name, x, axes);
   check_not_empty(name, r, x);
@@ -143,11 +143,11 @@ Tensor largest(const char* name, const Tensor& x, const std::vector<int64_t>& ax
 
 }  // namespace
 
-Tensor amax(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
+Tensor amax(const Tensor& x, const AxisList& axes, bool keepdim) {
   return largest("amax", x, axes, keepdim);
 }
 
-Tensor amin(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim) {
+Tensor amin(const Tensor& x, const AxisList& axes, bool keepdim) {
   check_rank("amin", "x", x, 0);
   return neg(largest("amin", neg(x), axes, keepdim));
 }
@@ -192,7 +192,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   check_rank("sum_to", "x", x, 0);
   if (x.shape() == shape) return x;
   const int64_t missing = x.rank() - shape.rank();
-  std::vector<int64_t> axes;
+  AxisList axes;
   bool fits = missing >= 0;
   for (int64_t i = 0; i < x.rank() && fits; ++i) {
     if (i >= missing && shape[i - missing] == x.shape()[i]) continue;

@@ -4,6 +4,7 @@
 
 #include "core/tape.hpp"
 #include "core/tensor.hpp"
+#include "ops/axis_list.hpp"
 
 namespace vitrine {
 
@@ -13,23 +14,23 @@ namespace vitrine {
 // or named twice.
 
 /// Sum; 0 over nothing. Error below 2e-6 sum |x|, for any number of elements. Differentiable.
-Tensor sum(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false);
+Tensor sum(const Tensor& x, const AxisList& axes = {}, bool keepdim = false);
 /// sum / n; NaN over nothing. Differentiable.
-Tensor mean(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false);
+Tensor mean(const Tensor& x, const AxisList& axes = {}, bool keepdim = false);
 
 /// Variance sum (x - mean)^2 / (n - correction), two-pass: relative error below 4e-6 (and
 /// (mean / deviation)^2 1e-14). Correction 1 is the sample variance, 0 that of the numbers
 /// themselves. NaN or inf, as the division says, if n <= correction. Differentiable.
-Tensor var(const Tensor& x, const std::vector<int64_t>& axes = {}, int64_t correction = 1,
+Tensor var(const Tensor& x, const AxisList& axes = {}, int64_t correction = 1,
            bool keepdim = false);
 /// sqrt(var). The gradient where it is 0 is 0. Differentiable.
-Tensor std(const Tensor& x, const std::vector<int64_t>& axes = {}, int64_t correction = 1,
+Tensor std(const Tensor& x, const AxisList& axes = {}, int64_t correction = 1,
            bool keepdim = false);
 
 /// Largest (smallest) element; NaN if there is one. Equal elements share the gradient evenly.
 /// Differentiable. Throws ShapeError over nothing.
-Tensor amax(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false);
-Tensor amin(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false);
+Tensor amax(const Tensor& x, const AxisList& axes = {}, bool keepdim = false);
+Tensor amin(const Tensor& x, const AxisList& axes = {}, bool keepdim = false);
 
 /// Gradient of amax with keepdim: x, and y and dy with reduced axes of size 1.
 Tensor amax_backward(const Tensor& dy, const Tensor& x, const Tensor& y);

@@ -24,7 +24,7 @@ constexpr int64_t kMaxParts = 32;
 
 using Axes = std::array<bool, Shape::kMaxRank>;  // which axes are reduced
 
-Axes reduced_axes(std::string_view op, const Shape& shape, const std::vector<int64_t>& axes) {
+Axes reduced_axes(std::string_view op, const Shape& shape, const AxisList& axes) {
   Axes reduced{};
   if (axes.empty()) std::fill_n(reduced.begin(), shape.rank(), true);
   for (const int64_t axis : axes) {
@@ -102,13 +102,13 @@ Tensor add_parts(const Reduction& r, const Cut& cut, const Tensor& partial) {
 
 }  // namespace
 
-Reduction::Reduction(std::string_view op, const Tensor& given, const std::vector<int64_t>& axes) {
+Reduction::Reduction(std::string_view op, const Tensor& given, const AxisList& axes) {
   check_rank(op, "x", given, 0);
   const Shape& shape = given.shape();
   const Axes reduced = reduced_axes(op, shape, axes);
-  std::vector<int64_t> with_ones;
-  std::vector<int64_t> without;
-  std::vector<int64_t> order;  // kept axes, then reduced ones
+  AxisList with_ones;
+  AxisList without;
+  AxisList order;  // kept axes, then reduced ones
   for (int64_t i = 0; i < shape.rank(); ++i) {
     const bool gone = reduced[static_cast<size_t>(i)];
     with_ones.push_back(gone ? 1 : shape[i]);
@@ -116,8 +116,8 @@ Reduction::Reduction(std::string_view op, const Tensor& given, const std::vector
     without.push_back(shape[i]);
     order.push_back(i);
   }
-  kept = Shape(with_ones);
-  dropped = Shape(without);
+  kept = with_ones.shape();
+  dropped = without.shape();
   if (!one_block(shape, reduced)) {
     for (int64_t i = 0; i < shape.rank(); ++i) {
       if (reduced[static_cast<size_t>(i)]) order.push_back(i);

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <string_view>
-#include <vector>
 
 #include "core/tensor.hpp"
+#include "ops/axis_list.hpp"
 
 namespace vitrine {
 
@@ -12,7 +12,7 @@ namespace vitrine {
 struct Reduction {
   /// Throws ShapeError, with `op` in its text, on an axis that is out of range or named twice.
   /// {} means all axes.
-  Reduction(std::string_view op, const Tensor& x, const std::vector<int64_t>& axes);
+  Reduction(std::string_view op, const Tensor& x, const AxisList& axes);
 
   Tensor x;  ///< unknown to any tape
   int64_t outer = 1;

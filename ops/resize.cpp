@@ -12,6 +12,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "core/reused.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/resize.hpp"
 
@@ -108,7 +109,8 @@ class Weights {
  public:
   Weights(const Axis& axis, int64_t begin, int64_t end) : begin_(begin), stride_(axis.max_taps()) {
     fixed_.resize(static_cast<size_t>((end - begin) * stride_));
-    std::vector<double> exact(static_cast<size_t>(stride_));
+    taps_.reserve(static_cast<size_t>(end - begin));
+    ReusedVector<double> exact(static_cast<size_t>(stride_));
     for (int64_t i = begin; i < end; ++i) {
       const Axis::Taps taps = axis.taps(i);
       taps_.push_back(taps);
@@ -144,8 +146,8 @@ class Weights {
  private:
   int64_t begin_;
   int64_t stride_;
-  std::vector<Axis::Taps> taps_;
-  std::vector<int32_t> fixed_;
+  ReusedVector<Axis::Taps> taps_;
+  ReusedVector<int32_t> fixed_;
 };
 
 /// Calls f(weights, begin, end) for parts of the results [begin, end) whose weights fit the limit.
@@ -200,8 +202,8 @@ void horizontal_pass(const ImageView& image, int64_t origin, const Axis& axis, i
     parallel_for(image.height, kStripBytes / channels, [&](int64_t top, int64_t bottom) {
       const int64_t rows = bottom - top;
       const int64_t n = (rows * channels + kWholeVectors - 1) / kWholeVectors * kWholeVectors;
-      std::vector<uint8_t> turned(static_cast<size_t>(width * n));
-      std::vector<uint8_t> result(static_cast<size_t>((last - first) * n));
+      ReusedVector<uint8_t> turned(static_cast<size_t>(width * n));
+      ReusedVector<uint8_t> result(static_cast<size_t>((last - first) * n));
       turn(channels, rows, width, image.part(left - origin, top, width, rows).pixels, image.pitch,
            turned.data(), n);
       for (int64_t i = first; i < last; ++i) {
@@ -215,8 +217,8 @@ void horizontal_pass(const ImageView& image, int64_t origin, const Axis& axis, i
 
 /// The pixel under the centre of result i of an axis. Pillow adds the scale up result by result;
 /// multiplying would round differently.
-std::vector<int64_t> nearest_pixels(const Axis& axis, int64_t begin, int64_t end) {
-  std::vector<int64_t> pixels;
+ReusedVector<int64_t> nearest_pixels(const Axis& axis, int64_t begin, int64_t end) {
+  ReusedVector<int64_t> pixels;
   double at = axis.scale * 0.5;
   for (int64_t i = 0; i < end; ++i, at += axis.scale) {
     if (i >= begin) pixels.push_back(std::min(static_cast<int64_t>(at), axis.from - 1));
@@ -232,7 +234,7 @@ struct Window {
 
 void resize_nearest(const ImageView& image, const Axis& x, const Axis& y, const Window& window,
                     uint8_t* to, int64_t to_pitch) {
-  const std::vector<int64_t> columns = nearest_pixels(x, window.left, window.right());
+  const ReusedVector<int64_t> columns = nearest_pixels(x, window.left, window.right());
   for (const int64_t row : nearest_pixels(y, window.top, window.bottom())) {
     const uint8_t* from = image.pixels + row * image.pitch;
     uint8_t* out = to;
@@ -258,7 +260,7 @@ void resize_twice(const ImageView& image, const Axis& x, const Axis& y, const Wi
     const int64_t begin = x.taps(window.left).begin;
     const int64_t end = x.taps(window.right() - 1).end;
     const int64_t pitch = (end - begin) * channels;
-    std::vector<uint8_t> between(static_cast<size_t>(window.height * pitch));
+    ReusedVector<uint8_t> between(static_cast<size_t>(window.height * pitch));
     vertical_pass(image.part(begin, 0, end - begin, image.height), 0, y, window.top,
                   window.bottom(), between.data(), pitch);
     horizontal_pass({between.data(), end - begin, window.height, channels}, begin, x, window.left,
@@ -268,7 +270,7 @@ void resize_twice(const ImageView& image, const Axis& x, const Axis& y, const Wi
   const int64_t begin = y.taps(window.top).begin;
   const int64_t end = y.taps(window.bottom() - 1).end;
   const int64_t pitch = window.width * channels;
-  std::vector<uint8_t> between(static_cast<size_t>((end - begin) * pitch));
+  ReusedVector<uint8_t> between(static_cast<size_t>((end - begin) * pitch));
   horizontal_pass(image.part(0, begin, image.width, end - begin), 0, x, window.left, window.right(),
                   between.data(), pitch);
   vertical_pass({between.data(), window.width, end - begin, channels}, begin, y, window.top,

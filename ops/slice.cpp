@@ -25,15 +25,14 @@ struct Slice {
   LoopNest loops;     // a: in x, b: in the result
 };
 
-Slice plan(const Shape& x, const std::vector<int64_t>& starts, const std::vector<int64_t>& stops,
-           const std::vector<int64_t>& steps) {
+Slice plan(const Shape& x, const AxisList& starts, const AxisList& stops, const AxisList& steps) {
   const size_t rank = static_cast<size_t>(x.rank());
   if (starts.size() != rank || stops.size() != rank || (!steps.empty() && steps.size() != rank)) {
     throw ShapeError(fmt::format("[slice] {} needs {} starts, stops and steps, got {}, {} and {}",
                                  x.str(), rank, starts.size(), stops.size(), steps.size()));
   }
   Slice result;
-  std::vector<int64_t> sizes;
+  AxisList sizes;
   const auto x_strides = strides_of(x);
   for (size_t i = 0; i < rank; ++i) {
     const int64_t size = x[static_cast<int64_t>(i)];
@@ -46,7 +45,7 @@ Slice plan(const Shape& x, const std::vector<int64_t>& starts, const std::vector
     sizes.push_back(length / step + (length % step != 0 ? 1 : 0));
     result.start += start * x_strides[i];
   }
-  result.shape = Shape(sizes);
+  result.shape = sizes.shape();
   const auto y_strides = strides_of(result.shape);
   for (size_t i = 0; i < rank; ++i) {
     // A step beyond the end leaves one element, whose axis is dropped.
@@ -58,8 +57,8 @@ Slice plan(const Shape& x, const std::vector<int64_t>& starts, const std::vector
 
 }  // namespace
 
-Tensor slice(const Tensor& x, const std::vector<int64_t>& starts, const std::vector<int64_t>& stops,
-             const std::vector<int64_t>& steps) {
+Tensor slice(const Tensor& x, const AxisList& starts, const AxisList& stops,
+             const AxisList& steps) {
   const ProfileScope profile("slice");
   check_rank("slice", "x", x, 0);
   const Slice s = plan(x.shape(), starts, stops, steps);
@@ -73,8 +72,8 @@ Tensor slice(const Tensor& x, const std::vector<int64_t>& starts, const std::vec
   return y;
 }
 
-Tensor slice_backward(const Tensor& dy, const Shape& shape, const std::vector<int64_t>& starts,
-                      const std::vector<int64_t>& stops, const std::vector<int64_t>& steps) {
+Tensor slice_backward(const Tensor& dy, const Shape& shape, const AxisList& starts,
+                      const AxisList& stops, const AxisList& steps) {
   const Slice s = plan(shape, starts, stops, steps);
   check_shape("slice_backward", "dy", dy, s.shape);
   Tensor dx = Tensor::zeros(shape);
@@ -92,9 +91,9 @@ Tensor slice_axis(const Tensor& x, int64_t axis, int64_t start, int64_t stop, in
   check_rank("slice", "x", x, 1);
   const size_t rank = static_cast<size_t>(x.rank());
   const size_t at = static_cast<size_t>(x.shape().normalize_axis(axis));
-  std::vector<int64_t> starts(rank, 0);
-  std::vector<int64_t> stops(rank, kEnd);
-  std::vector<int64_t> steps(rank, 1);
+  AxisList starts(rank, 0);
+  AxisList stops(rank, kEnd);
+  AxisList steps(rank, 1);
   starts[at] = start;
   stops[at] = stop;
   steps[at] = step;

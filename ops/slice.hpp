@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/tensor.hpp"
+#include "ops/axis_list.hpp"
 
 namespace vitrine {
 
@@ -15,12 +16,12 @@ inline constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
 /// what lies outside is left out. `steps` {} means 1 everywhere. A copy. Differentiable.
 ///   slice(x, {0, 1}, {kEnd, kEnd}, {1, 2})    is x[:, 1::2]
 /// Throws ShapeError unless there is one start, stop and step >= 1 per axis.
-Tensor slice(const Tensor& x, const std::vector<int64_t>& starts, const std::vector<int64_t>& stops,
-             const std::vector<int64_t>& steps = {});
+Tensor slice(const Tensor& x, const AxisList& starts, const AxisList& stops,
+             const AxisList& steps = {});
 
 /// Gradient of slice: dy at its places in a tensor of x's `shape`, 0 elsewhere.
-Tensor slice_backward(const Tensor& dy, const Shape& shape, const std::vector<int64_t>& starts,
-                      const std::vector<int64_t>& stops, const std::vector<int64_t>& steps = {});
+Tensor slice_backward(const Tensor& dy, const Shape& shape, const AxisList& starts,
+                      const AxisList& stops, const AxisList& steps = {});
 
 /// The same on one axis: x without its class token is slice_axis(x, 1, 1, kEnd).
 Tensor slice_axis(const Tensor& x, int64_t axis, int64_t start, int64_t stop, int64_t step = 1);

@@ -33,6 +33,17 @@ static long g_at;
 static int g_always;
 static atomic_long g_count;
 
+/* Looked up before anything fails. */
+typedef FILE* (*Open)(const char*, const char*);
+typedef int (*Create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+static Open g_fopen;
+static Create g_create;
+
+__attribute__((constructor)) static void look_up(void) {
+  g_fopen = (Open)dlsym(RTLD_NEXT, "fopen");
+  g_create = (Create)dlsym(RTLD_NEXT, "pthread_create");
+}
+
 static int fails(enum Call call) {
   if (call != g_call) return 0;
   const long n = atomic_fetch_add(&g_count, 1) + 1;
@@ -54,7 +65,8 @@ long fail_count(void) {
   return atomic_load(&g_count);
 }
 
-/* --- main() ------------------------------------------------------------------------------------ */
+/* --- main() ------------------------------------------------------------------------------------
+ */
 
 typedef int (*Main)(int, char**, char**);
 static Main g_main;
@@ -92,7 +104,8 @@ int __libc_start_main(Main main, int argc, char** argv, void (*init)(void), void
   return real(counted_main, argc, argv, init, fini, rtld_fini, stack_end);
 }
 
-/* --- files ------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------------------
+ */
 
 int openat(int folder, const char* path, int flags, ...) {
   va_list more;
@@ -116,11 +129,7 @@ int open64(const char* path, int flags, ...) {
   va_end(more);
   return openat(AT_FDCWD, path, flags, mode);
 }
-FILE* fopen(const char* path, const char* mode) {
-  static FILE* (*real)(const char*, const char*);
-  if (real == NULL) real = (FILE * (*)(const char*, const char*)) dlsym(RTLD_NEXT, "fopen");
-  return fails(OPEN) ? NULL : real(path, mode);
-}
+FILE* fopen(const char* path, const char* mode) { return fails(OPEN) ? NULL : g_fopen(path, mode); }
 FILE* fopen64(const char* path, const char* mode) { return fopen(path, mode); }
 ssize_t read(int file, void* to, size_t bytes) {
   return fails(READ) ? -1 : syscall(SYS_read, file, to, bytes);
@@ -131,11 +140,12 @@ ssize_t pread(int file, void* to, size_t bytes, off_t offset) {
 ssize_t pread64(int file, void* to, size_t bytes, off_t offset) {
   return pread(file, to, bytes, offset);
 }
+/* What is printed arrives. */
 ssize_t write(int file, const void* from, size_t bytes) {
-  return fails(WRITE) ? -1 : syscall(SYS_write, file, from, bytes);
+  return file > STDERR_FILENO && fails(WRITE) ? -1 : syscall(SYS_write, file, from, bytes);
 }
 ssize_t writev(int file, const struct iovec* from, int count) {
-  return fails(WRITE) ? -1 : syscall(SYS_writev, file, from, count);
+  return file > STDERR_FILENO && fails(WRITE) ? -1 : syscall(SYS_writev, file, from, count);
 }
 int fsync(int file) { return fails(FSYNC) ? -1 : (int)syscall(SYS_fsync, file); }
 int fdatasync(int file) { return fails(FSYNC) ? -1 : (int)syscall(SYS_fdatasync, file); }
@@ -143,7 +153,8 @@ int rename(const char* from, const char* to) {
   return fails(RENAME) ? -1 : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
-/* --- memory ------------------------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------------------------------
+ */
 
 void* mmap(void* at, size_t bytes, int protection, int flags, int file, off_t offset) {
   if (fails(MMAP)) return MAP_FAILED;
@@ -171,12 +182,10 @@ int posix_memalign(void** to, size_t alignment, size_t bytes) {
   return *to == NULL ? ENOMEM : 0;
 }
 
-/* --- threads ----------------------------------------------------------------------------------- */
+/* --- threads -----------------------------------------------------------------------------------
+ */
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*),
                    void* argument) {
-  typedef int (*Create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
-  static Create real;
-  if (real == NULL) real = (Create)dlsym(RTLD_NEXT, "pthread_create");
-  return fails(PTHREAD_CREATE) ? EAGAIN : real(thread, attributes, run, argument);
+  return fails(PTHREAD_CREATE) ? EAGAIN : g_create(thread, attributes, run, argument);
 }

@@ -1,12 +1,13 @@
 /* A program around libvitrine.so whose memory ends: run under fail.so (fail.c).
  *
- *   host memory MODEL   the n-th malloc of opening a model, three calls and closing it fails, for
- *                       n = 1, 2, 3, ..., alone or with all that follow, in a process that has just
- *                       begun and in one that has done all this before: each is a status, and then
- *                       all works again, with the same bits
- *   host steady MODEL   calls on raw pixels: none after the third calls malloc
+ *   host memory MODEL [STEP]   the n-th malloc of opening a model, three calls and closing it
+ *                              fails, for n = 1, 1 + STEP, ... [1], alone or with all that follow,
+ *                              in a process that has just begun and in one that has done all this
+ *                              before: each is a status, and then all works again, with the same
+ *                              bits
+ *   host steady MODEL          calls on raw pixels: none after the third calls malloc
  *
- * Prints a line of numbers; status 1 and a line on standard error for what is wrong. */
+ * Prints lines of numbers; status 1 and a line on standard error for what is wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static int open_call_close(const char* path, Answer* a) {
   return status != 0 ? status : closed;
 }
 
-/* --- memory that ends -------------------------------------------------------------------------- */
+/* --- memory that ends --------------------------------------------------------------------------
+ */
 
 enum { FINE, REFUSED, NO_MORE, WRONG };
 
@@ -75,13 +77,13 @@ static int one(const char* path, long n, int always, int warm) {
   return status != 0 ? REFUSED : calls < n ? NO_MORE : FINE;
 }
 
-static int memory(const char* path) {
+static int memory(const char* path, long step) {
   int wrong = 0;
   for (int kind = 0; kind < 4; ++kind) {
     const int always = kind % 2;
     const int warm = kind / 2;
     long counts[2] = {0, 0};
-    for (long n = 1;; ++n) {
+    for (long n = 1;; n += step) {
       const pid_t child = fork();
       if (child == 0) _exit(one(path, n, always, warm));
       int status = 0;
@@ -107,7 +109,8 @@ static int memory(const char* path) {
   return wrong != 0;
 }
 
-/* --- calls that need none ---------------------------------------------------------------------- */
+/* --- calls that need none ----------------------------------------------------------------------
+ */
 
 static int steady(const char* path) {
   int wrong = 0;
@@ -134,7 +137,8 @@ static int steady(const char* path) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc < 3) return 2;
+  const long step = argc > 3 ? atol(argv[3]) : 1;
   for (int i = 0; i < SIDE * SIDE; ++i) g_pixels[i] = (uint8_t)(i * 7);
-  return strcmp(argv[1], "steady") == 0 ? steady(argv[2]) : memory(argv[2]);
+  return strcmp(argv[1], "steady") == 0 ? steady(argv[2]) : memory(argv[2], step);
 }

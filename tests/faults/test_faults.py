@@ -44,6 +44,7 @@ class Program:
     name = ""
     args = []
     complains = "vitrine: "
+    pictures = 1  # each of which may have a line
 
     def prepare(self):
         pass
@@ -102,6 +103,7 @@ class Eval(Program):
 
 class Classify(Program):
     name = "classify"
+    pictures = 2
     args = [VITRINE, "classify", "../one.png", "../two.png", "--json"]
 
 
@@ -117,7 +119,8 @@ class Convert(Program):
         return files_of("work")
 
     def check_failed(self, _done):
-        assert files_of("work") == {"new.safetensors": OLD}, list(files_of("work"))
+        # The new file may be there, whole, if what failed is to make sure that its name lasts.
+        assert files_of("work") in ({"new.safetensors": OLD}, self.right), list(files_of("work"))
 
 
 class Example(Program):
@@ -139,7 +142,8 @@ def check(program, call, n, always):
         assert said == "", said
         return
     assert done.returncode in (1, 2), f"status {done.returncode}: {said}"
-    assert said.count("\n") == 1 and said.startswith(program.complains), repr(said)
+    lines = said.splitlines()
+    assert 1 <= len(lines) <= program.pictures and all(x.startswith(program.complains) for x in lines), repr(said)
     program.check_failed(done)
 
 
@@ -168,8 +172,9 @@ def prepare():
     for name, rgb in (("one.png", (200, 10, 10)), ("two.png", (5, 5, 5))):
         with open(name, "wb") as f:
             f.write(png_bytes(28, 28, rgb))
-    subprocess.run([VITRINE, "train", "--data", "idx:tiny", "--model", MODEL, "--batch", "16", "--epochs", "1", "--out",
-                    "begun", "--quiet", "--ema", "0.9"], check=True)
+    os.makedirs("work")
+    subprocess.run(Train.args, cwd="work", check=True)
+    os.rename("work/run", "begun")
     subprocess.run(["cc", "-std=c11", f"{ROOT}/tests/install/classify.c", f"-I{ROOT}/models", f"-L{LIB}", "-lvitrine",
                     f"-Wl,-rpath,{LIB}", "-o", "example"], check=True)
 

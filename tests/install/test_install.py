@@ -107,6 +107,77 @@ def test_static_library():
     check_answer(run("./static", "picture.png", f"{PREFIX}/share/vitrine/fashion_vit.safetensors"))
 
 
+def build_host():
+    """tests/faults/host.c, and the environment in which its calls of malloc are counted and fail."""
+    faults = os.path.join(ROOT, "tests", "faults")
+    run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", f"{faults}/fail.c", "-o", "fail.so")
+    run("cc", "-std=gnu11", *WARNINGS, f"{faults}/host.c", *pkg_config("--cflags", "--libs"), f"-Wl,-rpath,{PREFIX}/lib",
+        "./fail.so", "-o", "host")
+    return {**os.environ, "LD_PRELOAD": os.path.abspath("fail.so")}
+
+
+def test_memory_that_ends_ends_no_host():
+    said = run("./host", "memory", f"{PREFIX}/share/vitrine/fashion_vit.safetensors", 31, env=build_host())
+    assert len(re.findall(r" [1-9]\d+ times refused", said)) == 4, said
+
+
+def test_calls_that_were_made_before_call_malloc_no_more():
+    said = run("./host", "steady", f"{PREFIX}/share/vitrine/fashion_vit.safetensors", env=build_host())
+    assert said.count(": 0 calls of malloc") == 6, said
+
+
+def test_a_host_that_unloads_the_library():
+    """While its threads run, and others wait: 30 times, from memory that does not grow."""
+    with open("plugin.c", "w") as f:
+        f.write(r"""
+            #include <dlfcn.h>
+            #include <pthread.h>
+            #include <stdio.h>
+            #include <vitrine.h>
+            static unsigned char pixels[784];
+            static void* use(void* path) {
+              void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+              if (library == NULL) return path;
+              vitrine_status (*open_)(const char*, vitrine_model**) = dlsym(library, "vitrine_open");
+              vitrine_status (*close_)(vitrine_model*) = dlsym(library, "vitrine_close");
+              vitrine_status (*threads)(int) = dlsym(library, "vitrine_set_threads");
+              vitrine_status (*logits)(const vitrine_model*, const vitrine_picture*, size_t, float*, size_t) =
+                  dlsym(library, "vitrine_logits");
+              vitrine_picture pictures[16];
+              float out[160];
+              for (int i = 0; i < 16; ++i) {
+                pictures[i] = (vitrine_picture){.size = sizeof pictures[i], .pixels = pixels, .height = 28, .width = 28, .channels = 1};
+              }
+              vitrine_model* model = NULL;
+              const int bad = threads(4) || open_(MODEL, &model) || logits(model, pictures, 16, out, 160) || close_(model);
+              dlclose(library);
+              return bad ? path : NULL;
+            }
+            static long resident(void) {
+              long all = 0, now = 0;
+              FILE* f = fopen("/proc/self/statm", "r");
+              if (f == NULL || fscanf(f, "%ld %ld", &all, &now) != 2) return -1;
+              fclose(f);
+              return now * 4;
+            }
+            int main(int argc, char** argv) {
+              long early = 0;
+              for (int i = 0; i < 30 && argc > 1; ++i) {
+                pthread_t other;
+                void* failed = NULL;
+                pthread_create(&other, NULL, use, argv[1]);
+                if (use(argv[1]) != NULL) return 1;
+                pthread_join(other, &failed);
+                if (failed != NULL) return 2;
+                if (i == 9) early = resident();
+              }
+              return resident() > early + 8192 ? 3 : 0;
+            }""")
+    run("cc", "-std=gnu11", "-w", *pkg_config("--cflags"), f'-DMODEL="{PREFIX}/share/vitrine/fashion_vit.safetensors"',
+        "plugin.c", "-ldl", "-lpthread", "-o", "plugin")
+    run("./plugin", f"{PREFIX}/lib/libvitrine.so")
+
+
 def test_static_library_keeps_to_itself():
     """A C++ program that has functions with the names of what is inside."""
     with open("neighbour.cpp", "w") as f:

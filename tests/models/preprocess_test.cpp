@@ -131,7 +131,7 @@ TEST_CASE("preprocess: extreme shapes", "[models]") {
 TEST_CASE("preprocess: colours become grey as in Pillow, grey becomes three equal colours",
           "[models]") {
   const Image colour{2, 1, 3, {255, 0, 0, 10, 200, 30}};
-  std::vector<uint8_t> storage;
+  ReusedVector<uint8_t> storage;
   const ImageView grey = with_channels(colour, 1, storage);
   CHECK(grey.pixels[0] == 76);   // 255 * 19595 / 65536 = 76.2
   CHECK(grey.pixels[1] == 124);  // 2.99 + 117.40 + 3.42 = 123.8

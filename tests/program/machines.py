@@ -9,7 +9,7 @@ import time
 
 from program import MODEL, TRAIN, VITRINE, idx_bytes, make_data, png_bytes, read, run
 
-# Validation and test of so many pictures take some seconds with the textbook loops.
+# Validation and test take some seconds with the textbook loops, on a machine that is alone with them.
 SLOW = ["--isa", "reference", "--threads", "1", "--model", MODEL, "--batch", "16", "--epochs", "1"]
 PATIENCE = 2  # seconds until Ctrl-C must have been answered: a batch takes hundredths
 
@@ -18,7 +18,7 @@ def slow_data():
     if os.path.exists("slow"):
         return
     os.makedirs("slow")
-    for prefix, count in (("train", 6000), ("t10k", 6000)):
+    for prefix, count in (("train", 20000), ("t10k", 20000)):
         with open(f"slow/{prefix}-images-idx3-ubyte", "wb") as f:
             f.write(idx_bytes([count, 12, 12], os.urandom(count * 144)))
         with open(f"slow/{prefix}-labels-idx1-ubyte", "wb") as f:
@@ -67,8 +67,8 @@ def test_ctrl_c_during_the_final_test():
     for path in ("whole/result.json", "whole/confusion.png"):
         os.remove(path)
     begin = time.time()
-    status, seconds, said = interrupt(["train", "--out", "whole", "--resume", "--isa", "reference"],
-                                      lambda: time.time() > begin + 1)
+    status, seconds, said = interrupt(["train", "--out", "whole", "--resume", "--isa", "reference", "--threads", "1"],
+                                      lambda: time.time() > begin + 0.4)
     assert status == 130 and seconds < PATIENCE, (status, seconds)
     assert "to go on" in said and not os.path.exists("whole/result.json"), said
     run("train", "--out", "whole", "--resume", "--quiet")
@@ -78,11 +78,11 @@ def test_ctrl_c_during_the_final_test():
 def test_ctrl_c_during_eval_features_and_classify():
     slow_data()
     write_picture()
-    for args in (["eval", "--model", "whole", "--data", "idx:slow", "--isa", "reference"],
-                 ["features", "--model", "whole", "--data", "idx:slow", "--isa", "reference", "--out", "x.npy"],
+    for args in (["eval", "--model", "whole", "--data", "idx:slow", "--isa", "reference", "--threads", "1"],
+                 ["features", "--model", "whole", "--data", "idx:slow", "--isa", "reference", "--threads", "1", "--out", "x.npy"],
                  ["classify", "--isa", "reference", *["one.png"] * 30000]):
         begin = time.time()
-        status, seconds, said = interrupt(args, lambda: time.time() > begin + 0.7)
+        status, seconds, said = interrupt(args, lambda: time.time() > begin + 0.4)
         assert status == 130 and seconds < PATIENCE, (args[0], status, seconds)
         assert said.splitlines()[-1] == "vitrine: interrupted", said
     assert not os.path.exists("x.npy")
