@@ -93,7 +93,7 @@ void write_all(int file, std::span<const std::byte> bytes, std::string_view path
   while (!bytes.empty()) {
     const ssize_t done = ::write(file, bytes.data(), std::min(bytes.size(), kMaxWrite));
     if (done < 0 && errno == EINTR) continue;
-    if (done < 0) throw_errno(path, "cannot write", errno);
+    if (done <= 0) throw_errno(path, "cannot write", done < 0 ? errno : EIO);
     bytes = bytes.subspan(static_cast<size_t>(done));
   }
 }

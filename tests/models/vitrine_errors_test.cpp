@@ -194,5 +194,19 @@ TEST_CASE("c interface: a picture of a later version", "[c][errors]") {
   CHECK(says(run(), VITRINE_ERROR_USAGE, "pictures[1]: size"));
 }
 
+TEST_CASE("c interface: the last error is one line that no terminal obeys", "[c][errors]") {
+  vitrine_model* handle = nullptr;
+  const std::string rude = "none\x1b[2J\n\x7f\xc2\x9b\xe2\x80\xae\xff";
+  CHECK(says(vitrine_open(rude.c_str(), &handle), VITRINE_ERROR_USAGE,
+             "none\\x1b[2J\\x0a\\x7f\\x9b\\u202e\\xff"));
+  const Opened o;
+  vitrine_picture picture = empty_picture();
+  picture.file = rude.c_str();
+  std::vector<float> out(kClasses);
+  CHECK(says(vitrine_logits(o.handle, &picture, 1, out.data(), out.size()), VITRINE_ERROR_IO,
+             "none\\x1b[2J\\x0a"));
+  CHECK(std::string(vitrine_last_error()).find_first_of("\n\x1b\x7f\xff") == std::string::npos);
+}
+
 }  // namespace
 }  // namespace vitrine
