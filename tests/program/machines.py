@@ -7,11 +7,11 @@ import signal
 import subprocess
 import time
 
-from program import MODEL, TRAIN, VITRINE, idx_bytes, make_data, png_bytes, read, run
+from program import TRAIN, VITRINE, idx_bytes, make_data, png_bytes, read, run
 
 # Validation and test take some seconds with the textbook loops, on a machine that is alone with them.
-SLOW = ["--isa", "reference", "--threads", "1", "--model", MODEL, "--batch", "16", "--epochs", "1"]
-PATIENCE = 2  # seconds until Ctrl-C must have been answered: a batch takes hundredths
+SLOW = ["--isa", "reference", "--threads", "1", "--model", "vit_d64_l2_h2_patch3_12_gray", "--batch", "16", "--epochs", "1"]
+PATIENCE = 5  # seconds until Ctrl-C must have been answered: a batch takes hundredths
 
 
 def slow_data():
@@ -53,33 +53,33 @@ def interrupt(args, when, **kwargs):
 def test_ctrl_c_during_validation():
     slow_data()
     args = ["train", "--data", "idx:slow", *SLOW, "--validation", "0.9", "--seed", 5, "--ema", "0.9"]
-    status, seconds, said = interrupt([*args, "--out", "stopped"], lambda: len(lines_of("stopped")) == 1)
+    status, seconds, said = interrupt([*args, "--out", "machines-stopped"], lambda: len(lines_of("machines-stopped")) == 1)
     assert status == 130 and seconds < PATIENCE, (status, seconds)
-    assert said.splitlines()[-1] == "vitrine: interrupted; to go on: vitrine train --out stopped --resume", said
-    assert not os.path.exists("stopped/model.safetensors")
-    run("train", "--out", "stopped", "--resume", "--quiet", "--isa", "reference")
-    run(*args, "--out", "whole", "--quiet")
+    assert said.splitlines()[-1] == "vitrine: interrupted; to go on: vitrine train --out machines-stopped --resume", said
+    assert not os.path.exists("machines-stopped/model.safetensors")
+    run("train", "--out", "machines-stopped", "--resume", "--quiet", "--isa", "reference")
+    run(*args, "--out", "machines-whole", "--quiet")
     for name in ("checkpoint.safetensors", "model.safetensors", "result.json"):
-        assert read(f"stopped/{name}") == read(f"whole/{name}"), name
+        assert read(f"machines-stopped/{name}") == read(f"machines-whole/{name}"), name
 
 
 def test_ctrl_c_during_the_final_test():
-    for path in ("whole/result.json", "whole/confusion.png"):
+    for path in ("machines-whole/result.json", "machines-whole/confusion.png"):
         os.remove(path)
     begin = time.time()
-    status, seconds, said = interrupt(["train", "--out", "whole", "--resume", "--isa", "reference", "--threads", "1"],
+    status, seconds, said = interrupt(["train", "--out", "machines-whole", "--resume", "--isa", "reference", "--threads", "1"],
                                       lambda: time.time() > begin + 0.4)
     assert status == 130 and seconds < PATIENCE, (status, seconds)
-    assert "to go on" in said and not os.path.exists("whole/result.json"), said
-    run("train", "--out", "whole", "--resume", "--quiet")
-    assert os.path.exists("whole/result.json")
+    assert "to go on" in said and not os.path.exists("machines-whole/result.json"), said
+    run("train", "--out", "machines-whole", "--resume", "--quiet")
+    assert os.path.exists("machines-whole/result.json")
 
 
 def test_ctrl_c_during_eval_features_and_classify():
     slow_data()
     write_picture()
-    for args in (["eval", "--model", "whole", "--data", "idx:slow", "--isa", "reference", "--threads", "1"],
-                 ["features", "--model", "whole", "--data", "idx:slow", "--isa", "reference", "--threads", "1", "--out", "x.npy"],
+    for args in (["eval", "--model", "machines-whole", "--data", "idx:slow", "--isa", "reference", "--threads", "1"],
+                 ["features", "--model", "machines-whole", "--data", "idx:slow", "--isa", "reference", "--threads", "1", "--out", "x.npy"],
                  ["classify", "--isa", "reference", *["one.png"] * 30000]):
         begin = time.time()
         status, seconds, said = interrupt(args, lambda: time.time() > begin + 0.4)
@@ -91,27 +91,27 @@ def test_ctrl_c_during_eval_features_and_classify():
 def test_an_interrupt_that_was_ignored_from_the_start_stays_so():
     """As under nohup, or started with & by a script."""
     make_data("data")
-    args = ["train", "--data", "idx:data", *TRAIN, "--epochs", 20, "--out", "deaf", "--quiet"]
-    status, _, said = interrupt(args, lambda: len(lines_of("deaf")) > 1,
+    args = ["train", "--data", "idx:data", *TRAIN, "--epochs", 20, "--out", "machines-deaf", "--quiet"]
+    status, _, said = interrupt(args, lambda: len(lines_of("machines-deaf")) > 1,
                                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
-    assert (status, said) == (0, "") and os.path.exists("deaf/result.json")
+    assert (status, said) == (0, "") and os.path.exists("machines-deaf/result.json")
 
 
 def test_nobody_needs_to_see_the_progress():
     """Training with a standard error that is closed, full, or a pipe that nobody reads, gives the same bits."""
     make_data("data")
     args = [VITRINE, "train", "--data", "idx:data", *TRAIN, "--epochs", "2", "--out"]
-    subprocess.run([*args, "seen"], check=True, capture_output=True)
+    subprocess.run([*args, "machines-seen"], check=True, capture_output=True)
     read_end, pipe = os.pipe()
     os.close(read_end)
     full = os.open("/dev/full", os.O_WRONLY)
     closed = {"preexec_fn": lambda: os.close(2)}
-    for name, kwargs in (("unread", {"stderr": pipe}), ("full", {"stderr": full}), ("closed", closed)):
+    for name, kwargs in (("machines-unread", {"stderr": pipe}), ("machines-full", {"stderr": full}), ("machines-closed", closed)):
         done = subprocess.run([*args, name], stdout=subprocess.DEVNULL, **kwargs)
         assert done.returncode == 0, (name, done.returncode)
         for file in ("checkpoint.safetensors", "model.safetensors", "result.json", "metrics.jsonl"):
             if file != "metrics.jsonl":
-                assert read(f"seen/{file}") == read(f"{name}/{file}"), (name, file)
+                assert read(f"machines-seen/{file}") == read(f"{name}/{file}"), (name, file)
             else:
                 assert all("epoch" in line for line in lines_of(name)) and len(lines_of(name)) > 1
     os.close(pipe)
@@ -146,12 +146,12 @@ def test_threads_that_are_refused():
         resource.setrlimit(resource.RLIMIT_STACK, (1 << 30, resource.RLIM_INFINITY))
         resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
     args = [VITRINE, "train", "--data", "idx:data", *TRAIN, "--epochs", "1", "--quiet", "--out"]
-    done = subprocess.run([*args, "crowd", "--workers", "64"], capture_output=True, text=True, preexec_fn=few_threads)
+    done = subprocess.run([*args, "machines-crowd", "--workers", "64"], capture_output=True, text=True, preexec_fn=few_threads)
     assert done.returncode == 1 and done.stderr.count("\n") == 1, done
     assert "64 loader threads: the system gives " in done.stderr and "--workers" in done.stderr, done
-    assert not os.path.exists("crowd")
-    done = subprocess.run([*args, "few", "--threads", "16"], capture_output=True, text=True, preexec_fn=few_threads)
+    assert not os.path.exists("machines-crowd")
+    done = subprocess.run([*args, "machines-few", "--threads", "16"], capture_output=True, text=True, preexec_fn=few_threads)
     assert (done.returncode, done.stderr) == (0, ""), done
-    run(*args[1:], "many", "--threads", 3)
-    assert read("few/checkpoint.safetensors") == read("many/checkpoint.safetensors")
-    shutil.rmtree("few")
+    run(*args[1:], "machines-many", "--threads", 3)
+    assert read("machines-few/checkpoint.safetensors") == read("machines-many/checkpoint.safetensors")
+    shutil.rmtree("machines-few")
