@@ -203,7 +203,8 @@ namespace {
 std::vector<std::byte> read_to_end(int file, const std::string& path, size_t known, int64_t limit,
                                    const LookAtStart& look) {
   const auto bound = static_cast<size_t>(limit) + 1;
-  std::vector<std::byte> bytes(std::min({known + 1, bound, kStartBytes}));
+  std::vector<std::byte> bytes(
+      std::min({known == 0 ? kStartBytes : known + 1, bound, kStartBytes}));
   bool looked = look == nullptr;
   size_t used = 0;
   for (;;) {

@@ -159,7 +159,8 @@ def test_classify_writes_tables():
     args = ("classify", "--model", "by-phone", "--labels", "names.txt", odd, "upright/dog/01.png")
     rows = list(csv.reader(io.StringIO(run(*args, "--csv").stdout, newline="")))
     assert rows[0] == ["file", "rank", "label", "index", "probability"]
-    want = [[g["file"], str(i + 1), c["label"], str(c["index"]), f"{c['probability']:.6g}"]
+    # A new line is escaped, as in everything that is printed.
+    want = [[g["file"].replace("\n", "\\x0a"), str(i + 1), c["label"], str(c["index"]), f"{c['probability']:.6g}"]
             for g in json.loads(run(*args, "--json").stdout) for i, c in enumerate(g["top"])]
     assert rows[1:] == want and len(want) == 4, (rows, want)
     refused(*args, "--csv", "--json", status=2, says="--csv or --json")
