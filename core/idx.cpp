@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/gzip.hpp"
+#include "core/tensor_set.hpp"
 
 namespace vitrine {
 namespace {
@@ -36,6 +37,9 @@ class Source {
     rest_ = rest_.subspan(size);
     return size;
   }
+
+  // No more than this is taken.
+  int64_t most() const { return gzip_ ? unpacking_limit(rest_.size()) : kMaxInt64; }
 
   // No more than this can still come.
   int64_t bound() const {
@@ -97,6 +101,10 @@ std::vector<uint8_t> read_elements(Source& source, std::optional<int64_t> size) 
                            : "the header declares more elements than any file has");
   };
   if (!size || *size > source.bound()) truncated();
+  if (*size > source.most()) {
+    throw FormatError(FormatKind::kTooLarge, source.path(), -1,
+                      fmt::format("unpacks to {} bytes, far more than the file has", *size));
+  }
   // Memory grows with what the file really yields: a compressed header may lie.
   std::vector<uint8_t> elements;
   while (static_cast<int64_t>(elements.size()) < *size) {

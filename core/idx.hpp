@@ -24,11 +24,12 @@ struct IdxPair {
 };
 
 /// Parse an IDX file of bytes: images of three dimensions, labels of one. Plain or gzip, decided by
-/// the content. A compressed file needs memory for what its header declares, never more.
+/// the content. A compressed file needs memory for what its header declares, at most
+/// unpacking_limit().
 ///   path   for messages
 /// Throws FormatError: kBadMagic, kBadDtype (elements that are not bytes), kBadHeader (another
 /// number of dimensions), kBadShape (images without pixels), kTruncated, kCorrupt (gzip),
-/// kMismatch (bytes after the data).
+/// kMismatch (bytes after the data), kTooLarge.
 /// Source: Y. LeCun, C. Cortes, C. J. C. Burges, http://yann.lecun.com/exdb/mnist/, "The IDX file
 /// format".
 IdxImages parse_idx_images(std::span<const std::byte> bytes, std::string_view path);

@@ -94,6 +94,7 @@ std::optional<ResNetV2Config> resnetv2_of_weights(const MappedWeights& weights,
     const std::string first = prefix + "stages.0.blocks.0.";
     c.preact = !shapes.has(first + "downsample.norm.weight");
     std::vector<int64_t> middles;
+    middles.reserve(static_cast<size_t>(stages));
     for (int64_t s = 0; s < stages; ++s) {
       middles.push_back(shapes.dim(fmt::format("{}stages.{}.blocks.0.conv1.weight", prefix, s), 0));
     }

@@ -98,6 +98,17 @@ TEST_CASE("plain and compressed files give the same", "[idx]") {
   CHECK(parse_idx_images(idx_file({0, 5, 7}, 0), "x").count == 0);
 }
 
+TEST_CASE("a small gzip file does not unpack to any size", "[idx][errors]") {
+  Bytes zeros = idx_file({32 << 20}, 0);
+  zeros.resize(zeros.size() + (32 << 20));
+  try {
+    parse_idx_labels(gzip(zeros), "x");
+    FAIL("was read");
+  } catch (const FormatError& error) {
+    CHECK(error.kind() == FormatKind::kTooLarge);
+  }
+}
+
 TEST_CASE("no prefix of an IDX file is one", "[idx][errors]") {
   const Bytes file = idx_file({3, 5, 7}, 105);
   for (size_t size = 0; size < file.size(); ++size) {
