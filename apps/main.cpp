@@ -101,15 +101,21 @@ int run(CLI::App& app, int argc, char** argv) {
 /// Instead of std::terminate's own: destructors of nlohmann's values ask for memory, and where
 /// there is none they end the program.
 [[noreturn]] void end_program() {
-  try {
-    if (const auto cause = std::current_exception(); cause != nullptr)
-      std::rethrow_exception(cause);
-  } catch (const std::bad_alloc&) {
-    std::fputs("vitrine: out of memory\n", stderr);
-    std::_Exit(kFailed);
-  } catch (...) {  // a mistake of ours: a core file tells more
-  }
-  std::abort();
+  const auto out_of_memory = [] {
+    try {
+      if (const auto cause = std::current_exception(); cause != nullptr) {
+        std::rethrow_exception(cause);
+      }
+    } catch (const std::bad_alloc&) {
+      return true;
+    } catch (...) {
+      return false;
+    }
+    return false;
+  };
+  if (!out_of_memory()) std::abort();  // a mistake of ours: a core file tells more
+  std::fputs("vitrine: out of memory\n", stderr);
+  std::_Exit(kFailed);
 }
 
 }  // namespace
