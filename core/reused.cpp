@@ -28,7 +28,12 @@ struct Waiting {
 struct Lists {
   std::mutex mutex;
   std::array<Waiting*, kClasses> first{};
+  std::array<int64_t, kClasses> made{};  // blocks that wait or are used
 };
+
+// How many blocks of a class a task holds at most; those that outlive their task do not count.
+constexpr int kOfOneTask = 8;
+thread_local std::array<int, kClasses> t_held{};  // by the task that this thread runs
 
 // Never destroyed: static objects may give back after main has ended.
 Lists& lists() {
@@ -54,28 +59,38 @@ namespace detail {
 void* take_reused(size_t bytes) {
   if (bytes > kLargest) return take_from_library(bytes);
   const size_t index = class_of(bytes);
+  // Which tasks run side by side is chance. What this one holds, all may hold at once: they get it
+  // now and not in some later call.
+  int& held = t_held[index];
+  const bool in_task = in_parallel_work();
+  const int64_t wanted = in_task ? int64_t{std::min(held + 1, kOfOneTask)} * threads() : 0;
   Lists& all = lists();
   {
     const std::lock_guard lock(all.mutex);
-    if (Waiting* block = all.first[index]; block != nullptr) {
-      all.first[index] = block->next;
-      return block;
+    Waiting*& first = all.first[index];
+    if (first != nullptr && all.made[index] >= wanted) {
+      held += in_task ? 1 : 0;
+      return std::exchange(first, first->next);
     }
   }
-  // Which tasks run side by side is chance: the other threads get theirs now and not some day.
-  const int others = in_parallel_work() ? threads() - 1 : 0;
-  for (int i = 0; i < others; ++i) {
-    give_back_reused(take_from_library(kSmallest << index), kSmallest << index);
+  for (;;) {
+    void* block = take_from_library(kSmallest << index);
+    const std::lock_guard lock(all.mutex);
+    if (++all.made[index] >= wanted) {
+      held += in_task ? 1 : 0;
+      return block;
+    }
+    all.first[index] = new (block) Waiting{all.first[index]};
   }
-  return take_from_library(kSmallest << index);
 }
 
 void give_back_reused(void* block, size_t bytes) noexcept {
   if (bytes > kLargest) return std::free(block);
+  const size_t index = class_of(bytes);
+  t_held[index] = std::max(t_held[index] - 1, 0);
   Lists& all = lists();
   const std::lock_guard lock(all.mutex);
-  Waiting*& first = all.first[class_of(bytes)];
-  first = new (block) Waiting{first};
+  all.first[index] = new (block) Waiting{all.first[index]};
 }
 
 }  // namespace detail
@@ -83,8 +98,10 @@ void give_back_reused(void* block, size_t bytes) noexcept {
 void trim_reused() {
   Lists& all = lists();
   const std::lock_guard lock(all.mutex);
-  for (Waiting*& first : all.first) {
-    while (first != nullptr) std::free(std::exchange(first, first->next));
+  for (size_t i = 0; i < kClasses; ++i) {
+    for (Waiting*& first = all.first[i]; first != nullptr; --all.made[i]) {
+      std::free(std::exchange(first, first->next));
+    }
   }
 }
 
