@@ -41,7 +41,7 @@ std::string label_of(const Model& model, int64_t index) {
 /// As RFC 4180 has it: in quotes, doubled inside, where it holds what separates. New lines and
 /// other controls are escaped as everywhere.
 std::string csv_field(const std::string& raw) {
-  const std::string text = screen_text(raw);
+  std::string text = screen_text(raw);
   if (text.find_first_of(",\"") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) {
