@@ -41,7 +41,7 @@ std::vector<int64_t> dims_of(OpinfoCall& call, const Tensor& x) {
   return dims;
 }
 
-template <Tensor (*f)(const Tensor&, const std::vector<int64_t>&, bool)>
+template <Tensor (*f)(const Tensor&, const AxisList&, bool)>
 Tensors reduce(OpinfoCall& call) {
   const Tensor x = call.input();
   const std::vector<int64_t> dims = dims_of(call, x);
@@ -50,7 +50,7 @@ Tensors reduce(OpinfoCall& call) {
   return {f(x, dims, keepdim)};
 }
 
-template <Tensor (*f)(const Tensor&, const std::vector<int64_t>&, int64_t, bool)>
+template <Tensor (*f)(const Tensor&, const AxisList&, int64_t, bool)>
 Tensors moment(OpinfoCall& call) {
   const Tensor x = call.input();
   const std::vector<int64_t> dims = dims_of(call, x);

@@ -18,12 +18,12 @@ std::vector<int64_t> dims_of(const OpCall& call) {
 
 bool keepdim_of(const OpCall& call) { return call.params.at("keepdim"); }
 
-template <Tensor (*f)(const Tensor&, const std::vector<int64_t>&, bool)>
+template <Tensor (*f)(const Tensor&, const AxisList&, bool)>
 Outputs reduce(OpCall& call) {
   return {{"y", f(call.input("x"), dims_of(call), keepdim_of(call))}};
 }
 
-template <Tensor (*f)(const Tensor&, const std::vector<int64_t>&, int64_t, bool)>
+template <Tensor (*f)(const Tensor&, const AxisList&, int64_t, bool)>
 Outputs moment(OpCall& call) {
   const int64_t correction = call.params.at("correction");
   return {{"y", f(call.input("x"), dims_of(call), correction, keepdim_of(call))}};
