@@ -10,7 +10,8 @@ import time
 from program import TRAIN, VITRINE, idx_bytes, make_data, png_bytes, read, run
 
 # Validation and test take some seconds with the textbook loops, on a machine that is alone with them.
-SLOW = ["--isa", "reference", "--threads", "1", "--model", "vit_d64_l2_h2_patch3_12_gray", "--batch", "16", "--epochs", "1"]
+ALONE = ["--isa", "reference", "--threads", "1"]
+SLOW = [*ALONE, "--model", "vit_d64_l2_h2_patch3_12_gray", "--batch", "16", "--epochs", "1"]
 PATIENCE = 5  # seconds until Ctrl-C must have been answered: a batch takes hundredths
 
 
@@ -67,7 +68,7 @@ def test_ctrl_c_during_the_final_test():
     for path in ("machines-whole/result.json", "machines-whole/confusion.png"):
         os.remove(path)
     begin = time.time()
-    status, seconds, said = interrupt(["train", "--out", "machines-whole", "--resume", "--isa", "reference", "--threads", "1"],
+    status, seconds, said = interrupt(["train", "--out", "machines-whole", "--resume", *ALONE],
                                       lambda: time.time() > begin + 0.4)
     assert status == 130 and seconds < PATIENCE, (status, seconds)
     assert "to go on" in said and not os.path.exists("machines-whole/result.json"), said
@@ -78,9 +79,9 @@ def test_ctrl_c_during_the_final_test():
 def test_ctrl_c_during_eval_features_and_classify():
     slow_data()
     write_picture()
-    for args in (["eval", "--model", "machines-whole", "--data", "idx:slow", "--isa", "reference", "--threads", "1"],
-                 ["features", "--model", "machines-whole", "--data", "idx:slow", "--isa", "reference", "--threads", "1", "--out", "x.npy"],
-                 ["classify", "--isa", "reference", *["one.png"] * 30000]):
+    for args in (["eval", "--model", "machines-whole", "--data", "idx:slow", *ALONE],
+                 ["features", "--model", "machines-whole", "--data", "idx:slow", *ALONE, "--out", "x.npy"],
+                 ["classify", *ALONE, *["one.png"] * 30000]):
         begin = time.time()
         status, seconds, said = interrupt(args, lambda: time.time() > begin + 0.4)
         assert status == 130 and seconds < PATIENCE, (args[0], status, seconds)
