@@ -7,11 +7,11 @@ import signal
 import subprocess
 import time
 
-from program import TRAIN, VITRINE, idx_bytes, make_data, png_bytes, read, run
+from program import MODEL, TRAIN, VITRINE, idx_bytes, make_data, png_bytes, read, run
 
 # Validation and test take some seconds with the textbook loops, on a machine that is alone with them.
 ALONE = ["--isa", "reference", "--threads", "1"]
-SLOW = [*ALONE, "--model", "vit_d64_l2_h2_patch3_12_gray", "--batch", "16", "--epochs", "1"]
+SLOW = [*ALONE, "--model", MODEL, "--batch", "16", "--epochs", "1"]
 PATIENCE = 5  # seconds until Ctrl-C must have been answered: a batch takes hundredths
 
 
