@@ -99,8 +99,11 @@ struct Axis {
   };
   Taps taps(int64_t i) const {
     const double center = (static_cast<double>(i) + 0.5) * scale;
+    // Towards zero, as Pillow does it.
+    // NOLINTBEGIN(bugprone-incorrect-roundings)
     return {std::max<int64_t>(static_cast<int64_t>(center - support + 0.5), 0),
             std::min(static_cast<int64_t>(center + support + 0.5), from), center};
+    // NOLINTEND(bugprone-incorrect-roundings)
   }
 };
 
