@@ -69,6 +69,7 @@ TEST_CASE("lasting memory: a piece has the place of one like it that died", "[co
   for (const int64_t count : kCounts) model.push_back(lasting_floats(count));
   const auto other = lasting_floats(7);  // keeps the slab
   std::vector<const float*> places;
+  places.reserve(model.size());
   for (const auto& piece : model) places.push_back(piece.get());
   model.clear();
   for (size_t i = 0; i < places.size(); ++i) {

@@ -41,11 +41,12 @@ TEST_CASE("reused: every size holds what is written", "[core][memory]") {
 TEST_CASE("reused: threads get different memory", "[core][memory][threads]") {
   std::atomic<int> wrong = 0;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (size_t i = 0; i < 2000; ++i) {
         const ReusedVector<int> mine(1 + i % 50, t);
-        const ReusedVector<int> more = mine;
+        const ReusedVector<int> more(mine.begin(), mine.end());
         for (const int x : mine) wrong += x != t ? 1 : 0;
         if (more != mine) ++wrong;
       }

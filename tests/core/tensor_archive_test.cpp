@@ -40,6 +40,7 @@ void write(const TempDir& dir, const char* file, const std::vector<std::string>&
 TEST_CASE("tensors are found by name among many", "[archive]") {
   const TempDir dir;
   std::vector<std::string> names;
+  names.reserve(200'000);
   for (int i = 0; i < 200'000; ++i) names.push_back(std::to_string(i * 7919LL % 200'003));
   write(dir, "many.safetensors", names);
   const TensorArchive archive(dir.file("many.safetensors"));
