@@ -64,8 +64,9 @@ TEST_CASE("settings: a change has its turn while others compute without a pause"
   for (int i = 0; i < 20; ++i) {
     const int64_t before = calls;
     CHECK(vitrine_set_threads(1 + i % 2) == VITRINE_OK);
-    // Those that computed, and whoever came before this thread had said that it waits.
-    CHECK(calls - before < 200);
+    // Those that computed, and whoever came before this thread had said that it waits. Hundreds
+    // come while a busy system lets this thread wait; who starves waits for hundreds of thousands.
+    CHECK(calls - before < 20'000);
   }
   CHECK(vitrine_set_threads(0) == VITRINE_OK);
 }
