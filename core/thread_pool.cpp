@@ -123,12 +123,14 @@ void wake(Worker& worker) {
   worker.asleep.notify_one();
 }
 
-/// All of the host's signals are for its own threads.
+/// All of the host's signals are for its own threads, but those that a thread raises by what it
+/// does: blocked, they would end the process past the host's handler.
 class BlockedSignals {
  public:
   BlockedSignals() {
     sigset_t all;
     sigfillset(&all);
+    for (const int own : {SIGBUS, SIGSEGV, SIGFPE, SIGILL}) sigdelset(&all, own);
     pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
   ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
