@@ -12,7 +12,7 @@ from program import MODEL, TRAIN, VITRINE, idx_bytes, make_data, png_bytes, read
 # Validation and test take some seconds with the textbook loops, on a machine that is alone with them.
 ALONE = ["--isa", "reference", "--threads", "1"]
 SLOW = [*ALONE, "--model", MODEL, "--batch", "16", "--epochs", "1"]
-PATIENCE = 5  # seconds until Ctrl-C must have been answered: a batch takes hundredths
+PATIENCE = 2  # seconds until Ctrl-C must have been answered: a batch takes hundredths
 
 
 def slow_data():

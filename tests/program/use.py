@@ -297,8 +297,7 @@ def test_bench():
     for kind in ("model", "train"):
         result = json.loads(run("bench", kind, "--model", MODEL, "--batch", 2, "--seconds", 0.05, "--json").stdout)
         assert {"ms_best", "ms_median", "gflops", "peak_gflops", "peak_rss_mib", "first_answer_s"} <= result.keys()
-        # Not compared: other programs may slow down the turns of either.
-        assert result["gflops"] > 0 and result["peak_gflops"] > 0 and result["ms_best"] <= result["ms_median"]
+        assert 0 < result["gflops"] < result["peak_gflops"] and result["ms_best"] <= result["ms_median"]
 
 
 def test_bench_of_shapes():
@@ -309,7 +308,8 @@ def test_bench_of_shapes():
         assert [t["who"] for t in shape["timings"]] == who, shape
         for t in shape["timings"]:
             assert 0 < t["ms_best"] <= t["ms_quartiles"][0] <= t["ms_median"] <= t["ms_quartiles"][1], t
-            assert t["share_of_peak"] > 0, t
+            # Other programs may slow down the peak's turns, never so much.
+            assert 0 < t["share_of_peak"] < 1.5, t
             assert abs(t["gflops"] / shape["peak_gflops"] / t["share_of_peak"] - 1) < 1e-9, t
 
     product, = measure("gemm", "--m", 20, "--n", 30, "--k", 40)

@@ -35,10 +35,8 @@ except ImportError as e:
 
 VITRINE = os.path.abspath(sys.argv[1])
 # Of the largest number in the answer, against timm in double precision. GELU by tanh instead of by erf, the smallest
-# difference that is meant to be found, is above 1e-4 with these weights. Where timm's own float32 is off by more (a
-# deep ResNet below a transformer), so may Vitrine's be, whose sums have another order.
+# difference that is meant to be found, is above 1e-4 with these weights.
 BOUND = 2e-5
-OWN_ERRORS = 4
 FAMILIES = re.compile(r"(vit_|deit|beit|eva|flexivit|naflexvit|aimv2|samvit|test_vit|test_resnet|resnet|resnext|wide_"
                       r"|senet|seres|ecares|legacy_se|skres|resnest|gcres|bat_resnext|eca_res|lambda_res|nf_)")
 CLASSES = 7
@@ -177,25 +175,23 @@ class Sweep:
         if "img_size" in config.get("model_args", {}):  # pictures are as large as the network, as with timm's --img-size
             sides = config["model_args"]["img_size"]
             rule["input_size"] = [3, *(sides if isinstance(sides, list) else [sides] * 2)]
-        worst, exact = 0, True
+        worst, own = 0, 0
         for path in draw(rule["input_size"][1:]):
             try:
                 with torch.no_grad():
                     seen = prepare(path, rule)
-                    own = net.float()(seen)
+                    single = net.float()(seen).double().flatten()
                     want = net.double()(seen.double())
             except RuntimeError as e:  # the network does not take what its folder makes of a picture
                 answer(path, classes)
                 return self.tell("wrong", title, f"answered, where timm says {e}")
-            own = own.double().flatten()
-            allowed = max(BOUND, OWN_ERRORS * error_of(own.log_softmax(-1) if classes else own, want, classes))
-            error = error_of(answer(path, classes), want, classes)
-            worst, exact = max(worst, error), exact and error < allowed
-        if exact:
+            worst = max(worst, error_of(answer(path, classes), want, classes))
+            own = max(own, error_of(single.log_softmax(-1) if classes else single, want, classes))
+        if worst < BOUND:
             self.largest = max(self.largest, worst)
             self.tell("exact", title, f"off by {worst:.1e}")
         else:
-            self.tell("wrong", title, f"off by {worst:.1e}")
+            self.tell("wrong", title, f"off by {worst:.1e}; timm's own float32 by {own:.1e}")
 
     def check(self, title, name, arguments, classes, must_say):
         """A folder of this network: exact, or refused with `must_say` in the line."""
@@ -308,7 +304,7 @@ def main():
         mutate(sweep, pattern)
         os.chdir("/")
     count = sweep.count
-    print(f"timm {timm.__version__}: the largest error of the exact is {sweep.largest:.1e}")
+    print(f"timm {timm.__version__}: the largest error of the exact is {sweep.largest:.1e}, allowed {BOUND:.0e}")
     print(f"{count['exact']} exact, {count['refused']} refused by name, {count['wrong']} wrong, {count['crashed']} crashed")
     return int(count["wrong"] + count["crashed"] > 0 or count["exact"] == 0)
 
