@@ -29,7 +29,7 @@ CLI::App& add_command(CLI::App& parent, const std::string& name, const std::stri
   auto common = std::make_shared<CommonOptions>();
   const std::string heading = "Common";
   add_option(command, "--threads", common->threads, "number of threads (default: all processors)")
-      .range(1, 1024)
+      .range(1, kMaxThreads)
       .group(heading);
   add_flag(command, "--pin", common->pin, "each thread stays on its processor: for quiet machines")
       .group(heading);

@@ -8,31 +8,21 @@
 namespace vitrine {
 namespace {
 
-struct Range {
-  char32_t first, last;
-};
-
-template <size_t n>
-bool within(const std::array<Range, n>& ranges, char32_t code) {
-  return std::ranges::any_of(ranges,
-                             [&](const Range& r) { return code >= r.first && code <= r.last; });
-}
-
 /// The large blocks of the Unicode Standard's EastAsianWidth that are wide, and emoji.
 int width_of(char32_t code) {
-  constexpr std::array<Range, 9> kWide = {{{0x1100, 0x115f},
-                                           {0x2e80, 0x303e},
-                                           {0x3041, 0xa4cf},
-                                           {0xac00, 0xd7a3},
-                                           {0xf900, 0xfaff},
-                                           {0xfe30, 0xfe6f},
-                                           {0xff00, 0xff60},
-                                           {0x1f300, 0x1faff},
-                                           {0x20000, 0x3fffd}}};
-  constexpr std::array<Range, 4> kMarks = {
+  constexpr std::array<CodeRange, 9> kWide = {{{0x1100, 0x115f},
+                                               {0x2e80, 0x303e},
+                                               {0x3041, 0xa4cf},
+                                               {0xac00, 0xd7a3},
+                                               {0xf900, 0xfaff},
+                                               {0xfe30, 0xfe6f},
+                                               {0xff00, 0xff60},
+                                               {0x1f300, 0x1faff},
+                                               {0x20000, 0x3fffd}}};
+  constexpr std::array<CodeRange, 4> kMarks = {
       {{0x300, 0x36f}, {0x1ab0, 0x1aff}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}}};
-  if (within(kMarks, code)) return 0;
-  return within(kWide, code) ? 2 : 1;
+  if (is_within(kMarks, code)) return 0;
+  return is_within(kWide, code) ? 2 : 1;
 }
 
 }  // namespace

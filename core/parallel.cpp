@@ -14,7 +14,6 @@
 
 #include "core/dry_run.hpp"
 #include "core/error.hpp"
-#include "core/in_parallel_work.hpp"
 #include "core/openmp_executor.hpp"
 #include "core/processors.hpp"
 #include "core/thread_pool.hpp"
@@ -27,8 +26,6 @@ std::atomic<Executor> g_executor{nullptr};
 std::atomic<int> g_openmp{-1};  // -1: as VITRINE_EXECUTOR says
 // Which worker this thread is while it runs a task; -1 outside.
 thread_local int t_worker = -1;
-
-constexpr int kMaxThreads = 1024;
 
 /// What VITRINE_THREADS says, 0 if nothing. Throws UsageError unless it is a number of threads.
 int threads_from_environment() {

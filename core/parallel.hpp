@@ -10,6 +10,9 @@
 
 namespace vitrine {
 
+/// The most threads that anybody may ask for.
+inline constexpr int kMaxThreads = 1024;
+
 /// Number of threads that parallel work may use: set_threads, else VITRINE_THREADS, else the number
 /// of processors that the affinity mask and the cgroup's quota allow.
 int threads();
@@ -57,6 +60,9 @@ namespace detail {
 /// under the caller's worker number.
 void run_tasks(int64_t count, Task task, const void* context);
 }  // namespace detail
+
+/// Whether this thread runs a task of parallel work, or a SerialScope lives on it.
+bool in_parallel_work();
 
 /// Calls f(chunk, begin, end, worker) for every chunk of `grain` items of [0, n). Where the cuts
 /// are depends on n and grain, never on the number of threads: that is what keeps results

@@ -8,7 +8,6 @@
 #include <new>
 #include <utility>
 
-#include "core/in_parallel_work.hpp"
 #include "core/parallel.hpp"
 
 namespace vitrine {

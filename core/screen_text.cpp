@@ -9,23 +9,18 @@
 namespace vitrine {
 namespace {
 
-struct Range {
-  char32_t first, last;
-};
-
 /// C0, DEL, C1, line separators, what turns the direction of writing (UAX 9), marks of annotation
 /// and byte order.
 bool is_control(char32_t code) {
-  constexpr std::array<Range, 8> kControls = {{{0x0, 0x1f},
-                                               {0x7f, 0x9f},
-                                               {0x61c, 0x61c},
-                                               {0x200e, 0x200f},
-                                               {0x2028, 0x202e},
-                                               {0x2066, 0x2069},
-                                               {0xfeff, 0xfeff},
-                                               {0xfff9, 0xfffb}}};
-  return std::ranges::any_of(kControls,
-                             [&](const Range& r) { return code >= r.first && code <= r.last; });
+  constexpr std::array<CodeRange, 8> kControls = {{{0x0, 0x1f},
+                                                   {0x7f, 0x9f},
+                                                   {0x61c, 0x61c},
+                                                   {0x200e, 0x200f},
+                                                   {0x2028, 0x202e},
+                                                   {0x2066, 0x2069},
+                                                   {0xfeff, 0xfeff},
+                                                   {0xfff9, 0xfffb}}};
+  return is_within(kControls, code);
 }
 
 /// A character as it is shown: its own bytes, or an escape.

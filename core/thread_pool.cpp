@@ -33,7 +33,6 @@ using std::chrono::milliseconds;
 
 constexpr auto kSpin = microseconds(60);
 constexpr auto kAskAgain = std::chrono::seconds(1);
-constexpr int kMaxWorkers = 1024;
 // Callers at once that get help; the others work alone.
 constexpr int kMaxRegions = 16;
 
@@ -89,7 +88,7 @@ struct alignas(64) Worker {
 
 struct Pool {
   std::array<Region, kMaxRegions> regions;
-  std::array<Worker, kMaxWorkers> workers;  // worker i is workers[i]; 0 is the caller
+  std::array<Worker, kMaxThreads> workers;  // worker i is workers[i]; 0 is the caller
   std::atomic<uint32_t> opened{0};          // regions so far
   std::atomic<bool> stopping{false};
   std::mutex mutex;          // for what follows
@@ -258,7 +257,7 @@ void run_region(Pool& pool, Region& region, int64_t first, int64_t count, int th
 
 void run_on_pool(int64_t count, int threads, Task task, const void* context) {
   Pool& pool = the_pool();
-  const int wanted = std::min(threads, kMaxWorkers) - 1;
+  const int wanted = std::min(threads, kMaxThreads) - 1;
   if (pool.size.load(std::memory_order_acquire) < wanted) grow(pool, wanted);
   bind_worker(0);
   Region* region = t_patience.alone() ? nullptr : free_region(pool);

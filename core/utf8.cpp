@@ -1,5 +1,7 @@
 #include "core/utf8.hpp"
 
+#include <algorithm>
+
 namespace vitrine {
 
 char32_t next_code(std::string_view& text) {
@@ -21,6 +23,11 @@ char32_t next_code(std::string_view& text) {
          !(code >= 0xd800 && code <= 0xdfff) && code <= 0x10ffff;
   text.remove_prefix(good ? length : 1);
   return good ? code : U'\ufffd';
+}
+
+bool is_within(std::span<const CodeRange> ranges, char32_t code) {
+  return std::ranges::any_of(ranges,
+                             [&](const CodeRange& r) { return code >= r.first && code <= r.last; });
 }
 
 }  // namespace vitrine

@@ -4,7 +4,7 @@
 #include <shared_mutex>
 
 #include "core/error.hpp"
-#include "core/in_parallel_work.hpp"
+#include "core/parallel.hpp"
 
 namespace vitrine {
 namespace {

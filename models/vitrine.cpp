@@ -30,7 +30,6 @@ namespace {
 // Pictures that go through the network together: enough for the matrix products, and a bound on the
 // memory of a call with thousands.
 constexpr int64_t kBatch = 16;
-constexpr int kMaxThreads = 1024;
 
 // Fixed room, so that a failure for want of memory can be told.
 thread_local std::array<char, 1024> t_last_error{};
