@@ -171,6 +171,7 @@ TEST_CASE("settings: sixteen threads call everything at once", "[c][threads]") {
     if (!condition) ++wrong;
   };
   std::vector<std::thread> threads;
+  threads.reserve(16);
   for (int t = 0; t < 16; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 6; ++i) {
