@@ -6,7 +6,7 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.SECONDARY:
+.PRECIOUS: build/obj/%.o build/packages/%
 
 MODE   ?= release
 PREFIX ?= /usr/local
@@ -67,32 +67,41 @@ $(shell mkdir -p $(OBJ); [ "$$(cat $(FLAGS) 2>/dev/null)" = "$(ALL_FLAGS)" ] || 
 
 # --- what there is -------------------------------------------------------------------------------
 
-LIB_SOURCES    := $(wildcard core/*.cpp ops/*.cpp ops/kernels/*.cpp ops/reference/*.cpp models/*.cpp \
-                  third_party/*.cpp)
-KERNEL_SOURCES := $(wildcard ops/simd/*.cpp)
-APP_SOURCES    := $(wildcard apps/*.cpp)
-TEST_SOURCES   := $(wildcard tests/*.cpp tests/core/*.cpp tests/ops/*.cpp tests/models/*.cpp \
-                  tests/apps/*.cpp)
-GOLDEN_SOURCES := $(wildcard tests/golden/*.cpp)
-HEADERS        := $(wildcard core/*.hpp ops/*.hpp ops/*/*.hpp models/*.hpp models/*.h apps/*.hpp tests/*.hpp \
-                  tests/*/*.hpp)
-SOURCES        := $(LIB_SOURCES) $(KERNEL_SOURCES) $(APP_SOURCES) $(TEST_SOURCES) $(GOLDEN_SOURCES) \
-                  $(wildcard tests/fuzz/*.cpp)
+include tests/rooms.mk
 
+# Kernels in all their forms make one archive.
+folders         = $(1) $(if $(filter ops/kernels,$(1)),ops/reference)
+sources         = $(wildcard $(addsuffix /*.cpp,$(call folders,$(1))))
 objects         = $(patsubst %.cpp,$(OBJ)/%.o,$(1))
+KERNEL_SOURCES := $(wildcard ops/simd/*.cpp)
 KERNEL_OBJECTS := $(foreach i,$(ISAS),$(patsubst ops/simd/%.cpp,$(OBJ)/ops/simd/$(i)/%.o,$(KERNEL_SOURCES)))
-LIB_OBJECTS    := $(call objects,$(LIB_SOURCES)) $(KERNEL_OBJECTS)
-LIB            := $(OBJ)/libvitrine.a
-# main() of the program stays out of the tests.
-APP_OBJECTS    := $(call objects,$(filter-out apps/main.cpp,$(APP_SOURCES)))
+APP_SOURCES    := $(foreach r,$(filter apps%,$(ROOMS)),$(call sources,$(r)))
+TEST_SOURCES   := $(wildcard tests/*.cpp $(ROOMS:%=tests/%/*.cpp))
+GOLDEN_SOURCES := $(wildcard tests/golden/*.cpp)
+SOURCES        := $(foreach r,$(ROOMS),$(call sources,$(r))) $(KERNEL_SOURCES) $(wildcard third_party/*.cpp) \
+                  $(TEST_SOURCES) $(GOLDEN_SOURCES) $(wildcard tests/fuzz/*.cpp)
+HEADERS        := $(shell find core ops models apps tests -name '*.hpp' -o -name '*.h')
+
+# What a room's archive holds; each file of third_party belongs to the lowest room that needs it. main()
+# of the program stays out of the tests.
+NEEDS_core        := third_party/fmt.cpp
+NEEDS_core/images := $(filter-out $(NEEDS_core),$(wildcard third_party/*.cpp))
+holds          = $(call objects,$(filter-out apps/main.cpp,$(call sources,$(1)))) \
+                 $(if $(filter ops/kernels,$(1)),$(KERNEL_OBJECTS)) \
+                 $(call objects,$(NEEDS_$(1)))
+archive        = $(OBJ)/lib/$(subst /,_,$(1)).a
+# A room's archive and those of all that it may see: what its tests are linked with.
+archives       = $(foreach r,$(call seen,$(1)),$(call archive,$(r)))
+LIBRARY_ROOMS := $(filter-out apps%,$(ROOMS))
+LIB_OBJECTS    = $(foreach r,$(LIBRARY_ROOMS),$(call holds,$(r)))
+LIB            = $(foreach r,$(LIBRARY_ROOMS),$(call archive,$(r)))
 
 # Debian has no headers for another processor; those that do not depend on it are lent.
 ifeq ($(MODE),neon)
 LENT := build/neon/include
 CXXFLAGS += -isystem $(LENT)
 LDLIBS   := $(OPENMP_FLAG)
-LIB_SOURCES += tests/emulation/no_libraries.cpp
-LIB_OBJECTS += $(call objects,tests/emulation/no_libraries.cpp)
+NEEDS_core/images += tests/emulation/no_libraries.cpp
 $(LIB_OBJECTS) $(call objects,$(TEST_SOURCES) $(GOLDEN_SOURCES)): | $(LENT)
 $(LENT):
 	@mkdir -p $@ && for h in fmt xsimd nlohmann catch2 stb zlib.h jpeglib.h jmorecfg.h jerror.h; do ln -sfn /usr/include/$$h $@/$$h; done
@@ -104,14 +113,20 @@ all: $(OUT)/vitrine ## the program, build/vitrine (MODE=release; debug, asan, ub
 
 include third_party/packages.mk
 
-$(OUT)/vitrine: $(OBJ)/apps/main.o $(APP_OBJECTS) $(LIB)
+$(OUT)/vitrine: $(OBJ)/apps/main.o $(call archives,apps)
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
 
 # The program only steers the library: more optimisation would only take longer to compile.
 $(call objects,$(APP_SOURCES)): BASELINE += $(if $(filter release,$(MODE)),-O1)
 
-$(LIB): $(LIB_OBJECTS)
-	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+# Made again when a source comes or goes too.
+define archive_rule
+CONTENT_$(1) := $$(call holds,$(1))
+$$(shell mkdir -p $(OBJ)/lib; f=$(call archive,$(1)).content; [ "$$$$(cat $$$$f 2>/dev/null)" = "$$(CONTENT_$(1))" ] || echo "$$(CONTENT_$(1))" >$$$$f)
+$(call archive,$(1)): $$(CONTENT_$(1)) $(call archive,$(1)).content
+	$$(call say,AR,$$@)rm -f $$@ && ar rcs $$@ $$(CONTENT_$(1))
+endef
+$(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
 
 $(OBJ)/%.o: %.cpp $(FLAGS) | $(PACKAGES_BUILD)
 	$(call say,CXX,$<)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(BASELINE) -MMD -MP -c $< -o $@
@@ -130,23 +145,27 @@ $(foreach i,$(ISAS),$(eval $(call kernel_rule,$(i))))
 
 # --- tests ---------------------------------------------------------------------------------------
 
-TESTS  := $(OUT)/tests/unit_tests
+# One program per room, linked with what the room may see.
+TESTED := $(foreach r,$(ROOMS),$(if $(wildcard tests/$(r)/*.cpp),$(r)))
+tests_of = $(OUT)/tests/$(subst /,_,$(1))_tests
+TESTS  := $(foreach r,$(TESTED),$(call tests_of,$(r)))
 CHECK  := $(OUT)/tests/golden_check
 $(call objects,$(TEST_SOURCES)): | $(PACKAGES_TEST)
 # Catch2's own implementation is most of the first build; it needs no optimisation.
 $(OBJ)/tests/main.o: BASELINE += -O0 -w
 
-$(TESTS): $(call objects,$(TEST_SOURCES)) $(APP_OBJECTS) $(LIB)
-	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
+define tests_rule
+$(call tests_of,$(1)): $$(call objects,tests/main.cpp $(wildcard tests/$(1)/*.cpp)) $(call archives,$(1))
+	$$(call say,LINK,$$@)mkdir -p $$(@D) && $$(CXX) $$(CXXFLAGS) $$^ $$(LDLIBS) -o $$@
+endef
+$(foreach r,$(TESTED),$(eval $(call tests_rule,$(r))))
 
 $(CHECK): $(call objects,$(GOLDEN_SOURCES)) $(LIB)
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
 
 # What runs under emulation: no files but safetensors, so no zlib and no libjpeg, which are not here
 # for aarch64.
-KERNEL_TESTS := $(OUT)/tests/kernel_tests
-$(KERNEL_TESTS): $(call objects,tests/main.cpp $(wildcard tests/ops/*.cpp)) $(LIB)
-	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
+KERNEL_TESTS := $(foreach r,$(filter ops%,$(TESTED)),$(call tests_of,$(r)))
 
 # --- the library, installation -------------------------------------------------------------------
 

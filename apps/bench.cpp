@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
-#include "apps/bench_conv.hpp"
-#include "apps/bench_gemm.hpp"
-#include "apps/bench_model.hpp"
-#include "apps/command.hpp"
-#include "apps/print.hpp"
+#include "apps/bench/bench_conv.hpp"
+#include "apps/bench/bench_gemm.hpp"
+#include "apps/bench/bench_model.hpp"
+#include "apps/command_line/command.hpp"
+#include "apps/terminal/print.hpp"
 #include "core/isa.hpp"
-#include "core/json_text.hpp"
 #include "core/parallel.hpp"
+#include "core/text/json_text.hpp"
 
 namespace vitrine {
 namespace {

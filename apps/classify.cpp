@@ -5,15 +5,15 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "apps/command.hpp"
-#include "apps/model_option.hpp"
-#include "apps/print.hpp"
+#include "apps/command_line/command.hpp"
+#include "apps/command_line/model_option.hpp"
+#include "apps/terminal/print.hpp"
 #include "core/error.hpp"
+#include "core/images/picture_file.hpp"
 #include "core/interrupt.hpp"
-#include "core/json_text.hpp"
-#include "core/picture_file.hpp"
-#include "models/picture_files.hpp"
-#include "models/top_classes.hpp"
+#include "core/text/json_text.hpp"
+#include "models/data/picture_files.hpp"
+#include "models/inference/top_classes.hpp"
 
 namespace vitrine {
 namespace {

@@ -6,12 +6,12 @@
 #include <cctype>
 #include <filesystem>
 
-#include "apps/command.hpp"
-#include "apps/model_option.hpp"
-#include "apps/print.hpp"
+#include "apps/command_line/command.hpp"
+#include "apps/command_line/model_option.hpp"
+#include "apps/terminal/print.hpp"
 #include "core/error.hpp"
-#include "models/export_model.hpp"
-#include "models/resize_model.hpp"
+#include "models/weights/export_model.hpp"
+#include "models/weights/resize_model.hpp"
 
 namespace vitrine {
 namespace {

@@ -2,19 +2,19 @@
 
 #include <fmt/format.h>
 
-#include "apps/command.hpp"
-#include "apps/draw_confusion_matrix.hpp"
-#include "apps/draw_mistakes.hpp"
-#include "apps/eval_report.hpp"
-#include "apps/model_option.hpp"
-#include "apps/picture_path.hpp"
-#include "apps/print.hpp"
-#include "apps/progress.hpp"
+#include "apps/command_line/command.hpp"
+#include "apps/command_line/model_option.hpp"
+#include "apps/command_line/picture_path.hpp"
+#include "apps/figures/draw_confusion_matrix.hpp"
+#include "apps/figures/draw_mistakes.hpp"
+#include "apps/terminal/eval_report.hpp"
+#include "apps/terminal/print.hpp"
+#include "apps/terminal/progress.hpp"
 #include "core/error.hpp"
-#include "core/json_text.hpp"
-#include "models/bad_pictures.hpp"
-#include "models/evaluate.hpp"
-#include "models/match_classes.hpp"
+#include "core/text/json_text.hpp"
+#include "models/data/bad_pictures.hpp"
+#include "models/inference/evaluate.hpp"
+#include "models/inference/match_classes.hpp"
 
 namespace vitrine {
 namespace {

@@ -5,15 +5,15 @@
 #include <algorithm>
 #include <optional>
 
-#include "apps/command.hpp"
-#include "apps/model_option.hpp"
-#include "apps/print.hpp"
-#include "apps/progress.hpp"
+#include "apps/command_line/command.hpp"
+#include "apps/command_line/model_option.hpp"
+#include "apps/terminal/print.hpp"
+#include "apps/terminal/progress.hpp"
 #include "core/error.hpp"
-#include "core/json_text.hpp"
-#include "models/features.hpp"
-#include "models/linear_probe.hpp"
-#include "models/weighted_knn.hpp"
+#include "core/text/json_text.hpp"
+#include "models/analysis/features.hpp"
+#include "models/analysis/linear_probe.hpp"
+#include "models/analysis/weighted_knn.hpp"
 
 namespace vitrine {
 namespace {

@@ -7,14 +7,14 @@
 #include <array>
 #include <filesystem>
 
-#include "apps/command.hpp"
-#include "apps/model_option.hpp"
-#include "apps/print.hpp"
+#include "apps/command_line/command.hpp"
+#include "apps/command_line/model_option.hpp"
+#include "apps/terminal/print.hpp"
 #include "core/error.hpp"
-#include "core/json_text.hpp"
-#include "core/tensor_archive.hpp"
-#include "models/checkpoint.hpp"
-#include "models/find_model.hpp"
+#include "core/formats/tensor_archive.hpp"
+#include "core/text/json_text.hpp"
+#include "models/inference/find_model.hpp"
+#include "models/weights/checkpoint.hpp"
 
 namespace vitrine {
 namespace {

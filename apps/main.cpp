@@ -10,11 +10,11 @@
 #include <sstream>
 #include <system_error>
 
-#include "apps/bus_error.hpp"
-#include "apps/command.hpp"
-#include "apps/standard_streams.hpp"
-#include "apps/usage_error.hpp"
-#include "apps/wrap_text.hpp"
+#include "apps/command_line/command.hpp"
+#include "apps/command_line/usage_error.hpp"
+#include "apps/terminal/bus_error.hpp"
+#include "apps/terminal/standard_streams.hpp"
+#include "apps/terminal/wrap_text.hpp"
 #include "core/error.hpp"
 #include "core/interrupt.hpp"
 #include "core/isa.hpp"

@@ -6,15 +6,15 @@
 #include <array>
 #include <cmath>
 
-#include "apps/command.hpp"
-#include "apps/dot_plot.hpp"
-#include "apps/print.hpp"
-#include "apps/recipe.hpp"
-#include "apps/train_run.hpp"
+#include "apps/command_line/command.hpp"
+#include "apps/drawing/dot_plot.hpp"
+#include "apps/runs/recipe.hpp"
+#include "apps/runs/train_run.hpp"
+#include "apps/terminal/print.hpp"
 #include "core/error.hpp"
-#include "core/file.hpp"
-#include "core/json_text.hpp"
-#include "models/vit_config.hpp"
+#include "core/formats/file.hpp"
+#include "core/text/json_text.hpp"
+#include "models/networks/vit_config.hpp"
 
 namespace vitrine {
 namespace {

@@ -7,17 +7,17 @@
 #include <cmath>
 #include <map>
 
-#include "apps/command.hpp"
-#include "apps/print.hpp"
-#include "apps/recipe.hpp"
-#include "apps/train_heading.hpp"
-#include "apps/train_run.hpp"
+#include "apps/command_line/command.hpp"
+#include "apps/runs/recipe.hpp"
+#include "apps/runs/train_heading.hpp"
+#include "apps/runs/train_run.hpp"
+#include "apps/terminal/print.hpp"
 #include "core/error.hpp"
-#include "core/json_text.hpp"
 #include "core/process_memory.hpp"
-#include "models/default_network.hpp"
-#include "models/option_error.hpp"
-#include "models/run.hpp"
+#include "core/text/json_text.hpp"
+#include "core/text/option_error.hpp"
+#include "models/training/default_network.hpp"
+#include "models/training/run.hpp"
 
 namespace vitrine {
 namespace {

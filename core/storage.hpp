@@ -49,8 +49,8 @@ class Storage {
   bool frozen() const { return frozen_; }
   bool borrowed() const { return borrowed_ != nullptr; }
 
-  /// What ops/gemm keeps with this content (its packed panels), opaque to everybody else; null if
-  /// there is nothing for the present version. Any thread may ask.
+  /// What ops/gemm/gemm keeps with this content (its packed panels), opaque to everybody else; null
+  /// if there is nothing for the present version. Any thread may ask.
   std::shared_ptr<const void> packed() const;
   /// Keeps `content` for the present version.
   void set_packed(std::shared_ptr<const void> content);

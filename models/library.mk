@@ -1,5 +1,5 @@
 # The library for other programs: build/lib/libvitrine.a and .so, and what make install puts where.
-# Both hold what models/vitrine.h needs and nothing else, and show vitrine_* alone, so that they get
+# Both hold what models/c_api/vitrine.h needs and nothing else, and show vitrine_* alone, so that they get
 # into nobody's way: the program around them may have an stb_image or fmt of its own.
 
 VERSION   := $(shell sed -n 's/.*kVersion = "\(.*\)".*/\1/p' core/version.hpp)
@@ -20,7 +20,7 @@ $(OBJ)/no_openmp.o: core/openmp_executor.cpp $(FLAGS) | $(PACKAGES_BUILD)
 
 # One object, in which everything but the interface is local. Objects of the archive that nobody
 # needs stay out. objcopy does not make unique symbols local: they become weak ones first.
-$(OBJ)/library.o: $(OBJ)/models/vitrine.o $(if $(OPENMP),,$(OBJ)/no_openmp.o) $(LIB) $(OPENMP_IS)
+$(OBJ)/library.o: $(OBJ)/models/c_api/vitrine.o $(if $(OPENMP),,$(OBJ)/no_openmp.o) $(LIB) $(OPENMP_IS)
 	$(call say,LD,$@)$(CXX) -r -nostdlib -Wl,--force-group-allocation $(filter-out $(OPENMP_IS),$^) -o $@.all
 	$(hush)nm --defined-only $@.all | awk '$$2 == "u" { print $$3 }' >$@.unique
 	$(hush)objcopy --weaken-symbols=$@.unique $@.all
@@ -31,9 +31,9 @@ $(LIBRARY)/libvitrine.a: $(OBJ)/library.o
 	$(call say,AR,$@)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $<
 
 # Its threads may still run when a host unloads it: the loader keeps it then (nodelete).
-$(LIBRARY)/$(SHARED): $(OBJ)/library.o models/vitrine.map
+$(LIBRARY)/$(SHARED): $(OBJ)/library.o models/c_api/vitrine.map
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) -shared $(FLAGS_$(MODE)) $< -ljpeg -lz $(if $(OPENMP),-fopenmp) -o $@ \
-	  -Wl,-soname,libvitrine.so.$(SOVERSION),--version-script=models/vitrine.map,-z,defs,-z,nodelete,--as-needed
+	  -Wl,-soname,libvitrine.so.$(SOVERSION),--version-script=models/c_api/vitrine.map,-z,defs,-z,nodelete,--as-needed
 
 $(LIBRARY)/libvitrine.so: $(LIBRARY)/$(SHARED)
 	$(hush)ln -sf $(SHARED) $(@D)/libvitrine.so.$(SOVERSION) && ln -sf libvitrine.so.$(SOVERSION) $@
@@ -50,13 +50,13 @@ endif
 .PHONY: install uninstall
 install: $(OUT)/vitrine library ## into PREFIX [/usr/local] of DESTDIR: program, library, header, pkg-config file, shipped model, recipes
 	install -D $(OUT)/vitrine $(TO)/bin/vitrine
-	install -D -m 644 models/vitrine.h $(TO)/include/vitrine.h
+	install -D -m 644 models/c_api/vitrine.h $(TO)/include/vitrine.h
 	install -D -m 644 $(LIBRARY)/libvitrine.a $(TO)/lib/libvitrine.a
 	install -m 755 $(LIBRARY)/$(SHARED) $(TO)/lib/$(SHARED)
 	ln -sf $(SHARED) $(TO)/lib/libvitrine.so.$(SOVERSION)
 	ln -sf libvitrine.so.$(SOVERSION) $(TO)/lib/libvitrine.so
 	install -d $(TO)/lib/pkgconfig
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@OPENMP@|$(if $(OPENMP), -lgomp)|' models/vitrine.pc.in >$(TO)/lib/pkgconfig/vitrine.pc
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@OPENMP@|$(if $(OPENMP), -lgomp)|' models/c_api/vitrine.pc.in >$(TO)/lib/pkgconfig/vitrine.pc
 	install -D -m 644 models/pretrained/fashion_vit.safetensors $(TO)/share/vitrine/fashion_vit.safetensors
 	install -d $(TO)/share/vitrine/recipes
 	install -m 644 apps/recipes/*.json $(TO)/share/vitrine/recipes

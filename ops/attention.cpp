@@ -4,9 +4,9 @@
 
 #include <cmath>
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "ops/attention_heads.hpp"
-#include "ops/check.hpp"
 
 namespace vitrine {
 namespace {

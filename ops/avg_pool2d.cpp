@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "core/tape.hpp"
-#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/pool_grid.hpp"
 

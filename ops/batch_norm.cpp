@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "ops/channel_norm.hpp"
-#include "ops/check.hpp"
 
 namespace vitrine {
 namespace {

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "core/ceil_div.hpp"
+#include "core/check.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
-#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/reduce.hpp"
 #include "ops/reuse.hpp"

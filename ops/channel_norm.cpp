@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "core/ceil_div.hpp"
+#include "core/check.hpp"
 #include "core/parallel.hpp"
 #include "core/reused.hpp"
-#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/channel_norm.hpp"
 #include "ops/reduction.hpp"

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/check.hpp"
 #include "core/error.hpp"
-#include "ops/check.hpp"
 
 namespace vitrine {
 namespace {

@@ -2,10 +2,10 @@
 
 #include <vector>
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "core/reused.hpp"
 #include "core/tape.hpp"
-#include "ops/check.hpp"
 #include "ops/slice.hpp"
 #include "ops/strided.hpp"
 

@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "core/ceil_div.hpp"
+#include "core/check.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
-#include "ops/check.hpp"
-#include "ops/gemm.hpp"
+#include "ops/gemm/gemm.hpp"
 #include "ops/permute.hpp"
 #include "ops/reduce.hpp"
 #include "ops/unary.hpp"

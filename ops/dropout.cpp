@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include "core/ceil_div.hpp"
+#include "core/check.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
 #include "core/random.hpp"
 #include "core/tape.hpp"
-#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/dropout.hpp"
 

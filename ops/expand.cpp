@@ -1,8 +1,8 @@
 #include "ops/expand.hpp"
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "core/tape.hpp"
-#include "ops/check.hpp"
 #include "ops/reduce.hpp"
 #include "ops/strided.hpp"
 

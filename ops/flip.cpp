@@ -2,9 +2,9 @@
 
 #include <array>
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "core/tape.hpp"
-#include "ops/check.hpp"
 #include "ops/strided.hpp"
 
 namespace vitrine {

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "core/check.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
 #include "core/tape.hpp"
-#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/pool2d.hpp"
 

@@ -10,10 +10,10 @@
 #include <memory>
 #include <vector>
 
+#include "core/check.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
 #include "core/tape.hpp"
-#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/pool2d.hpp"
 

@@ -1,9 +1,9 @@
 #include "ops/layer_norm.hpp"
 
 #include "core/ceil_div.hpp"
+#include "core/check.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
-#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/layer_norm.hpp"
 

@@ -2,12 +2,12 @@
 
 #include <utility>
 
+#include "core/check.hpp"
 #include "core/error.hpp"
 #include "core/profile.hpp"
 #include "ops/activation.hpp"
 #include "ops/binary.hpp"
-#include "ops/check.hpp"
-#include "ops/gemm.hpp"
+#include "ops/gemm/gemm.hpp"
 #include "ops/reduce.hpp"
 #include "ops/unary.hpp"
 

@@ -4,10 +4,10 @@
 
 #include <array>
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "ops/binary.hpp"
-#include "ops/check.hpp"
-#include "ops/gemm.hpp"
+#include "ops/gemm/gemm.hpp"
 #include "ops/reduce.hpp"
 
 namespace vitrine {

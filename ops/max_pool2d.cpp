@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <memory>
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "core/tape.hpp"
-#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/pool_grid.hpp"
 

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/check.hpp"
 #include "core/parallel.hpp"
-#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/normalize.hpp"
 

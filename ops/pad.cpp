@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "core/tape.hpp"
-#include "ops/check.hpp"
 #include "ops/strided.hpp"
 
 namespace vitrine {

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
-#include "ops/check.hpp"
 
 namespace vitrine {
 namespace {

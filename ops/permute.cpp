@@ -6,9 +6,9 @@
 #include <array>
 #include <numeric>
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "core/tape.hpp"
-#include "ops/check.hpp"
 #include "ops/strided.hpp"
 
 namespace vitrine {

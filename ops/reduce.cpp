@@ -6,10 +6,10 @@
 #include <cmath>
 #include <utility>
 
+#include "core/check.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
 #include "ops/binary.hpp"
-#include "ops/check.hpp"
 #include "ops/expand.hpp"
 #include "ops/reduction.hpp"
 #include "ops/unary.hpp"

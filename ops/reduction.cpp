@@ -6,8 +6,8 @@
 #include <array>
 
 #include "core/ceil_div.hpp"
+#include "core/check.hpp"
 #include "core/parallel.hpp"
-#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/reduce.hpp"
 #include "ops/permute.hpp"

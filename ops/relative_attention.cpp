@@ -1,8 +1,8 @@
 #include "ops/relative_attention.hpp"
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "ops/binary.hpp"
-#include "ops/check.hpp"
 #include "ops/linear.hpp"
 #include "ops/matmul.hpp"
 #include "ops/slice.hpp"

@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "ops/binary.hpp"
-#include "ops/check.hpp"
 #include "ops/reduce.hpp"
 #include "ops/unary.hpp"
 

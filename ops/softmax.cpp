@@ -2,11 +2,11 @@
 
 #include <array>
 
+#include "core/check.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
 #include "core/tape.hpp"
-#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/softmax.hpp"
 

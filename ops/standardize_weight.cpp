@@ -1,8 +1,8 @@
 #include "ops/standardize_weight.hpp"
 
+#include "core/check.hpp"
 #include "core/profile.hpp"
 #include "ops/binary.hpp"
-#include "ops/check.hpp"
 #include "ops/layer_norm.hpp"
 #include "ops/reduce.hpp"
 

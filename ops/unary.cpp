@@ -2,9 +2,9 @@
 
 #include <string_view>
 
+#include "core/check.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
-#include "ops/check.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/reuse.hpp"
 

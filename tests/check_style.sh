@@ -15,12 +15,12 @@ if [ -n "$marks" ]; then
   echo "lint: unfinished work belongs in an issue" >&2
   status=1
 fi
-printed=$(git ls-files -co --exclude-standard -- 'apps/*.cpp' | grep -v '^apps/print\.cpp$' |
+printed=$(git ls-files -co --exclude-standard -- 'apps/*.cpp' | grep -v '^apps/terminal/print\.cpp$' |
   xargs grep -nE 'fmt::print|std::f?printf|std::f?puts|std::fwrite|std::(cout|cerr)' |
   grep -v '^apps/main\.cpp:.*\(screen_text\|out of memory\|help\)' || true)
 if [ -n "$printed" ]; then
   echo "$printed" >&2
-  echo "lint: print through apps/print.hpp, which lets no text of a file reach the terminal as it is" >&2
+  echo "lint: print through apps/terminal/print.hpp, which lets no text of a file reach the terminal as it is" >&2
   status=1
 fi
 [ $status -eq 0 ] && echo "lint: sizes of files are right"

@@ -15,9 +15,10 @@ format: build/packages/lint ## clang-format on everything
 check-format: build/packages/lint
 	@clang-format-19 --dry-run -Werror $(FORMATTED) && echo "lint: format is right"
 
-# third_party <- core <- ops <- models <- apps; only ops/simd includes xsimd.
+# The arrows of tests/rooms.mk; kernels are a room with three folders, of which simd sees one.
 check-deps:
-	@sh tests/check_deps.sh
+	@sh tests/check_deps.sh $(foreach r,$(ROOMS),"$(call seen,$(r))") \
+	  "ops/reference ops/kernels core" "ops/simd ops/kernels"
 
 # Every header compiles alone.
 HEADER_CHECKS := $(patsubst %,build/headers/%.ok,$(filter-out ops/simd/%,$(HEADERS)))
@@ -47,10 +48,11 @@ build/tidy/%.ok: % .clang-tidy | build/packages/lint $(PACKAGES_BUILD) $(PACKAGE
 tidy: $(TIDIED) ## clang-tidy on everything
 	@echo "tidy: $(words $(TIDIED)) files"
 
-# What changed since BASE, committed or not; everything that a changed header touches is left to tidy.
+# What changed since BASE, committed or not, other than a file's place and its includes; everything that a
+# changed header touches is left to tidy.
 .PHONY: tidy-changed
 tidy-changed: build/packages/lint
 	@base=$$(git rev-parse -q --verify $(BASE)^{commit} || git rev-parse -q --verify HEAD~1^{commit} || git hash-object -t tree /dev/null); \
-	changed=$$(git diff --name-only --diff-filter=d $$base -- '*.cpp'; git ls-files -o --exclude-standard -- '*.cpp'); \
+	changed=$$(git diff -M -l2000 --diff-filter=d -I'^#include ' -I'^$$' $$base -- '*.cpp' | sed -n 's|^+++ b/||p'; git ls-files -o --exclude-standard -- '*.cpp'); \
 	set --; for f in $$changed; do case " $(TIDY_SOURCES) " in *" $$f "*) set -- "$$@" build/tidy/$$f.ok;; esac; done; \
 	[ $$# -eq 0 ] || $(MAKE) "$$@" || exit 1; echo "lint: clang-tidy on $$# changed files"

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "core/error.hpp"
-#include "core/file.hpp"
-#include "core/image.hpp"
+#include "core/formats/file.hpp"
+#include "core/images/image.hpp"
 
 // Pictures made by hand, byte by byte, and what becomes of them.
 

@@ -4,6 +4,9 @@
 GOLDEN_DIRS := tests/golden/data $(GOLDEN)
 COUNTS      := $(OUT)/test
 
+.PHONY: tests
+tests: $(TESTS) $(CHECK) ## builds the tests, a program per room, and runs none: build/tests/ops_tests "[gradient]" runs some
+
 .PHONY: test test-unit test-golden test-loops test-program test-install test-start
 test: INSTALL := 1
 test: test-start test-unit test-golden $(if $(filter release,$(MODE)),test-loops test-install) test-program ## unit tests and golden data per ISA, then the program end to end
@@ -16,7 +19,7 @@ test-unit: test-start $(TESTS) $(OUT)/vitrine
 	@sh tests/run_per_isa.sh unit $(COUNTS) $(OUT)/vitrine $(TESTS)
 
 test-golden: test-start $(CHECK) $(OUT)/vitrine
-	@sh tests/run_per_isa.sh golden $(COUNTS) $(OUT)/vitrine $(CHECK) $(GOLDEN_DIRS)
+	@sh tests/run_per_isa.sh golden $(COUNTS) $(OUT)/vitrine "$(CHECK) $(GOLDEN_DIRS)"
 
 # What the compiler made of the micro-kernels; only with the flags of a release.
 MICRO_KERNELS := $(foreach i,$(ISAS),$(OBJ)/ops/simd/$(i)/gemm.o)
@@ -68,18 +71,18 @@ asan: ## the tests under AddressSanitizer
 ubsan: ## the tests under UndefinedBehaviorSanitizer
 	@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) MODE=ubsan INSTALL=1 test
 tsan: | build/packages/tools ## the unit tests under ThreadSanitizer (clang-16)
-	@$(MAKE) MODE=tsan INSTALL=1 build/tsan/tests/unit_tests
-	@VITRINE_THREADS=3 build/tsan/tests/unit_tests
+	@$(MAKE) MODE=tsan INSTALL=1 tests
+	@for t in $(notdir $(TESTS)); do echo $$t; VITRINE_THREADS=3 build/tsan/tests/$$t || exit 1; done
 
 # --- emulated processors -------------------------------------------------------------------------
 
 # Kernel tests, golden operations and one small model on processors that are not here. Slow.
 .PHONY: test-qemu
 test-qemu: INSTALL := 1
-test-qemu: $(TESTS) $(CHECK) | build/packages/tools ## kernels under emulation: Nehalem (sse42), Haswell (avx2), aarch64 (neon64)
-	@$(MAKE) MODE=neon build/neon/tests/kernel_tests build/neon/tests/golden_check
+test-qemu: $(KERNEL_TESTS) $(CHECK) | build/packages/tools ## kernels under emulation: Nehalem (sse42), Haswell (avx2), aarch64 (neon64)
+	@$(MAKE) MODE=neon $(patsubst build/%,build/neon/%,$(KERNEL_TESTS) $(CHECK))
 	@python3 tests/check_inner_loops.py aarch64-linux-gnu-objdump build/obj/neon/ops/simd/neon64/gemm.o
-	@sh tests/run_qemu.sh build
+	@sh tests/run_qemu.sh build $(notdir $(KERNEL_TESTS))
 
 # --- fuzzing -------------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
-// The one translation unit that holds stb_image_write (Debian's libstb-dev). Only core/image.cpp
-// calls it.
+// The one translation unit that holds stb_image_write (Debian's libstb-dev). Only
+// core/images/image.cpp calls it.
 
 #include <cstdlib>
 #include <new>

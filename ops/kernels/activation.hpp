@@ -1,5 +1,7 @@
 #pragma once
 
+#include "ops/kernels/unary.hpp"
+
 namespace vitrine {
 
 /// Elementwise functions that a matrix product can apply before its result leaves the cache.
@@ -13,5 +15,8 @@ enum class Activation {
   kTanh,
   kSigmoid,
 };
+
+/// The elementwise function behind an activation; kNone has none.
+UnaryFunction function_of(Activation activation);
 
 }  // namespace vitrine

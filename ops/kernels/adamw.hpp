@@ -19,7 +19,7 @@ struct AdamWStep {
   float ema_gain;  ///< 1 - ema_decay
 };
 
-/// Kernels of ops/adamw.
+/// Kernels of ops/optimizers/adamw.
 struct AdamW {
   /// n elements of each; param, m, v and average, which may be null, are updated. Nothing may
   /// overlap.

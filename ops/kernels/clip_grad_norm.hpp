@@ -4,7 +4,7 @@
 
 namespace vitrine::kernels {
 
-/// Kernels of ops/clip_grad_norm.
+/// Kernels of ops/optimizers/clip_grad_norm.
 struct ClipGradNorm {
   /// sum of x[i]^2 over n elements.
   double (*sum_squares)(int64_t n, const float* x);

@@ -89,7 +89,7 @@ struct GemmBlock {
   GemmEpilogue epilogue;  ///< begins where c does
 };
 
-/// Kernels of ops/gemm. The block sizes belong to the micro-kernel, so they travel beside it.
+/// Kernels of ops/gemm/gemm. The block sizes belong to the micro-kernel, so they travel beside it.
 /// Every element of C is one chain of k multiply-adds per block of K, whatever tile it falls in,
 /// and the blocks' sums are added in order: the bits depend on the ISA and on K, not on how M and N
 /// are cut.

@@ -8,7 +8,7 @@ namespace vitrine::kernels {
 /// absolute weights below 2 fit 32 bits.
 inline constexpr int kResizeBits = 22;
 
-/// Kernels of ops/resize.
+/// Kernels of ops/images/resize.
 struct Resize {
   /// A weighted sum of `taps` rows, `pitch` bytes apart, for n bytes of each:
   ///   to[i] = clip((half + sum over t of weights[t] from[t pitch + i]) >> kResizeBits, 0, 255)

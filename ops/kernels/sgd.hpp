@@ -15,7 +15,7 @@ struct SgdStep {
   float ema_gain;  ///< 1 - ema_decay
 };
 
-/// Kernels of ops/sgd.
+/// Kernels of ops/optimizers/sgd.
 struct Sgd {
   /// n elements of each; param, buffer and average are updated. buffer is null if momentum is 0,
   /// average may be null.

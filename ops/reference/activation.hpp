@@ -1,6 +1,6 @@
 #pragma once
 
-#include "ops/activation.hpp"
+#include "ops/kernels/activation.hpp"
 #include "ops/reference/unary.hpp"
 
 namespace vitrine::reference {

@@ -5,7 +5,7 @@
 
 #include "ops/kernels/resize.hpp"
 
-// Resizing, the loop that a student reads; ops/resize.cpp makes the weights.
+// Resizing, the loop that a student reads; ops/images/resize.cpp makes the weights.
 
 namespace vitrine::reference {
 

@@ -4,7 +4,7 @@
 //                                           finish(tile of C) while it is in L1
 //
 // The packing is here too, since it decides what the micro-kernel reads. The loops around it (cache
-// blocks, threads) are in ops/gemm.cpp.
+// blocks, threads) are in ops/gemm/gemm.cpp.
 // Source: Goto, van de Geijn 2008, Anatomy of High-Performance Matrix Multiplication; Van Zee, van
 // de Geijn 2015, BLIS.
 

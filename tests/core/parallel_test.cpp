@@ -20,7 +20,6 @@
 #include "core/openmp_executor.hpp"
 #include "core/random.hpp"
 #include "core/thread_pool.hpp"
-#include "ops/kernels/all.hpp"
 
 namespace vitrine {
 namespace {
@@ -295,20 +294,6 @@ TEST_CASE("random: beta numbers have the moments of their distribution", "[core]
     CHECK(squares / kN == Approx(second).margin(0.01));
     CHECK(cubes / kN == Approx(second * (a + 2) / (a + b + 2)).margin(0.01));
   }
-}
-
-TEST_CASE("isa: names, and the table in use is that of the ISA", "[core][isa]") {
-  for (const Isa isa : supported_isas()) {
-    const ScopedIsa scoped(isa);
-    CHECK(active_isa() == isa);
-    CHECK(kernels::active().isa == isa);
-    CHECK(isa_from_name(isa_name(isa)) == isa);
-  }
-  if (const char* forced = std::getenv("VITRINE_ISA")) {
-    CHECK(isa_name(active_isa()) == std::string_view(forced));
-    CHECK(isa_name(kernels::active().isa) == std::string_view(forced));
-  }
-  CHECK_THROWS_AS(isa_from_name("mmx"), UsageError);
 }
 
 }  // namespace

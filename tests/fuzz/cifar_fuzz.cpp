@@ -1,7 +1,7 @@
 // Any bytes as a file of CIFAR-10 and of CIFAR-100: read, or refused with an Error.
 
-#include "core/cifar.hpp"
 #include "core/error.hpp"
+#include "core/formats/cifar.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));

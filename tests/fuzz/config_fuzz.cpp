@@ -5,9 +5,9 @@
 #include <string_view>
 
 #include "core/error.hpp"
-#include "models/network.hpp"
-#include "models/run.hpp"
-#include "models/source_facts.hpp"
+#include "models/networks/network.hpp"
+#include "models/training/run.hpp"
+#include "models/weights/source_facts.hpp"
 
 namespace {
 

@@ -5,11 +5,11 @@
 
 #include <vector>
 
-#include "core/bytes.hpp"
 #include "core/error.hpp"
-#include "core/exif.hpp"
-#include "core/image.hpp"
-#include "core/png_check.hpp"
+#include "core/formats/bytes.hpp"
+#include "core/images/exif.hpp"
+#include "core/images/image.hpp"
+#include "core/images/png_check.hpp"
 #include "tests/fuzz/mutate.hpp"
 
 namespace {

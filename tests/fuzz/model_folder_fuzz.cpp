@@ -13,11 +13,11 @@
 #include <string_view>
 
 #include "core/error.hpp"
-#include "core/file.hpp"
-#include "core/safetensors_header.hpp"
-#include "models/checkpoint.hpp"
-#include "models/resize_model.hpp"
-#include "models/vit.hpp"
+#include "core/formats/file.hpp"
+#include "core/formats/safetensors_header.hpp"
+#include "models/networks/vit.hpp"
+#include "models/weights/checkpoint.hpp"
+#include "models/weights/resize_model.hpp"
 #include "tests/fuzz/mutate.hpp"
 
 namespace {

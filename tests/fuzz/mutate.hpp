@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/bytes.hpp"
+#include "core/formats/bytes.hpp"
 
 // What fuzzers of structured files share: a part of a valid file is changed, and what counts or
 // checks it is mended, so that the change gets behind lengths and checksums.

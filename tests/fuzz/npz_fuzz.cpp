@@ -2,7 +2,7 @@
 // with an Error.
 
 #include "core/error.hpp"
-#include "core/npy.hpp"
+#include "core/formats/npy.hpp"
 #include "tests/fuzz/mutate.hpp"
 
 namespace {

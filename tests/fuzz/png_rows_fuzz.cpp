@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/error.hpp"
-#include "core/image.hpp"
+#include "core/images/image.hpp"
 
 namespace {
 

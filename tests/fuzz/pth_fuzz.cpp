@@ -2,8 +2,8 @@
 // hide from a fuzzer): parsed, and every tensor converted, or refused with an Error.
 
 #include "core/error.hpp"
-#include "core/pth.hpp"
-#include "core/torch_pickle.hpp"
+#include "core/formats/pth.hpp"
+#include "core/formats/torch_pickle.hpp"
 #include "tests/fuzz/mutate.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
-#include "models/picture_operation.hpp"
-#include "ops/affine.hpp"
-#include "ops/enhance.hpp"
-#include "ops/gaussian_blur.hpp"
+#include "models/data/picture_operation.hpp"
+#include "ops/images/affine.hpp"
+#include "ops/images/enhance.hpp"
+#include "ops/images/gaussian_blur.hpp"
 #include "tests/golden/case.hpp"
 
 // Family "augment": what timm's operations, Pillow and torchvision do to 8-bit pictures, bit for

@@ -6,9 +6,9 @@
 #include <optional>
 
 #include "core/error.hpp"
-#include "core/idx.hpp"
-#include "core/picture_file.hpp"
-#include "core/tensor_archive.hpp"
+#include "core/formats/idx.hpp"
+#include "core/formats/tensor_archive.hpp"
+#include "core/images/picture_file.hpp"
 #include "tests/golden/case.hpp"
 #include "tests/golden/sandbox.hpp"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/safetensors.hpp"
+#include "core/formats/safetensors.hpp"
 #include "core/tensor.hpp"
 #include "tests/golden/compare.hpp"
 

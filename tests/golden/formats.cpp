@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
-#include "core/tensor_archive.hpp"
+#include "core/formats/tensor_archive.hpp"
 #include "tests/golden/case.hpp"
 
 // Family "formats": valid files, every tensor of which a reader must report.

@@ -6,8 +6,8 @@
 #include <set>
 
 #include "core/error.hpp"
-#include "core/json_text.hpp"
-#include "models/vit.hpp"
+#include "core/text/json_text.hpp"
+#include "models/networks/vit.hpp"
 #include "tests/golden/case.hpp"
 #include "tests/golden/layout.hpp"
 #include "tests/golden/weightgen.hpp"

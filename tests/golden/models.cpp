@@ -3,11 +3,11 @@
 #include <set>
 
 #include "core/error.hpp"
-#include "core/json_text.hpp"
 #include "core/tape.hpp"
-#include "models/checkpoint.hpp"
-#include "models/import_model.hpp"
-#include "models/vit.hpp"
+#include "core/text/json_text.hpp"
+#include "models/networks/vit.hpp"
+#include "models/weights/checkpoint.hpp"
+#include "models/weights/import_model.hpp"
 #include "ops/cross_entropy.hpp"
 #include "tests/golden/case.hpp"
 #include "tests/golden/gradient.hpp"

@@ -1,7 +1,7 @@
 #include <array>
 
 #include "core/error.hpp"
-#include "models/position_embedding.hpp"
+#include "models/networks/position_embedding.hpp"
 #include "ops/binary.hpp"
 #include "ops/concat.hpp"
 #include "ops/expand.hpp"

@@ -1,6 +1,6 @@
 #include <array>
 
-#include "models/vit.hpp"
+#include "models/networks/vit.hpp"
 #include "ops/attention.hpp"
 #include "ops/batch_norm.hpp"
 #include "ops/binary.hpp"

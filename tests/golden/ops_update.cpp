@@ -1,9 +1,9 @@
 #include <array>
 
-#include "ops/adamw.hpp"
-#include "ops/clip_grad_norm.hpp"
 #include "ops/concat.hpp"
-#include "ops/sgd.hpp"
+#include "ops/optimizers/adamw.hpp"
+#include "ops/optimizers/clip_grad_norm.hpp"
+#include "ops/optimizers/sgd.hpp"
 #include "tests/golden/ops.hpp"
 
 namespace vitrine::golden {

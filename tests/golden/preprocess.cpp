@@ -4,13 +4,13 @@
 #include <cstdlib>
 
 #include "core/error.hpp"
-#include "core/exif.hpp"
-#include "core/file.hpp"
-#include "core/image.hpp"
-#include "core/picture_file.hpp"
-#include "models/preprocess.hpp"
+#include "core/formats/file.hpp"
+#include "core/images/exif.hpp"
+#include "core/images/image.hpp"
+#include "core/images/picture_file.hpp"
+#include "models/data/preprocess.hpp"
+#include "ops/images/resize.hpp"
 #include "ops/permute.hpp"
-#include "ops/resize.hpp"
 #include "tests/golden/case.hpp"
 
 // Family "preprocess": decoding, resizing, cropping and normalising images.

@@ -5,10 +5,10 @@
 #include <set>
 
 #include "core/error.hpp"
-#include "core/json_text.hpp"
-#include "models/checkpoint.hpp"
-#include "models/schedule.hpp"
-#include "models/training.hpp"
+#include "core/text/json_text.hpp"
+#include "models/training/schedule.hpp"
+#include "models/training/training.hpp"
+#include "models/weights/checkpoint.hpp"
 #include "tests/golden/case.hpp"
 #include "tests/golden/layout.hpp"
 #include "tests/golden/weightgen.hpp"

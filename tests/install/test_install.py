@@ -3,7 +3,7 @@
 
 Installs into a temporary prefix, builds classify.c and a C++ program through pkg-config against the shared
 and the static library, runs them, and looks at what the libraries need and show. Ends with "N passed, N
-failed, N skipped". Not here: what the functions compute (tests/models/vitrine_test.cpp).
+failed, N skipped". Not here: what the functions compute (tests/models/c_api/vitrine_test.cpp).
 """
 import json
 import os

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "ops/conv2d.hpp"
-#include "ops/gemm_packed.hpp"
+#include "ops/gemm/gemm_packed.hpp"
 #include "ops/linear.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"

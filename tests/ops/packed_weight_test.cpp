@@ -9,7 +9,7 @@
 #include <catch2/catch.hpp>
 
 #include "core/error.hpp"
-#include "ops/gemm_packed.hpp"
+#include "ops/gemm/gemm_packed.hpp"
 #include "ops/linear.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"

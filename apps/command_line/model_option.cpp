@@ -1,0 +1,101 @@
+#include "apps/command_line/model_option.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "core/error.hpp"
+#include "core/formats/file.hpp"
+#include "models/inference/find_model.hpp"
+#include "models/weights/resize_model.hpp"
+
+namespace vitrine {
+namespace {
+
+constexpr int64_t kMaxLabelsBytes = int64_t{16} << 20;
+
+/// "384", or "384x512": height x width. Throws UsageError.
+Size2d parse_image_size(std::string_view text) {
+  const auto number = [&](std::string_view digits) {
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc() || end != digits.data() + digits.size()) {
+      throw UsageError(fmt::format(
+          "--image-size '{}': give pixels along a side, such as 384, or 384x512 (height x width)",
+          text));
+    }
+    return value;
+  };
+  const size_t by = text.find('x');
+  if (by == std::string_view::npos) return {number(text), number(text)};
+  return {number(text.substr(0, by)), number(text.substr(by + 1))};
+}
+
+}  // namespace
+
+void add_model_option(CLI::App& command, ModelOption& option) {
+  add_option(command, "--model", option.model,
+             "file or folder (of a run, of Hugging Face or timm); the shipped model if left "
+             "out");
+  add_weights_option(command, option.weights);
+  add_option(command, "--labels", option.labels, "file with the name of a class in each line");
+}
+
+void add_weights_option(CLI::App& command, std::string& weights) {
+  add_option(command, "--weights", weights,
+             "of a run's folder: those of the best or the last epoch")
+      .one_of({"best", "last"})
+      .show_default();
+}
+
+void add_picture_options(CLI::App& command, ModelOption& option) {
+  add_option_function<std::string>(
+      command, "--image-size",
+      [&option](const std::string& text) { option.image_size = parse_image_size(text); },
+      "pixels along a side, or HEIGHTxWIDTH: what the model sees [as it was trained]");
+  add_option(
+      command, "--position-resampling", option.position_resampling,
+      fmt::format("of the position embedding to --image-size: {}", kPositionResamplingNames));
+  add_flag(command, "--no-exif", option.no_exif,
+           "do not turn pictures upright by their EXIF orientation [as it was trained]");
+}
+
+std::vector<std::string> read_labels(const std::string& path) {
+  const std::vector<std::byte> bytes = read_file(path, kMaxLabelsBytes);
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::vector<std::string> labels;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    labels.emplace_back(line);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return labels;
+}
+
+Model open_model(const ModelOption& option, const CommonOptions& common, std::optional<Use> use) {
+  if (!option.position_resampling.empty() && !option.image_size) {
+    throw UsageError("--position-resampling needs an --image-size");
+  }
+  const std::string path = find_model(option.model);
+  const RunWeights weights = value_of(kRunWeights, "--weights", option.weights);
+  Model model = use ? load_frozen_model(path, *use, weights) : load_model(path, weights);
+  if (option.image_size) {
+    const auto [height, width] = *option.image_size;
+    resize_model(model, height, width, option.position_resampling);
+  } else if (use) {
+    fit_to_pictures(model);
+  }
+  if (option.no_exif) model.preprocess.upright = false;
+  print_notes(model.notes, common);
+  if (option.labels.empty()) return model;
+  model.labels = read_labels(option.labels);
+  if (static_cast<int64_t>(model.labels.size()) != model.network->network_config().classes) {
+    throw UsageError(fmt::format("--labels {}: {} lines for {} classes", option.labels,
+                                 model.labels.size(), model.network->network_config().classes));
+  }
+  return model;
+}
+
+}  // namespace vitrine

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "apps/command_line/command.hpp"
+#include "models/weights/checkpoint.hpp"
+#include "ops/window.hpp"
+
+namespace vitrine {
+
+/// The options of every command that uses a model.
+struct ModelOption {
+  std::string model;                 ///< --model: file, folder, or the shipped model if empty
+  std::string weights = "best";      ///< --weights: of a run's folder, a name of kRunWeights
+  std::string labels;                ///< --labels: a file with one name per line
+  std::optional<Size2d> image_size;  ///< --image-size; the model's own if not given
+  std::string position_resampling;   ///< --position-resampling; "" for that of the weights' source
+  bool no_exif = false;              ///< --no-exif: pictures as stored, whatever the model learned
+};
+
+/// Declares --model, --weights and --labels.
+void add_model_option(CLI::App& command, ModelOption& option);
+
+/// Declares --weights: of commands that name a model in another way.
+void add_weights_option(CLI::App& command, std::string& weights);
+
+/// Declares --image-size, --position-resampling and --no-exif: of commands in which a model sees
+/// pictures.
+void add_picture_options(CLI::App& command, ModelOption& option);
+
+/// The names of classes, one per line, in their order. Throws IoError and FormatError.
+std::vector<std::string> read_labels(const std::string& path);
+
+/// Loads the model, frozen for `use` unless it is to be written again (nothing), gives it the image
+/// size and orientation of pictures asked for, and prints on standard error what was decided about
+/// that and about a file of another program, unless the user wants quiet. Throws what load_model
+/// and resize_model throw, and UsageError if the labels are not as many as the classes.
+Model open_model(const ModelOption& option, const CommonOptions& common,
+                 std::optional<Use> use = Use::kOften);
+
+}  // namespace vitrine

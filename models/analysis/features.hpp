@@ -1,0 +1,49 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "models/data/loader.hpp"
+#include "models/weights/checkpoint.hpp"
+
+namespace vitrine {
+
+/// What a network says of pictures before its head, a row each.
+struct Features {
+  Tensor values;                     ///< (N, D)
+  std::vector<int32_t> labels;       ///< (N), or empty
+  std::vector<std::string> classes;  ///< names of the labels
+  std::vector<std::string> files;    ///< (N), or empty for pictures that are no files
+  int64_t train = 0;                 ///< so many rows are the training part; it comes first
+};
+
+/// Rows of a part of the data, labels with them.
+struct FeatureRows {
+  Tensor values;                    ///< (n, D)
+  std::span<const int32_t> labels;  ///< (n)
+};
+FeatureRows train_rows(const Features& features);
+FeatureRows test_rows(const Features& features);
+
+/// Writes rows [first, first + n) of `values` with the features of the n pictures of an epoch of
+/// `loader`. `seen` is called after each batch with the number of pictures so far.
+/// Throws ShapeError if there is no room, and what the loader throws.
+void extract_features(const Model& model, Loader& loader, Tensor& values, int64_t first,
+                      const std::function<void(int64_t)>& seen = {});
+
+/// Throws UsageError unless `path` has an ending that save_features knows.
+void check_features_path(const std::string& path);
+
+/// Writes features atomically, by the ending:
+///   X.safetensors   "features" (N, D) F32, "labels" (N) I64; metadata "classes" and "files" as
+///   JSON
+///                   lists, "train" the number of rows that are the training part
+///   X.npy           the features; X.labels.npy, int64; X.json with "classes", "files", "train"
+/// Labels and lists are left out where there are none. Throws UsageError and IoError.
+void save_features(const std::string& path, const Features& features);
+
+/// Throws UsageError that names the first row with a number that is not finite.
+void check_finite(const Tensor& features);
+
+}  // namespace vitrine

@@ -1,0 +1,78 @@
+#include "models/inference/evaluate.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/interrupt.hpp"
+#include "models/data/label_rank.hpp"
+#include "ops/cross_entropy.hpp"
+
+namespace vitrine {
+std::vector<int32_t> predictions(const Tensor& logits) {
+  const int64_t classes = logits.dim(-1);
+  std::vector<int32_t> best(static_cast<size_t>(logits.dim(0)));
+  for (size_t i = 0; i < best.size(); ++i) {
+    const float* row = logits.data() + static_cast<int64_t>(i) * classes;
+    float highest = -std::numeric_limits<float>::infinity();
+    for (int64_t c = 0; c < classes; ++c) {
+      if (row[c] > highest) {
+        highest = row[c];
+        best[i] = static_cast<int32_t>(c);
+      }
+    }
+  }
+  return best;
+}
+
+void Evaluation::note(const Mistake& mistake) {
+  const auto worse = [](const Mistake& a, const Mistake& b) {
+    return a.loss != b.loss ? a.loss > b.loss : a.index < b.index;
+  };
+  if (mistakes.size() == kWorstMistakes && !worse(mistake, mistakes.back())) return;
+  mistakes.insert(std::ranges::upper_bound(mistakes, mistake, worse), mistake);
+  if (mistakes.size() > kWorstMistakes) mistakes.pop_back();
+}
+
+void Evaluation::add(const Tensor& logits, std::span<const int32_t> labels,
+                     std::span<const int64_t> indices) {
+  const int64_t classes = logits.dim(-1);
+  confusion.resize(static_cast<size_t>(classes * classes));
+  CrossEntropyOptions options;
+  options.reduction = Reduction::kNone;
+  const Tensor losses = cross_entropy(logits, labels, options);
+  const std::vector<int32_t> predicted = predictions(logits);
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const auto row = static_cast<int64_t>(i);
+    const float* x = logits.data() + row * classes;
+    const int64_t rank = label_rank(x, classes, labels[i]);
+    const double loss = double{losses.data()[row]};
+    loss_sum += loss;
+    if (predicted[i] != labels[i]) {
+      // loss = log sum e^x - x[label]
+      const double probability = std::exp(double{x[predicted[i]]} - double{x[labels[i]]} - loss);
+      // No number is worse than any: infinity, so that there is an order.
+      const bool finite = std::isfinite(loss);
+      note({indices[i], labels[i], predicted[i], finite ? probability : 0,
+            finite ? loss : std::numeric_limits<double>::infinity()});
+    }
+    top1 += rank == 0 ? 1 : 0;
+    top5 += rank < 5 ? 1 : 0;
+    ++confusion[static_cast<size_t>(labels[i] * classes + predicted[i])];
+    ++images;
+  }
+}
+
+Evaluation evaluate(const Network& model, Loader& loader,
+                    const std::function<void(const Evaluation&)>& seen) {
+  Evaluation result;
+  loader.start(0);
+  while (const Batch* batch = loader.next()) {
+    throw_if_interrupted();
+    result.add(model(batch->images), batch->labels, batch->indices);
+    if (seen) seen(result);
+  }
+  return result;
+}
+
+}  // namespace vitrine

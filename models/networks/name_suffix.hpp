@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "models/networks/network.hpp"
+
+namespace vitrine {
+
+/// Takes "_<pixels>", "_gray" and "_c<classes>", each optional and in this order, off the end of a
+/// model's name and puts what they say into the configuration; what they do not say stays. Returns
+/// the rest of the name.
+std::string take_suffixes(std::string_view name, NetworkConfig& config);
+
+}  // namespace vitrine

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/networks/layer_plan.hpp"
+#include "ops/standardize_weight.hpp"
+#include "ops/window.hpp"
+
+namespace vitrine {
+
+/// How images are padded.
+enum class Stem {
+  kSame,   ///< TensorFlow's SAME, here and in all other convolutions: hybrids
+  kFixed,  ///< the same on all sides, and a max pool over zeros: BiT
+};
+
+/// A ResNetV2 without its head, as plain data: what BiT and the hybrids have in common. Names and
+/// meanings are timm's.
+struct ResNetV2Config {
+  std::vector<int64_t> layers;    ///< blocks per stage; none for the stem alone
+  std::vector<int64_t> channels;  ///< of each stage's result
+  int64_t stem_channels = 64;
+  double bottle_ratio = 0.25;  ///< width of a block's middle, in parts of its result
+  bool preact = false;         ///< norm and ReLU before each convolution (BiT), else behind it
+  Stem stem = Stem::kSame;
+  int64_t groups = 32;  ///< of group norm
+  double gn_eps = 1e-5;
+  double conv_eps = 1e-8;  ///< of weight standardisation
+  StandardizeForm conv_eps_form = StandardizeForm::kRoot;
+
+  bool operator==(const ResNetV2Config&) const = default;
+
+  /// Channels of the result.
+  int64_t out_channels() const { return layers.empty() ? stem_channels : channels.back(); }
+  /// Channels of the middle of a block: timm's make_divisible, multiples of 8.
+  int64_t middle(int64_t block_channels) const;
+  /// Blocks of all stages, and the place of a parameter's block among them, from 1; 0 for the stem.
+  int64_t blocks() const { return std::accumulate(layers.begin(), layers.end(), int64_t{0}); }
+  int64_t layer_of(std::string_view parameter) const;
+  /// Pixels of an image, along one side, for each of the result.
+  int64_t shrink() const { return int64_t{4} << (layers.empty() ? 0 : layers.size() - 1); }
+  /// Pixels of the result, for images of so many pixels.
+  Size2d grid(Size2d image) const;
+  /// f(layer) for every layer, in the order of the pass; `name` is the module's, empty for none.
+  void each_layer(const std::string& name, int64_t in_channels, Size2d image,
+                  const LayerVisitor& f) const;
+
+  /// Throws UsageError that says which value is impossible.
+  void validate() const;
+
+  /// On a line, for people.
+  std::string summary() const;
+  /// A JSON object with every value, under timm's names.
+  std::string to_json() const;
+  /// What is left out keeps its default. Throws UsageError on unknown keys and impossible values.
+  static ResNetV2Config from_json(std::string_view text);
+};
+
+}  // namespace vitrine

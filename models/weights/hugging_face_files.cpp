@@ -1,0 +1,218 @@
+// Networks and preprocessing as the files of transformers: the inverse of hugging_face_config and
+// hugging_face_preprocess.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/text/json_text.hpp"
+#include "models/networks/bit.hpp"
+#include "models/networks/resnet_config.hpp"
+#include "models/weights/hugging_face_activations.hpp"
+#include "models/weights/hugging_face_classes.hpp"
+#include "models/weights/hugging_face_preprocess.hpp"
+#include "models/weights/source_facts.hpp"
+
+namespace vitrine {
+namespace {
+
+using nlohmann::json;
+
+[[noreturn]] void refuse_to_write(const std::string& what) {
+  throw UsageError(fmt::format("no Hugging Face model has {}: write a .safetensors file", what));
+}
+
+[[noreturn]] void refuse_rule(std::string_view what) {
+  throw UsageError(
+      fmt::format("no image processor of Hugging Face has {}: write a .safetensors file", what));
+}
+
+void add_labels(json& config, int64_t classes, const std::vector<std::string>& labels) {
+  for (int64_t i = 0; i < classes; ++i) {
+    const std::string label =
+        labels.empty() ? fmt::format("LABEL_{}", i) : labels[static_cast<size_t>(i)];
+    config["id2label"][std::to_string(i)] = label;
+    config["label2id"][label] = i;
+  }
+}
+
+/// A number, or height and width.
+json sides(int64_t height, int64_t width) {
+  return height == width ? json(height) : json({height, width});
+}
+
+/// A second token that the class token's head alone looks at: DeiT without its second head.
+bool has_lone_token(const VitConfig& c) {
+  return c.registers == 1 && !c.no_embed_class && !c.distilled && !c.pre_norm && c.layer_scale == 0;
+}
+
+void check_writable(const VitConfig& c) {
+  if (c.backbone) refuse_to_write("a backbone (since version 5)");
+  if (c.qk_norm) refuse_to_write("qk_norm");
+  const bool dinov2 = c.pool == Pool::kTokenMean && c.layer_scale > 0 && c.classes > 0;
+  if (c.pool != Pool::kToken && !dinov2) {
+    refuse_to_write("this global_pool");
+  }
+  if ((c.registers > 0 || c.no_embed_class) && !has_lone_token(c)) {
+    refuse_to_write("a position embedding of the patches alone");
+  }
+  if (c.distilled && c.classes == 0) refuse_to_write("the mean of two tokens as its features");
+  if (c.position == Position::kNone) refuse_to_write("no position embedding");
+  if (c.position == Position::kLearned2d)
+    refuse_to_write("a position embedding of rows and columns");
+  if (c.position == Position::kRelative) refuse_to_write("relative positions");
+  if (c.position_at != PositionAt::kStart) refuse_to_write("a position embedding in every block");
+  if (c.pre_norm == c.patch_bias)
+    refuse_to_write("norm_pre with a bias of the patches, or neither");
+  if (c.layer_scale > 0 && (c.pre_norm || c.distilled))
+    refuse_to_write("LayerScale beside other switches");
+  if (c.layer_scale > 0 && c.classes > 0 && !dinov2) {
+    refuse_to_write("LayerScale with a head on the class token");
+  }
+  if (c.pre_norm && (c.distilled || !c.qkv_bias)) refuse_to_write("norm_pre beside other switches");
+  if (c.pre_logits > 0) refuse_to_write("pre_logits before a head");
+}
+
+/// The class of transformers and its model_type.
+struct Class {
+  const char* name;
+  const char* model_type;
+};
+
+Class class_of(const VitConfig& c) {
+  const bool headless = c.classes == 0;
+  if (c.pre_norm) {
+    return {headless ? "CLIPVisionModel" : "CLIPVisionModelWithProjection", "clip_vision_model"};
+  }
+  if (c.layer_scale > 0) {
+    return {headless ? "Dinov2Model" : "Dinov2ForImageClassification", "dinov2"};
+  }
+  if (c.distilled) return {"DeiTForImageClassificationWithTeacher", "deit"};
+  if (has_lone_token(c)) return {headless ? "DeiTModel" : "DeiTForImageClassification", "deit"};
+  return {headless ? "ViTModel" : "ViTForImageClassification", "vit"};
+}
+
+/// Without labels, which a projection does not have.
+json config_of(const VitConfig& c) {
+  check_writable(c);
+  const Class as = class_of(c);
+  json config = {{"architectures", {as.name}},
+                 {"model_type", as.model_type},
+                 {"hidden_size", c.width},
+                 {"num_hidden_layers", c.depth},
+                 {"num_attention_heads", c.heads},
+                 {"hidden_act", name_of(kHuggingFaceActivations, c.activation)},
+                 {"layer_norm_eps", c.norm_eps},
+                 {"image_size", sides(c.image_height, c.image_width)},
+                 {"patch_size", sides(c.patch_height, c.patch_width)}};
+  if (c.layer_scale > 0) {
+    const auto whole = static_cast<int64_t>(c.mlp_ratio);  // transformers 5 refuses 4.0
+    if (static_cast<double>(whole) != c.mlp_ratio) refuse_to_write("a broken mlp_ratio");
+    config["mlp_ratio"] = whole;
+  } else {
+    config["intermediate_size"] = c.hidden();
+  }
+  if (!c.pre_norm) config["qkv_bias"] = c.qkv_bias;
+  if (c.pre_norm && c.classes > 0) config["projection_dim"] = c.classes;
+  return config;
+}
+
+json config_of(const ResNetConfig& c) {
+  if (c.deep()) refuse_to_write("a deep stem");
+  if (c.avg_down) refuse_to_write("shortcuts with average pooling");
+  if (c.cardinality != 1 || c.base_width != 64) refuse_to_write("groups or a wider middle");
+  if (c.bn_eps != 1e-5) refuse_to_write("a bn_eps other than 1e-5");
+  std::vector<int64_t> channels = c.planes;
+  for (int64_t& n : channels) n *= c.expansion();
+  return {{"model_type", "resnet"},
+          {"architectures", {c.classes > 0 ? "ResNetForImageClassification" : "ResNetModel"}},
+          {"embedding_size", c.stem_channels()},
+          {"hidden_sizes", channels},
+          {"depths", c.layers},
+          {"layer_type", c.block == ResNetBlock::kBasic ? "basic" : "bottleneck"},
+          {"hidden_act", "relu"},
+          {"downsample_in_first_stage", false},
+          {"downsample_in_bottleneck", false}};
+}
+
+json config_of(const BitConfig& c) {
+  const ResNetV2Config& f = c.backbone;
+  const bool root = f.conv_eps_form == StandardizeForm::kRoot;
+  if (f.gn_eps != 1e-5 || f.conv_eps != 1e-8 || !root) refuse_to_write("these eps");
+  if (f.bottle_ratio != 0.25) refuse_to_write("a bottle_ratio other than 1/4");
+  const bool same = f.stem == Stem::kSame;
+  return {{"model_type", "bit"},
+          {"architectures", {c.classes > 0 ? "BitForImageClassification" : "BitModel"}},
+          {"embedding_size", f.stem_channels},
+          {"hidden_sizes", f.channels},
+          {"depths", f.layers},
+          {"layer_type", f.preact ? "preactivation" : "bottleneck"},
+          {"hidden_act", "relu"},
+          {"global_padding", same ? json("SAME") : json()},
+          {"embedding_dynamic_padding", same},
+          {"num_groups", f.groups},
+          {"width_factor", 1},
+          {"output_stride", 32}};
+}
+
+json config_of(const NetworkConfig& c) {
+  if (const auto* resnet = dynamic_cast<const ResNetConfig*>(&c)) return config_of(*resnet);
+  if (const auto* bit = dynamic_cast<const BitConfig*>(&c)) return config_of(*bit);
+  return config_of(dynamic_cast<const VitConfig&>(c));
+}
+
+}  // namespace
+
+json hugging_face_preprocess(const Preprocess& rule) {
+  const auto before_crop = [&](int64_t side) {
+    return static_cast<int64_t>(std::floor(static_cast<double>(side) / rule.crop_pct));
+  };
+  const Size2d resize{before_crop(rule.height), before_crop(rule.width)};
+  const bool cropped =
+      rule.crop_mode != CropMode::kSquash || resize.h != rule.height || resize.w != rule.width;
+  if (rule.crop_mode == CropMode::kCenter && rule.height != rule.width) {
+    refuse_rule("a crop that is no square, of pictures just large enough for it");
+  }
+  if (rule.crop_mode == CropMode::kSquash && cropped && rule.crop_rounding == CropRounding::kEven) {
+    const auto goes_up = [](int64_t spare) { return spare > 0 && spare % 4 == 3; };
+    if (goes_up(resize.h - rule.height) || goes_up(resize.w - rule.width)) {
+      refuse_rule("a crop that is rounded up");
+    }
+  }
+  const auto filter = std::ranges::find(kHfResample, rule.interpolation) - kHfResample.begin();
+  // Older versions know a crop in these classes alone.
+  const char* processor = !cropped                              ? "ViTImageProcessor"
+                          : rule.crop_mode == CropMode::kSquash ? "DeiTImageProcessor"
+                                                                : "BitImageProcessor";
+  json result = {{"image_processor_type", processor},
+                 {"do_resize", rule.crop_mode != CropMode::kUnscaled},
+                 {"resample", filter},
+                 {"do_center_crop", cropped},
+                 {"do_convert_rgb", rule.channels == 3},
+                 {"do_rescale", true},
+                 {"rescale_factor", 1.0 / 255},
+                 {"do_normalize", true},
+                 {"image_mean", rule.mean},
+                 {"image_std", rule.stddev}};
+  if (rule.crop_mode == CropMode::kSquash) {
+    result["size"] = {{"height", resize.h}, {"width", resize.w}};
+  } else {
+    result["size"] = {{"shortest_edge", resize.h}};
+  }
+  if (cropped) result["crop_size"] = {{"height", rule.height}, {"width", rule.width}};
+  return result;
+}
+
+HuggingFaceFiles hugging_face_files(const NetworkConfig& c, const Preprocess& preprocess,
+                                    const std::vector<std::string>& labels) {
+  json config = config_of(c);
+  config["num_channels"] = c.channels;
+  config["torch_dtype"] = "float32";
+  if (!config.contains("projection_dim")) add_labels(config, c.classes, labels);
+  return {config["model_type"].get<std::string>(), write_json(config, 2) + "\n",
+          write_json(hugging_face_preprocess(preprocess), 2) + "\n"};
+}
+
+}  // namespace vitrine

@@ -1,0 +1,307 @@
+#include "models/weights/map_names.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "core/error.hpp"
+
+namespace vitrine {
+namespace {
+
+// timm's load_state_dict has the first four in this order; then what DINO's files are called.
+constexpr std::array<std::string_view, 6> kPreferred = {
+    "state_dict_ema/", "model_ema/", "state_dict/", "model/", "teacher/", "student/"};
+// Blocks stacked along a leading axis, as big_vision's scan writes them.
+constexpr std::string_view kStacked = "Transformer/encoderblock/";
+
+/// Where in a file a network lies: names begin with `prefix`, most of them then with `body`.
+struct Site {
+  const NameMap* map = nullptr;
+  std::string prefix;
+  std::string_view body;
+};
+
+/// Whether a level of the prefix begins like this: "model/teacher.backbone." with "teacher".
+bool has_level(std::string_view prefix, std::string_view begin) {
+  while (!prefix.starts_with(begin)) {
+    const size_t end = prefix.find_first_of("./");
+    if (end == std::string_view::npos) return false;
+    prefix.remove_prefix(end + 1);
+  }
+  return true;
+}
+
+/// The site with the lowest rank is taken. The teacher of self-supervised training is the average
+/// of its students, and what its results are of.
+std::pair<size_t, int> rank(const Site& site) {
+  const auto found = std::ranges::find_if(
+      kPreferred, [&](std::string_view p) { return site.prefix.starts_with(p); });
+  const int role = has_level(site.prefix, "teacher")   ? 0
+                   : has_level(site.prefix, "student") ? 2
+                                                       : 1;
+  return {static_cast<size_t>(found - kPreferred.begin()), role};
+}
+
+/// The site whose anchor this tensor is.
+std::optional<Site> site_of(std::string_view name, const NameMap& map) {
+  if (!name.ends_with(map.anchor)) return std::nullopt;
+  Site site{&map, std::string(name.substr(0, name.size() - map.anchor.size())), {}};
+  if (!site.prefix.empty() && site.prefix.back() != '.' && site.prefix.back() != '/') {
+    return std::nullopt;
+  }
+  for (const std::string_view body : map.bodies) {
+    if (!site.prefix.ends_with(body)) continue;
+    site.prefix.resize(site.prefix.size() - body.size());
+    site.body = body;
+    break;
+  }
+  return site;
+}
+
+/// The place that is taken, and the first of the others.
+struct Found {
+  Site site;
+  std::optional<Site> other;
+};
+
+Found find_site(const TensorArchive& archive) {
+  for (const NamedTensor& tensor : archive.tensors()) {
+    if (!has_level(tensor.name, "attnpool.")) continue;
+    throw FormatError(
+        FormatKind::kUnsupported, archive.path(), -1,
+        fmt::format("{}: a ResNet of CLIP's with attention pooling (RN50, RN101, RN50x4...), which "
+                    "Vitrine does not have; CLIP's ViTs are read",
+                    tensor.name));
+  }
+  for (const NameMap& map : name_maps()) {
+    std::vector<Site> sites;
+    for (const NamedTensor& tensor : archive.tensors()) {
+      if (const std::optional<Site> site = site_of(tensor.name, map)) sites.push_back(*site);
+    }
+    if (sites.empty()) continue;
+    const auto best = std::ranges::min_element(sites, {}, rank);
+    Found found{*best, {}};
+    sites.erase(best);
+    if (!sites.empty()) found.other = sites.front();
+    return found;
+  }
+  std::string anchors;
+  for (const NameMap& map : name_maps()) {
+    anchors += fmt::format("{}{} ({})", anchors.empty() ? "" : ", ", map.anchor, map.origin);
+  }
+  throw FormatError(FormatKind::kMismatch, archive.path(), -1,
+                    fmt::format("no network that is known: none of the tensors {}", anchors));
+}
+
+const NameRule* find_rule(const NameMap& map, std::string_view name, std::string& ours) {
+  for (const std::span<const NameRule> table : map.tables) {
+    for (const NameRule& rule : table) {
+      if (const auto renamed = rename(name, rule.theirs, rule.ours)) {
+        ours = *renamed;
+        return &rule;
+      }
+    }
+  }
+  return nullptr;
+}
+
+/// Slice `i` of the leading axis.
+RawTensor slice_of(const RawTensor& tensor, int64_t i) {
+  const size_t size = tensor.bytes.size() / static_cast<size_t>(tensor.shape[0]);
+  return {tensor.dtype,
+          {tensor.shape.begin() + 1, tensor.shape.end()},
+          tensor.bytes.subspan(static_cast<size_t>(i) * size, size)};
+}
+
+/// timm has no level of its own for the stem of a backbone that is nothing else.
+void name_lone_stem(MappedWeights& weights) {
+  constexpr std::string_view kStem = "patch_embed.backbone.stem.";
+  if (weights.find("patch_embed.backbone.stages.0.blocks.0.conv1.weight") != nullptr) return;
+  std::vector<std::string> names;
+  for (const MappedTensor& tensor : weights.tensors()) {
+    if (tensor.name.starts_with(kStem)) names.push_back(tensor.name);
+  }
+  for (const std::string& name : names) {
+    weights.rename(name, "patch_embed.backbone." + name.substr(kStem.size()));
+  }
+}
+
+class Mapper {
+ public:
+  Mapper(const TensorArchive& archive, const Found& found)
+      : archive_(archive), site_(found.site), other_(found.other) {}
+
+  MappedWeights map();
+
+ private:
+  void add(const std::string& file_name, std::string_view name, const RawTensor& tensor);
+  void join_parts(MappedTensor& tensor, std::vector<const NameRule*>& rules) const;
+  std::string_view origin() const;
+  void add_notes(size_t outside);
+
+  const TensorArchive& archive_;
+  const Site& site_;
+  const std::optional<Site>& other_;
+  MappedWeights weights_;
+  std::vector<std::vector<const NameRule*>> rules_;  // of each tensor's parts
+  std::vector<std::string> not_needed_;
+};
+
+void Mapper::add(const std::string& file_name, std::string_view name, const RawTensor& tensor) {
+  // PyTorch's batch norms count batches, for a momentum that networks do not use.
+  if (name.ends_with(".num_batches_tracked")) return;
+  std::string ours;
+  const NameRule* rule = find_rule(*site_.map, name, ours);
+  if (rule != nullptr && rule->ours.empty()) {
+    not_needed_.push_back(file_name);
+    return;
+  }
+  if (rule == nullptr) ours = name;
+  const size_t place = weights_.place_of(ours);
+  rules_.resize(weights_.tensors().size());
+  weights_.at(place).parts.push_back(
+      {file_name, tensor, rule == nullptr ? Layout::kSame : rule->layout});
+  rules_[place].push_back(rule);
+}
+
+/// Puts the parts in order and finds the shape of the whole.
+void Mapper::join_parts(MappedTensor& tensor, std::vector<const NameRule*>& rules) const {
+  const auto refuse = [&](const std::string& what) {
+    throw FormatError(FormatKind::kMismatch, archive_.path(), -1,
+                      fmt::format("{} {}", tensor.name, what));
+  };
+  const NameRule* rule = rules.front();
+  const auto wanted = static_cast<size_t>(rule == nullptr ? 1 : rule->parts);
+  if (tensor.parts.size() != wanted) {
+    refuse(fmt::format("is made of {} tensors ({}, ...), it should be {}", tensor.parts.size(),
+                       tensor.parts.front().name, wanted));
+  }
+  std::vector<MappedPart> ordered(wanted);
+  for (size_t i = 0; i < wanted; ++i) {
+    MappedPart& place = ordered[wanted == 1 ? 0 : static_cast<size_t>(rules[i]->part)];
+    if (!place.name.empty()) refuse(fmt::format("has a part twice: {}", tensor.parts[i].name));
+    place = std::move(tensor.parts[i]);
+  }
+  tensor.shape = mapped_shape(ordered.front().tensor, ordered.front().layout);
+  for (const MappedPart& part : ordered) {
+    if (mapped_shape(part.tensor, part.layout) != tensor.shape) {
+      refuse(fmt::format("has parts of different shapes: {}", part.name));
+    }
+  }
+  for (const int64_t size : tensor.shape) {
+    if (size > kMaxDimension) refuse(fmt::format("has a dimension of {}", size));
+  }
+  if (wanted > 1 && tensor.shape.empty()) refuse("has parts without a shape");
+  if (wanted > 1) tensor.shape[0] *= static_cast<int64_t>(wanted);
+  tensor.parts = std::move(ordered);
+}
+
+/// What the tensors tell beyond the map.
+std::string_view Mapper::origin() const {
+  if (site_.map->origin != "timm") return site_.map->origin;
+  const auto is_mask = [](const std::string& name) { return name.ends_with("mask_token"); };
+  const MappedTensor* patches = weights_.find("patch_embed.proj.weight");
+  constexpr int64_t kPatch = 14;
+  if (weights_.find("dist_token") != nullptr) return "DeiT";
+  if (weights_.find("blocks.0.ls1.gamma") != nullptr && patches != nullptr &&
+      patches->shape.size() == 4 && patches->shape[2] == kPatch &&
+      std::ranges::any_of(not_needed_, is_mask)) {
+    return "DINOv2";
+  }
+  return site_.map->origin;
+}
+
+void Mapper::add_notes(size_t outside) {
+  if (!site_.prefix.empty()) {
+    weights_.notes.push_back(fmt::format("weights taken from '{}'; {} tensors elsewhere left out",
+                                         site_.prefix, outside));
+  }
+  if (other_) {
+    weights_.notes.push_back(
+        fmt::format("another network in the file is left out: '{}'", other_->prefix));
+  }
+  if (!not_needed_.empty()) {
+    weights_.notes.push_back(fmt::format(
+        "{} tensors are not part of this network and left out: {}{}", not_needed_.size(),
+        not_needed_.front(), not_needed_.size() > 1 ? ", ..." : ""));
+  }
+}
+
+MappedWeights Mapper::map() {
+  size_t outside = 0;
+  size_t stacked = 0;
+  for (const auto& [file_name, tensor] : archive_.tensors()) {
+    std::string_view name = file_name;
+    if (!name.starts_with(site_.prefix)) {
+      ++outside;
+      continue;
+    }
+    name.remove_prefix(site_.prefix.size());
+    if (!site_.body.empty() && name.starts_with(site_.body)) name.remove_prefix(site_.body.size());
+    if (!name.starts_with(kStacked) || tensor.shape.empty() || tensor.shape[0] == 0) {
+      add(file_name, name, tensor);
+      continue;
+    }
+    constexpr int64_t kMaxBlocks = 1024;  // as vit_config
+    constexpr size_t kMaxStacked = 64;    // tensors of a block
+    if (++stacked > kMaxStacked || tensor.shape[0] > kMaxBlocks) {
+      throw FormatError(
+          FormatKind::kTooLarge, archive_.path(), -1,
+          fmt::format("{}: more than {} blocks of {} tensors", file_name, kMaxBlocks, kMaxStacked));
+    }
+    const std::string_view rest = name.substr(kStacked.size());
+    for (int64_t i = 0; i < tensor.shape[0]; ++i) {
+      add(file_name, fmt::format("Transformer/encoderblock_{}/{}", i, rest), slice_of(tensor, i));
+    }
+  }
+  for (size_t i = 0; i < rules_.size(); ++i) join_parts(weights_.at(i), rules_[i]);
+  name_lone_stem(weights_);
+  weights_.origin = origin();
+  add_notes(outside);
+  return std::move(weights_);
+}
+
+}  // namespace
+
+const MappedTensor* MappedWeights::find(std::string_view name) const {
+  const auto found = places_.find(name);
+  return found == places_.end() ? nullptr : &tensors_[found->second];
+}
+
+MappedTensor* MappedWeights::find(std::string_view name) {
+  const auto found = places_.find(name);
+  return found == places_.end() ? nullptr : &tensors_[found->second];
+}
+
+size_t MappedWeights::place_of(const std::string& name) {
+  const auto [found, first] = places_.try_emplace(name, tensors_.size());
+  if (first) tensors_.push_back({name, {}, {}});
+  return found->second;
+}
+
+bool MappedWeights::rename(std::string_view from, const std::string& to) {
+  const auto found = places_.find(from);
+  if (found == places_.end() || !places_.try_emplace(to, found->second).second) return false;
+  tensors_[found->second].name = to;
+  places_.erase(found);
+  return true;
+}
+
+size_t MappedWeights::erase_all(std::string_view prefix) {
+  const size_t count = std::erase_if(
+      tensors_, [&](const MappedTensor& tensor) { return tensor.name.starts_with(prefix); });
+  if (count == 0) return 0;
+  places_.clear();
+  for (size_t i = 0; i < tensors_.size(); ++i) places_[tensors_[i].name] = i;
+  return count;
+}
+
+MappedWeights map_names(const TensorArchive& archive) {
+  const Found found = find_site(archive);
+  return Mapper(archive, found).map();
+}
+
+}  // namespace vitrine

@@ -1,0 +1,143 @@
+#include "models/weights/timm_arguments.hpp"
+
+#include <array>
+
+#include "core/text/enum_names.hpp"
+#include "models/networks/bit.hpp"
+#include "models/networks/resnet_config.hpp"
+#include "models/weights/config_json.hpp"
+
+namespace vitrine {
+namespace {
+
+using nlohmann::json;
+
+// Of training: initial values, and what is dropped then. dynamic_img_size lets a network take other
+// sizes, and changes nothing at its own.
+constexpr auto kOfTraining = std::to_array<std::string_view>(
+    {"drop_rate", "pos_drop_rate", "patch_drop_rate", "proj_drop_rate", "attn_drop_rate",
+     "drop_path_rate", "drop_block_rate", "weight_init", "fix_init", "zero_init_last",
+     "dynamic_img_size"});
+
+constexpr EnumNames<Activation, 4> kActivations = {{{Activation::kGelu, "gelu"},
+                                                    {Activation::kGeluTanh, "gelu_tanh"},
+                                                    {Activation::kQuickGelu, "quick_gelu"},
+                                                    {Activation::kRelu, "relu"}}};
+
+/// What weights show under timm's names and ours.
+void take_said(KnownKeys& arguments, SourceFacts& facts, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (const json* value = arguments.find(name)) facts.said[name] = *value;
+  }
+}
+
+/// A size that may be one number.
+void take_size(KnownKeys& arguments, SourceFacts& facts, const char* name) {
+  const json* value = arguments.find(name);
+  if (value == nullptr) return;
+  int64_t height = 0;
+  int64_t width = 0;
+  arguments.reading(name, [&] { read_size(*value, height, width); });
+  facts.said[name] = {height, width};
+}
+
+void read_vit(KnownKeys& arguments, const VitConfig& known, SourceFacts& facts) {
+  // Heads cannot be seen: those of the architecture are right for its width alone.
+  facts.said["embed_dim"] = known.width;
+  take_said(arguments, facts,
+            {"embed_dim", "depth", "mlp_ratio", "in_chans", "num_classes", "qkv_bias", "qk_norm",
+             "pre_norm", "class_token", "no_embed_class", "reg_tokens", "fc_norm"});
+  take_size(arguments, facts, "patch_size");
+  if (const json* size = arguments.find("img_size")) {
+    arguments.reading("img_size", [&] { read_size(*size, facts.image_height, facts.image_width); });
+  }
+  if (arguments.is_null("init_values")) facts.said["layer_scale"] = false;
+  if (double scale = 0; arguments.read("init_values", scale)) {
+    facts.said["layer_scale"] = scale != 0;
+  }
+  arguments.require("pos_embed", {"learn", "none", ""});
+  const std::string position = arguments.value_or("pos_embed", std::string("learn"));
+  facts.said["position"] = position == "learn" ? "learned" : "none";
+  arguments.read("num_heads", facts.heads);
+  if (arguments.is_null("act_layer")) facts.activation = Activation::kGelu;
+  if (std::string name; arguments.read("act_layer", name)) {
+    arguments.reading("act_layer",
+                      [&] { facts.activation = value_of(kActivations, "act_layer", name); });
+  }
+  // timm's LayerNorm has this eps, whatever the architecture had before.
+  arguments.require("norm_layer", {"layernorm"});
+  if (arguments.find("norm_layer") != nullptr || arguments.is_null("norm_layer")) {
+    facts.norm_eps = 1e-6;
+  }
+  arguments.require("proj_bias", {true});
+  arguments.require("final_norm", {true});
+  for (const char* name :
+       {"scale_attn_norm", "scale_mlp_norm", "pool_include_prefix", "dynamic_img_pad"}) {
+    arguments.require(name, {false});
+  }
+}
+
+void read_resnet(KnownKeys& arguments, const ResNetConfig& known, SourceFacts& facts) {
+  take_said(arguments, facts,
+            {"layers", "channels", "cardinality", "base_width", "stem_type", "avg_down", "in_chans",
+             "num_classes"});
+  // A stem of one convolution has 64 channels, whatever this says.
+  int64_t width = known.stem_width;
+  const std::string stem = arguments.value_or("stem_type", std::string());
+  if (arguments.read("stem_width", width) && (known.deep() || !stem.empty())) {
+    facts.said["stem_width"] = width;
+  }
+  arguments.require("output_stride", {32});
+  arguments.require("replace_stem_pool", {false});
+  arguments.require("block_reduce_first", {1});
+  arguments.require("down_kernel_size", {1});
+  arguments.require("act_layer", {"relu"});
+  arguments.require("norm_layer", {"batchnorm", "batchnorm2d"});
+  arguments.require("block_args", {json::object()});
+}
+
+void read_bit(KnownKeys& arguments, const BitConfig& known, SourceFacts& facts) {
+  take_said(arguments, facts, {"layers", "bottle_ratio", "preact", "in_chans", "num_classes"});
+  int64_t times = known.backbone.stem_channels / 64;
+  int64_t stem = 64;
+  std::vector<int64_t> channels = {256, 512, 1024, 2048};
+  arguments.read("width_factor", times);
+  arguments.read("stem_chs", stem);
+  arguments.read("channels", channels);
+  for (int64_t& n : channels) n *= times;
+  facts.said["channels"] = channels;
+  facts.said["stem_chs"] = stem * times;
+  arguments.require("stem_type", {"fixed"});
+  arguments.require("output_stride", {32});
+  arguments.require("avg_down", {false});
+  arguments.require("basic", {false});
+  arguments.require("act_layer", {"relu"});
+}
+
+}  // namespace
+
+void read_timm_arguments(KnownKeys& arguments, const NetworkConfig& known, SourceFacts& facts) {
+  if (const auto* vit = dynamic_cast<const VitConfig*>(&known)) {
+    read_vit(arguments, *vit, facts);
+  } else if (const auto* resnet = dynamic_cast<const ResNetConfig*>(&known)) {
+    read_resnet(arguments, *resnet, facts);
+  } else if (const auto* bit = dynamic_cast<const BitConfig*>(&known)) {
+    read_bit(arguments, *bit, facts);
+  }
+  if (arguments.find("global_pool") != nullptr) {
+    facts.pool = read_timm_pool(arguments, "global_pool", known);
+  }
+  arguments.finish(kOfTraining);
+}
+
+Pool read_timm_pool(KnownKeys& keys, std::string_view key, const NetworkConfig& known) {
+  const auto* vit = dynamic_cast<const VitConfig*>(&known);
+  if (vit == nullptr || vit->distilled) {
+    keys.require(key, {vit == nullptr ? "avg" : "token"});
+  } else {
+    keys.require(key, {"token", "avg"});
+  }
+  return keys.value_or(key, std::string("token")) == "avg" ? Pool::kMean : Pool::kToken;
+}
+
+}  // namespace vitrine
