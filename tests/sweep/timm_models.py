@@ -63,7 +63,9 @@ def vitrine(*args):
 
 
 def make_visible(net):
-    """Values that all show in the answer: norms, biases, tokens, statistics, LayerScale."""
+    """Values that all show in the answer: norms, biases, tokens, statistics, LayerScale. Norms scale by 0.7, not 1:
+    the longest chains of pre-activation blocks then lose 1e-5 in float32, not 2.5e-5, and GELU's forms still differ by
+    more than 1e-4."""
     random = torch.Generator().manual_seed(0)
 
     def noise(t):
@@ -78,8 +80,8 @@ def make_visible(net):
             if "gamma" in key:
                 value.copy_(0.5 + 0.2 * noise(value))
             elif value.ndim <= 1:
-                one = key.endswith("weight")
-                value.copy_(one + noise(value) * 0.2)
+                scale = 0.7 if key.endswith("weight") else 0
+                value.copy_(scale + noise(value) * (0.2 * scale or 0.2))
             elif value.ndim == 2:
                 value.copy_(noise(value) * 1.2 / value.shape[1] ** 0.5)
             elif value.ndim == 3:
