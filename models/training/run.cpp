@@ -1,4 +1,5 @@
 #include "models/training/run.hpp"
+#include "models/training/training_state.hpp"
 
 #include <fmt/format.h>
 
@@ -108,7 +109,7 @@ void Run::check_room() const {
     return sum;
   };
   const int64_t weights = bytes(model_tensors(model_));
-  const int64_t checkpoint = weights + bytes(training_->state());
+  const int64_t checkpoint = weights + bytes(state_tensors(*training_));
   // A new checkpoint stands beside the old one until it is whole.
   const bool goes_on = has_checkpoint(folder_);
   const bool one = !goes_on && options_.epochs == 1;

@@ -12,6 +12,7 @@
 #include "core/text/json_text.hpp"
 #include "models/training/metrics_file.hpp"
 #include "models/training/run.hpp"
+#include "models/training/training_state.hpp"
 
 // What a run writes so that it can go on, and how it goes on from there.
 
@@ -140,7 +141,7 @@ void Run::restore() {
     best_epoch_ = read_json_or<int64_t>(state, "best_epoch", 0);
     read_json(state.at("lines"), lines_);
     checkpoint_isa_ = state.at("isa");
-    training_->restore(file, read_json<int64_t>(state.at("updates")));
+    restore_state(*training_, file, read_json<int64_t>(state.at("updates")));
     if (!teachers_.empty() && state.at("teacher") != teachers_fingerprint()) {
       throw FormatError(FormatKind::kMismatch, file.path(), -1,
                         fmt::format("teacher {} is not the one that the run began with; bring that "
@@ -194,7 +195,7 @@ void Run::keep_metrics() const {
 
 void Run::save_checkpoint() const {
   std::vector<NamedTensor> tensors = model_tensors(model_);
-  for (NamedTensor& tensor : training_->state()) tensors.push_back(std::move(tensor));
+  for (NamedTensor& tensor : state_tensors(*training_)) tensors.push_back(std::move(tensor));
   const auto sums = [](const Sums& s) { return json{s.loss, s.correct, s.images}; };
   json state = {{"options", parse_json(options_.to_json())},
                 {"isa", isa_name(active_isa())},

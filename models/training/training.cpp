@@ -11,7 +11,6 @@
 #include "core/memory.hpp"
 #include "core/tape.hpp"
 #include "models/inference/evaluate.hpp"
-#include "models/weights/checkpoint.hpp"
 #include "ops/binary.hpp"
 #include "ops/binary_cross_entropy_with_logits.hpp"
 #include "ops/cross_entropy.hpp"
@@ -234,40 +233,17 @@ void Training::swap_average() {
   for (Slot& slot : slots_) std::swap(slot.parameter->value, slot.average);
 }
 
-std::vector<NamedTensor> Training::state() const {
-  std::vector<NamedTensor> tensors;
+std::vector<StateTensor> Training::state() const {
+  std::vector<StateTensor> tensors;
   const auto add = [&](const std::string& prefix, Tensor Slot::* member) {
     for (const Slot& slot : slots_) {
-      if ((slot.*member).defined())
-        tensors.push_back({prefix + slot.name, raw_tensor(slot.*member)});
+      if ((slot.*member).defined()) tensors.push_back({prefix + slot.name, slot.*member});
     }
   };
   add(first_name(options_.optimizer), &Slot::first);
   add(kSecondName, &Slot::second);
   add(kAverageName, &Slot::average);
   return tensors;
-}
-
-void Training::restore(const SafetensorsFile& file, int64_t steps) {
-  const auto take = [&](const std::string& prefix, Tensor Slot::* member) {
-    for (Slot& slot : slots_) {
-      Tensor& to = slot.*member;
-      if (!to.defined()) continue;
-      const std::string name = prefix + slot.name;
-      const RawTensor* tensor = file.find(name);
-      if (tensor == nullptr || !std::ranges::equal(tensor->shape, to.shape().dims())) {
-        throw FormatError(FormatKind::kMismatch, file.path(), -1,
-                          fmt::format("{} is missing or of another shape: was the checkpoint "
-                                      "written with other options?",
-                                      name));
-      }
-      to_float32(*tensor, name, {to.mutable_data(), static_cast<size_t>(to.numel())});
-    }
-  };
-  take(first_name(options_.optimizer), &Slot::first);
-  take(kSecondName, &Slot::second);
-  take(kAverageName, &Slot::average);
-  steps_ = steps;
 }
 
 }  // namespace vitrine

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/formats/safetensors.hpp"
 #include "models/networks/network.hpp"
 #include "models/training/distillation.hpp"
 
@@ -60,6 +59,12 @@ double layer_scale_of(const Network& network, std::string_view parameter, double
 /// Source: timm's ModelEmaV3.
 double ema_decay_at(const UpdateOptions& options, int64_t step);
 
+/// A tensor of a training's state.
+struct StateTensor {
+  std::string name;
+  Tensor value;
+};
+
 /// Trains a model step by step: gradients of one or more micro batches, then one update. Holds the
 /// optimiser's state and the averaged weights; knows nothing of data, files or time.
 ///
@@ -106,11 +111,11 @@ class Training {
   /// Exchanges the weights with their average; again to go back. Throws if there is none.
   void swap_average();
 
-  /// The optimiser's state and the average, under "optimizer/..." and "ema/..." names, for a
-  /// checkpoint. Valid until the next update.
-  std::vector<NamedTensor> state() const;
-  /// Takes them back. Throws FormatError (mismatch) if a tensor is missing or of another shape.
-  void restore(const SafetensorsFile& file, int64_t steps);
+  /// The optimiser's state and the average, named "optimizer/..." and "ema/...". The tensors are
+  /// Training's own: whoever writes into them, and sets the number of updates, has it go on from
+  /// there.
+  std::vector<StateTensor> state() const;
+  void set_steps(int64_t steps) { steps_ = steps; }
 
  private:
   struct Slot {

@@ -17,6 +17,7 @@
 #include "models/networks/resnet.hpp"
 #include "models/networks/vit.hpp"
 #include "models/training/training.hpp"
+#include "models/training/training_state.hpp"
 #include "models/weights/checkpoint.hpp"
 #include "tests/temp_dir.hpp"
 
@@ -209,11 +210,11 @@ TEST_CASE("training is the same for any number of threads, and after resuming", 
     const TempDir folder;
     const std::string path = folder.file("checkpoint.safetensors");
     std::vector<NamedTensor> tensors = model_tensors(model);
-    for (NamedTensor& tensor : first.state()) tensors.push_back(std::move(tensor));
+    for (NamedTensor& tensor : state_tensors(first)) tensors.push_back(std::move(tensor));
     write_safetensors(path, tensors, model_metadata(model));
     const Model loaded = load_model(path);
     Training second(*loaded.network, options);
-    second.restore(SafetensorsFile(path), first.steps());
+    restore_state(second, SafetensorsFile(path), first.steps());
     train(second, 2);
     std::vector<float> got = all_values(*loaded.network);
     second.swap_average();

@@ -2,6 +2,7 @@
 // Not here: PyTorch's trajectories (golden_check train), whole runs (tests/program).
 
 #include "models/training/training.hpp"
+#include "models/training/training_state.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -154,7 +155,7 @@ TEST_CASE("training: a model file and a training state come back bit for bit", "
   step(training);
   step(training);
   std::vector<NamedTensor> tensors = model_tensors(model);
-  for (const NamedTensor& t : training.state()) tensors.push_back(t);
+  for (const NamedTensor& t : state_tensors(training)) tensors.push_back(t);
   write_safetensors(path, tensors, model_metadata(model));
   step(training);
 
@@ -162,7 +163,7 @@ TEST_CASE("training: a model file and a training state come back bit for bit", "
   CHECK(loaded.labels == model.labels);
   CHECK(loaded.preprocess == model.preprocess);
   Training resumed(*loaded.network, options);
-  resumed.restore(SafetensorsFile(path), 2);
+  restore_state(resumed, SafetensorsFile(path), 2);
   step(resumed);
   CHECK(all_values(*loaded.network) == all_values(*model.network));
   resumed.swap_average();

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/formats/safetensors.hpp"
+#include "models/training/training.hpp"
+
+namespace vitrine {
+
+/// The tensors of the state as a file holds them, pointing into their storage.
+std::vector<NamedTensor> state_tensors(const Training& training);
+
+/// Has `training` go on from the state in a file, after `steps` updates. Throws
+/// FormatError(kMismatch) if a tensor is missing or of another shape.
+void restore_state(Training& training, const SafetensorsFile& file, int64_t steps);
+
+}  // namespace vitrine
