@@ -44,8 +44,8 @@ Tensor activated(const Tensor& x, const Tensor& weight, const Tensor& bias, Acti
   if (bias.defined()) epilogue.bias = bias.data();
   if (before != nullptr) {
     *before = Tensor::empty(x.shape().with(-1, weight.dim(0)));
-    epilogue.pre = before->mutable_data();
-    epilogue.pre_pitch = weight.dim(0);
+    epilogue.preactivation_out = before->mutable_data();
+    epilogue.preactivation_out_pitch = weight.dim(0);
   }
   return product(x, weight, epilogue);
 }
@@ -183,9 +183,9 @@ MlpGradients mlp_backward(const Tensor& dy, const Tensor& x, const Tensor& fc1_w
   Tensor hidden = needs[3] ? Tensor::empty(before.shape()) : Tensor();
   GemmEpilogue epilogue;
   epilogue.activation = activation;
-  epilogue.before = before.data();
-  epilogue.before_pitch = hidden_width;
-  if (needs[3]) epilogue.after = hidden.mutable_data();
+  epilogue.preactivation_in = before.data();
+  epilogue.preactivation_in_pitch = hidden_width;
+  if (needs[3]) epilogue.activated_out = hidden.mutable_data();
   gemm(Trans::kNo, Trans::kNo, rows_of(dy), hidden_width, width, dy.data(), width,
        fc2_weight.data(), hidden_width, dbefore.mutable_data(), hidden_width, epilogue);
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""check_inner_loops.py [--count FILE] OBJDUMP OBJECT...: the micro-kernels of ops/simd/gemm.cpp as the compiler left them.
+"""check_inner_loops.py [--count FILE] OBJDUMP OBJECT...: the micro-kernels of ops/simd as the compiler left them.
 
 g++ 12 is known to keep a whole array of accumulators on the stack, which halves the speed and changes no result. So
 every micro-kernel's loops over k must hold the multiply-adds of whole steps, read each vector of B and each
 value of A once, and touch no vector on the stack. (Only tiles of 4 rows and more: fewer occur in products that wait for
-memory anyway.) OBJECT is .../ISA/gemm.o of sse42, avx2, avx512 or neon64.
+memory anyway.) OBJECT is .../ISA/gemm.o or attention.o of sse42, avx2, avx512 or neon64.
 Ends with "N passed, N failed, 0 skipped"; status 1 if something failed, unless --count leaves that to who reads FILE.
 """
 import argparse
@@ -72,7 +72,8 @@ def main():
     a = p.parse_args()
     passed = failed = 0
     for path in a.objects:
-        isa = path.split("/")[-2]
+        isa, name = path.split("/")[-2:]
+        name = f"{isa}, {name.removesuffix('.o')}"
         seen = 0
         largest = (0, 0)
         for (rows, vectors, in_place), code in kernels(a.objdump, path):
@@ -87,15 +88,15 @@ def main():
             failed += bool(wrong)
             passed += not wrong
             for text in wrong:
-                print(f"{isa}, micro-kernel of {rows} rows, {vectors} vectors, A {'in place' if in_place == 'true' else 'packed'}: {text}")
+                print(f"{name}: micro-kernel of {rows} rows, {vectors} vectors, A {'in place' if in_place == 'true' else 'packed'}: {text}")
         if seen < 2 * 3 * 2:  # 4 to 6 rows at least, 2 vectors, A packed and in place
             print(f"{path}: only {seen} micro-kernels")
             failed += 1
-        print(f"{isa}: {seen} micro-kernels; the largest has {largest[0]} multiply-adds and {largest[1]} reads per round")
+        print(f"{name}: {seen} micro-kernels; the largest has {largest[0]} multiply-adds and {largest[1]} reads per round")
     if a.count:
         with open(a.count, "w") as f:
             f.write(f"{passed} {failed} 0\n")
-    print(f"loops    {len(a.objects)} ISAs     {passed} passed, {failed} failed, 0 skipped")
+    print(f"loops    {len(a.objects)} objects  {passed} passed, {failed} failed, 0 skipped")
     return failed > 0 and not a.count
 
 

@@ -1,4 +1,4 @@
-// Batches of products, in one parallel region: a task is a chunk of rows of one item.
+// Batches of products, in one parallel region: a task is a block of A, MC rows of one item.
 
 #include <algorithm>
 
@@ -6,8 +6,8 @@
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
 #include "ops/gemm/gemm.hpp"
-#include "ops/gemm/gemm_blocks.hpp"
-#include "ops/gemm/gemm_cuts.hpp"
+#include "ops/gemm/gemm_blocking.hpp"
+#include "ops/gemm/macro_kernel.hpp"
 #include "ops/kernels/all.hpp"
 
 namespace vitrine {
@@ -19,27 +19,25 @@ using kernels::Gemm;
 /// A product so large that it is worth its own parallel regions, in multiply-adds.
 constexpr int64_t kLargeMacs = 1 << 25;
 
-/// One task of a batch: a chunk of A times all of B, block by block of K, a panel of B at a time.
-/// Meanwhile the operands of `next`, the task after this one, come into L2.
-void run_chunk(const Gemm& kernel, const GemmProblem& p, const RowCuts& cuts,
-               const BlocksOfK& blocks, int64_t chunk, float* a, float* b,
-               const GemmProblem& next) {
-  for (int64_t block = 0; block < blocks.count; ++block) {
-    const int64_t k = blocks.size(block);
-    const int64_t k_begin = blocks.begin(block);
-    for (int64_t tile = 0; tile < cuts.tiles && k > 0 && !p.a_in_place(); ++tile) {
-      pack_tile(kernel, p, cuts, chunk, tile, k_begin, k, a);
+/// One task of a batch: a block of A times all of B, block by block of K, a micro-panel of B at a
+/// time. Meanwhile the operands of `next`, the task after this one, come into L2.
+void run_block(const Gemm& kernel, const GemmProblem& p, const BlocksOfM& ms, const BlocksOfK& ks,
+               int64_t ic, float* a, float* b, const GemmProblem& next) {
+  for (int64_t pc = 0; pc < ks.count; ++pc) {
+    const int64_t k = ks.size(pc);
+    const int64_t k_begin = ks.begin(pc);
+    for (int64_t ir = 0; ir < ms.panels && k > 0 && !p.a_in_place(); ++ir) {
+      pack_a(kernel, p, ms, ic, ir, k_begin, k, a);
     }
     const int64_t panels = kernel.panels(p.n);
-    for (int64_t panel = 0; panel < panels; ++panel) {
-      if (k > 0) pack_panel(kernel, p, panel, k_begin, k, b);
-      // Even panels fetch A, odd ones B, in equal shares.
-      const bool of_a = panel % 2 == 0;
+    for (int64_t jr = 0; jr < panels; ++jr) {
+      if (k > 0) pack_b(kernel, p, jr, k_begin, k, b);
+      // Even micro-panels fetch A, odd ones B, in equal shares.
+      const bool of_a = jr % 2 == 0;
       const int64_t floats = of_a ? p.m * p.k : p.k * p.n;
       const int64_t shares = of_a ? ceil_div(panels, 2) : panels / 2;
-      const float* from = (of_a ? next.a.data : next.b.data) + panel / 2 * floats / shares;
-      multiply(kernel, p, cuts, chunk, a, b, {from, ceil_div(floats, shares)}, panel, blocks,
-               block);
+      const float* from = (of_a ? next.a.data : next.b.data) + jr / 2 * floats / shares;
+      multiply(kernel, p, ms, ic, a, b, {from, ceil_div(floats, shares)}, jr, ks, pc);
     }
   }
 }
@@ -69,24 +67,24 @@ GemmProblem item_of(const GemmProblem& p, std::span<const GemmBatchAxis> batch, 
 void run_batch(const Gemm& kernel, const GemmProblem& p, std::span<const GemmBatchAxis> batch,
                int64_t items) {
   profile_macs(items * p.m * p.n * p.k);
-  const BlocksOfK blocks(p.k, kernel.kc);
-  const int64_t k = std::max<int64_t>(blocks.longest(), 1);
+  const BlocksOfK ks(p.k, kernel.kc);
+  const int64_t k = std::max<int64_t>(ks.longest(), 1);
   // Every part of an item packs B, so items stay whole where their number is enough.
   const int64_t tasks = equal_shares(items) ? 1 : kTasks;
   const int64_t parts = std::min(ceil_div(tasks, items), ceil_div(p.m, kTaskRows));
-  const RowCuts cuts(kernel, p, 0, p.m, k, std::min(chunk_rows(kernel, k), ceil_div(p.m, parts)));
-  const int64_t worker_floats = cuts.chunk_stride + panel_floats(kernel, blocks);
+  const BlocksOfM ms(kernel, p, 0, p.m, k, std::min(mc_of_l2(kernel, k), ceil_div(p.m, parts)));
+  const int64_t worker_floats = ms.block_stride + panel_floats(kernel, ks);
   const Buffer scratch = scratch_floats(threads() * worker_floats);
 
-  const int64_t macs = cuts.chunk_rows(0) * p.n * k;
-  parallel_chunks(items * cuts.chunks, std::max<int64_t>(kTaskMacs / macs, 1),
+  const int64_t macs = ms.size(0) * p.n * k;
+  parallel_chunks(items * ms.count, std::max<int64_t>(kTaskMacs / macs, 1),
                   [&](int64_t, int64_t begin, int64_t end, int worker) {
                     float* a = scratch.floats() + worker * worker_floats;
                     for (int64_t i = begin; i < end; ++i) {
-                      const int64_t item = i / cuts.chunks;
+                      const int64_t item = i / ms.count;
                       const GemmProblem next = item_of(p, batch, std::min(item + 1, items - 1));
-                      run_chunk(kernel, item_of(p, batch, item), cuts, blocks, i % cuts.chunks, a,
-                                a + cuts.chunk_stride, next);
+                      run_block(kernel, item_of(p, batch, item), ms, ks, i % ms.count, a,
+                                a + ms.block_stride, next);
                     }
                   });
 }

@@ -41,7 +41,7 @@ struct BlocksOfK {
 };
 
 /// The right operand of a product, (k, n), in the order in which the micro-kernel of one ISA reads
-/// it: for every block of K, for every panel (kernels::Gemm::panel_begin), [k][nr].
+/// it: for every block of K, for every micro-panel (kernels::Gemm::panel_begin), [k][nr].
 class PackedMatrix {
  public:
   /// Packs B, on all threads.
@@ -50,7 +50,7 @@ class PackedMatrix {
   Isa isa() const { return isa_; }
   int64_t k() const { return k_; }
   int64_t n() const { return n_; }
-  /// A panel of columns over one block of K.
+  /// A micro-panel of columns over one block of K.
   const float* panel(int64_t block, int64_t panel) const {
     return panels_.get() + offset(block, panel);
   }

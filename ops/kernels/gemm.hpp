@@ -9,10 +9,11 @@ namespace vitrine {
 /// What happens to an element of C = A B before it is stored, in this order; the tile is still in
 /// L1. Every pointer may be null. n is the number of columns of C.
 ///   v = alpha (A B)[i][j] + bias[j]
-///   pre[i][j] = v                     what the backward of the activation needs
+///   preactivation_out[i][j] = v       written: what the backward of the activation needs
 ///   v = activation(v) scale[j]        scale is LayerScale's gamma
-///       or, with `before`, the backward of that activation, whose argument was `before`:
-///       v activation'(before[i][j]) scale[j], and after[i][j] = activation(before[i][j])
+///       or, with preactivation_in, which is read, the backward of that activation there:
+///       v activation'(preactivation_in[i][j]) scale[j], and, written,
+///       activated_out[i][j] = activation(preactivation_in[i][j])
 ///   C[i][j] = v + residual[i][j], and with `relu` max(0, that)
 /// With `accumulate` it is C[i][j] += alpha (A B)[i][j], and nothing else may be set.
 struct GemmEpilogue {
@@ -24,27 +25,31 @@ struct GemmEpilogue {
   const float* residual = nullptr;  ///< (m, n) with a row pitch; may not overlap C
   bool relu = false;
   int64_t residual_pitch = 0;
-  float* pre = nullptr;  ///< (m, n) with a row pitch
-  int64_t pre_pitch = 0;
-  const float* before = nullptr;  ///< (m, n) with a row pitch; may not overlap C
-  float* after = nullptr;         ///< (m, n) with the pitch of `before`
-  int64_t before_pitch = 0;
+  float* preactivation_out = nullptr;  ///< written; (m, n) with a row pitch
+  int64_t preactivation_out_pitch = 0;
+  const float* preactivation_in = nullptr;  ///< read; (m, n) with a row pitch; may not overlap C
+  float* activated_out = nullptr;           ///< written; (m, n) with the pitch of preactivation_in
+  int64_t preactivation_in_pitch = 0;
 
   /// Whether C is the product alone.
   bool is_none() const {
     return alpha == 1.0F && !accumulate && activation == Activation::kNone && bias == nullptr &&
-           scale == nullptr && residual == nullptr && !relu && pre == nullptr && before == nullptr;
+           scale == nullptr && residual == nullptr && !relu && preactivation_out == nullptr &&
+           preactivation_in == nullptr;
   }
 
-  /// The same for the part of C that begins at (row, column).
+  /// The epilogue of the part of C that begins at (row, column).
   GemmEpilogue at(int64_t row, int64_t column) const {
     GemmEpilogue e = *this;
     if (bias != nullptr) e.bias += column;
     if (scale != nullptr) e.scale += column;
     if (residual != nullptr) e.residual += row * residual_pitch + column;
-    if (pre != nullptr) e.pre += row * pre_pitch + column;
-    if (before != nullptr) e.before += row * before_pitch + column;
-    if (after != nullptr) e.after += row * before_pitch + column;
+    if (preactivation_out != nullptr) {
+      e.preactivation_out += row * preactivation_out_pitch + column;
+    }
+    const int64_t in = row * preactivation_in_pitch + column;
+    if (preactivation_in != nullptr) e.preactivation_in += in;
+    if (activated_out != nullptr) e.activated_out += in;
     return e;
   }
 };
@@ -71,16 +76,17 @@ struct GemmAhead {
   int64_t pitch = 0;
 };
 
-/// A block of rows of A times one panel of B, over one block of K.
+/// A block of A (MC x KC) times one micro-panel of B (KC x NR): BLIS's first loop around the
+/// micro-kernel.
 struct GemmBlock {
   int64_t rows;     ///< of A and C, split evenly over tiles
-  int64_t tiles;    ///< of at most Gemm::mr rows each; binding for a packed A alone
+  int64_t tiles;    ///< of at most Gemm::mr rows each, micro-panels of A where that is packed
   int64_t columns;  ///< of C, 1 .. Gemm::nr
   int64_t k;        ///< length of this block of K
   const float* a;
   GemmA a_layout;
   int64_t a_pitch;
-  const float* b;   ///< packed panel, [k][nr]
+  const float* b;   ///< packed micro-panel, [k][nr]
   GemmAhead ahead;  ///< what will probably be read after this, to be fetched into L2 meanwhile
   float* c;         ///< (rows, columns) with a row pitch
   int64_t c_pitch;
@@ -94,14 +100,14 @@ struct GemmBlock {
 /// and the blocks' sums are added in order: the bits depend on the ISA and on K, not on how M and N
 /// are cut.
 struct Gemm {
-  int64_t mr;     ///< most rows of a packed tile of A; where A lies, narrow panels take more
-  int64_t nr;     ///< most columns of a panel, and its pitch
+  int64_t mr;     ///< most rows of a packed micro-panel of A; where A lies, few columns take more
+  int64_t nr;     ///< most columns of a micro-panel of B, and its pitch
   int64_t lanes;  ///< columns are computed in vectors of so many
   int64_t kc;     ///< longest block of K
 
-  /// How n columns are cut into panels: as few as possible, of nearly the same number of vectors,
-  /// since one of a single vector would be slow. 64 columns by vectors of 16 are 2 panels of 32,
-  /// not one of 48 and one of 16.
+  /// How n columns are cut into micro-panels: as few as possible, of nearly the same number of
+  /// vectors, since one of a single vector would be slow. 64 columns by vectors of 16 are 2 panels
+  /// of 32, not one of 48 and one of 16.
   int64_t panels(int64_t n) const { return (n + nr - 1) / nr; }
   int64_t panel_begin(int64_t n, int64_t panel) const {
     const int64_t vectors = (n + lanes - 1) / lanes;
@@ -113,9 +119,9 @@ struct Gemm {
   }
 
   /// Interleaves `rows` rows of a strided matrix: to[p * width + r] = from[r * row_stride +
-  /// p * k_stride] for r < rows; what lies between rows and width is anything. Packs tiles of A
-  /// (width = rows <= mr) and panels of B (width = nr). If width is not nr, up to 15 floats behind
-  /// the tile are overwritten.
+  /// p * k_stride] for r < rows; what lies between rows and width is anything. Packs micro-panels
+  /// of A (width = rows <= mr) and of B (width = nr). If width is not nr, up to 15 floats behind
+  /// the micro-panel are overwritten.
   void (*pack)(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_t k_stride,
                int64_t width, float* to);
 

@@ -26,10 +26,11 @@ void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_
 /// The epilogue for element (i, j) of C, in the order that GemmEpilogue states.
 inline float gemm_epilogue(const GemmEpilogue& e, int64_t i, int64_t j, float v) {
   if (e.bias != nullptr) v += e.bias[j];
-  if (e.pre != nullptr) e.pre[i * e.pre_pitch + j] = v;
-  if (e.before != nullptr) {
-    const float before = e.before[i * e.before_pitch + j];
-    if (e.after != nullptr) e.after[i * e.before_pitch + j] = activate(e.activation, before);
+  if (e.preactivation_out != nullptr) e.preactivation_out[i * e.preactivation_out_pitch + j] = v;
+  if (e.preactivation_in != nullptr) {
+    const float before = e.preactivation_in[i * e.preactivation_in_pitch + j];
+    if (e.activated_out != nullptr)
+      e.activated_out[i * e.preactivation_in_pitch + j] = activate(e.activation, before);
     v *= activation_derivative(e.activation, before);
   } else {
     v = activate(e.activation, v);

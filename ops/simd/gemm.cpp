@@ -1,10 +1,10 @@
 // Matrix product on packed operands: C = epilogue(A B).
 //
-//   for every tile of A (at most mr rows):  tile of C = micro_kernel(tile of A, panel of B)
-//                                           finish(tile of C) while it is in L1
+//   for every micro-panel of A (MR rows):  tile of C = micro_kernel(micro-panels of A and B)
+//                                          finish(tile of C) while it is in L1
 //
-// The packing is here too, since it decides what the micro-kernel reads. The loops around it (cache
-// blocks, threads) are in ops/gemm/gemm.cpp.
+// The packing is here too, since it decides what the micro-kernel reads. The loops around it
+// (cache blocks, threads) are in ops/gemm/gemm.cpp.
 // Source: Goto, van de Geijn 2008, Anatomy of High-Performance Matrix Multiplication; Van Zee, van
 // de Geijn 2015, BLIS.
 
@@ -42,13 +42,14 @@ constexpr int64_t kColumns = kVectors * kLanes;
 constexpr int kMostRows = 8;
 static_assert(kRows <= kMostRows && kColumns % 8 == 0);
 
-/// Most rows of a tile of so many vectors: a narrower panel leaves registers for more. (4 rows of a
-/// single vector would wait for their own multiply-adds, which take 4 cycles, two at a time.)
+/// Most rows of a tile of so many vectors: a narrower micro-panel leaves registers for more. (4
+/// rows of a single vector would wait for their own multiply-adds, which take 4 cycles, two at a
+/// time.)
 constexpr int rows_beside(int vectors) {
   const int rows = kRows * kVectors / vectors;
   return rows < kMostRows ? rows : kMostRows;
 }
-constexpr int64_t kBlockK = 1024;
+constexpr int64_t kKc = 1024;
 
 using MicroKernel = void (*)(const MicroBlock& block, const float* a, int64_t a_pitch, float* c,
                              const float* next, int64_t next_step);
@@ -77,7 +78,7 @@ constexpr MicroKernels kMicroKernels(std::make_integer_sequence<int, kMostRows *
 /// Rows that lie side by side in memory: a copy of short runs.
 void pack_copy(int64_t rows, int64_t k, const float* from, int64_t k_stride, int64_t width,
                float* to) {
-  if (rows == width && rows >= 4 && rows <= 8) {  // a tile of A: two quads that overlap
+  if (rows == width && rows >= 4 && rows <= 8) {  // a micro-panel of A: quads that overlap
     for (int64_t p = 0; p < k; ++p, from += k_stride, to += width) {
       const Quad first = load_quad(from);
       const Quad last = load_quad(from + rows - 4);
@@ -96,8 +97,8 @@ void pack_copy(int64_t rows, int64_t k, const float* from, int64_t k_stride, int
   }
 }
 
-/// 8 rows along a contiguous k, of a panel that is `width` wide. Rows that do not exist repeat the
-/// last one; nobody looks at what becomes of them.
+/// 8 rows along a contiguous k, of a micro-panel that is `width` wide. Rows that do not exist
+/// repeat the last one; nobody looks at what becomes of them.
 void pack_transpose(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_t width,
                     float* to) {
   const float* row[8];
@@ -109,8 +110,8 @@ void pack_transpose(int64_t rows, int64_t k, const float* from, int64_t row_stri
   }
 }
 
-// Steps of k that pack does for all rows of a panel before it goes on, so that the lines it writes
-// are complete while they are in L1.
+// Steps of k that pack does for all rows of a micro-panel before it goes on, so that the lines it
+// writes are complete while they are in L1.
 constexpr int64_t kPackSteps = 64;
 
 /// Any strides.
@@ -132,7 +133,7 @@ void pack(int64_t rows, int64_t k, const float* from, int64_t row_stride, int64_
     pack_scalar(rows, k, from, row_stride, k_stride, width, to);
     return;
   }
-  // Whole vectors of a panel, which multiply reads; at least a group of 8, which a tile may be.
+  // Whole vectors of a micro-panel, which multiply reads; at least a group of 8, as A's may be.
   constexpr int64_t kGroup = kLanes < 8 ? 8 : kLanes;
   const int64_t all = (rows + kGroup - 1) / kGroup * kGroup;
   for (int64_t p = 0; p < k; p += kPackSteps, from += kPackSteps, to += kPackSteps * width) {
@@ -180,7 +181,7 @@ void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int6
   const bool add = part_of_c.sums && part_of_c.add;
   const float* bias_row = part_of_c.sums && last ? e.bias : nullptr;
   const float* residual = last ? e.residual : nullptr;
-  float* pre = last ? e.pre : nullptr;
+  float* argument = last ? e.preactivation_out : nullptr;
   const bool scales = last && e.scale != nullptr;
   const Vec alpha = splat(e.alpha);
   for_each_vector(part_of_c.columns, [&](int64_t j, auto part) {
@@ -191,13 +192,14 @@ void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int6
       Vec v = part.load(sum + r * sum_pitch + j);
       if (part_of_c.sums) v = fma(v, alpha, add ? part.load(to) : splat(0.0F)) + bias;
       if (last) {
-        if (pre != nullptr) part.store(pre + r * e.pre_pitch + j, v);
+        if (argument != nullptr) part.store(argument + r * e.preactivation_out_pitch + j, v);
         if constexpr (kBackward) {
           // Both at once: they have nearly everything in common.
-          const Vec x = part.load(e.before + r * e.before_pitch + j);
+          const Vec x = part.load(e.preactivation_in + r * e.preactivation_in_pitch + j);
           const Vec y = activate(kActivation, x);
           v = v * activation_derivative(kActivation, x);
-          if (e.after != nullptr) part.store(e.after + r * e.before_pitch + j, y);
+          if (e.activated_out != nullptr)
+            part.store(e.activated_out + r * e.preactivation_in_pitch + j, y);
         } else {
           v = activate(kActivation, v);
         }
@@ -213,22 +215,23 @@ void finish(const GemmEpilogue& e, const Part& part_of_c, const float* sum, int6
   });
 }
 
-/// finish of a C that lacks the activation alone, with `pre`, or with `before` and `after`, as in
-/// an MLP: what `finish` asks for every vector takes a third of the time of a GELU. Where `pre` or
-/// `after` is null, C takes what belongs there and is overwritten at once.
+/// finish of a C that lacks the activation alone, with preactivation_out, or with preactivation_in
+/// and activated_out, as in an MLP: what `finish` asks for every vector takes a third of the time
+/// of a GELU. Where the matrix that is written is null, C takes what belongs there and is
+/// overwritten at once.
 template <Activation kActivation, bool kBackward>
 void finish_activation(const GemmEpilogue& e, const Part& part_of_c, const float*, int64_t,
                        float* c, int64_t c_pitch) {
-  float* const kept = kBackward ? e.after : e.pre;
-  const int64_t kept_pitch = kBackward ? e.before_pitch : e.pre_pitch;
+  float* const kept = kBackward ? e.activated_out : e.preactivation_out;
+  const int64_t kept_pitch = kBackward ? e.preactivation_in_pitch : e.preactivation_out_pitch;
   float* keep = kept != nullptr ? kept : c;
   const int64_t keep_pitch = kept != nullptr ? kept_pitch : c_pitch;
-  const float* before = e.before;
+  const float* in = e.preactivation_in;
   for (int64_t r = 0; r < part_of_c.rows; ++r, c += c_pitch, keep += keep_pitch) {
     for_each_vector(part_of_c.columns, [&](int64_t j, auto part) {
       const Vec v = part.load(c + j);
       if constexpr (kBackward) {
-        const Vec x = part.load(before + j);
+        const Vec x = part.load(in + j);
         part.store(keep + j, activate(kActivation, x));
         part.store(c + j, v * activation_derivative(kActivation, x));
       } else {
@@ -236,7 +239,7 @@ void finish_activation(const GemmEpilogue& e, const Part& part_of_c, const float
         part.store(c + j, activate(kActivation, v));
       }
     });
-    if constexpr (kBackward) before += e.before_pitch;
+    if constexpr (kBackward) in += e.preactivation_in_pitch;
   }
 }
 
@@ -317,21 +320,22 @@ void multiply(const GemmBlock& block) {
   // which multiplies the sums alone, leaves all of that to finish.
   const bool direct = !block.add || e.alpha == 1.0F;
   const bool added = direct && e.alpha == 1.0F;
-  const bool plain = e.activation == Activation::kNone && e.scale == nullptr && e.pre == nullptr &&
-                     e.before == nullptr && !e.relu;
+  const bool plain = e.activation == Activation::kNone && e.scale == nullptr &&
+                     e.preactivation_out == nullptr && e.preactivation_in == nullptr && !e.relu;
   const bool done = added && (!block.last || plain);
   MicroBlock micro{.k = block.k,
                    .b = block.b,
                    .b_pitch = kColumns,
                    .c_pitch = direct ? block.c_pitch : kColumns,
                    .last = block.columns - (vectors - 1) * kLanes,
+                   .start_c = false,
                    .add_c = added && block.add,
                    .bias = added && block.last ? e.bias : nullptr,
                    .matrix = nullptr,
                    .matrix_pitch = e.residual_pitch};
   const float* residual = done && block.last ? e.residual : nullptr;
   const bool alone = added && block.last && e.scale == nullptr && e.residual == nullptr && !e.relu;
-  const Finish finish_tile = finish_for(e.activation, e.before != nullptr, alone);
+  const Finish finish_tile = finish_for(e.activation, e.preactivation_in != nullptr, alone);
   const bool by_rows = block.a_layout == GemmA::kRows;
   const MicroKernel* kernels =
       (by_rows ? kMicroKernels.by_rows : kMicroKernels.by_columns) + vectors - 1;
@@ -351,9 +355,9 @@ void multiply(const GemmBlock& block) {
     owed -= owed >= tiles ? tiles : 0;
     end = begin + rows;
     fetch<false>(e.residual, e.residual_pitch, begin, end, block.columns);
-    fetch<true>(e.pre, e.pre_pitch, begin, end, block.columns);
-    fetch<false>(e.before, e.before_pitch, begin, end, block.columns);
-    fetch<true>(e.after, e.before_pitch, begin, end, block.columns);
+    fetch<true>(e.preactivation_out, e.preactivation_out_pitch, begin, end, block.columns);
+    fetch<false>(e.preactivation_in, e.preactivation_in_pitch, begin, end, block.columns);
+    fetch<true>(e.activated_out, e.preactivation_in_pitch, begin, end, block.columns);
     float* c = block.c + begin * block.c_pitch;
     float* to = direct ? c : tile;
     const int64_t first = packed ? t : begin;
@@ -374,7 +378,7 @@ extern const Gemm gemm;
 const Gemm gemm{.mr = kRows,
                 .nr = kColumns,
                 .lanes = kLanes,
-                .kc = kBlockK,
+                .kc = kKc,
                 .pack = pack,
                 .transpose = transpose,
                 .multiply = multiply};

@@ -1,13 +1,13 @@
 #pragma once
 
-// The innermost loop of every matrix product: a tile of C, kRows x (kVectors * kLanes), stays in
-// registers while k runs.
+// The innermost loop of every matrix product, attention's too: a tile of C, MR x NR, kRows x
+// (kVectors * kLanes), stays in registers while k runs.
 //
 //   for p in 0..k:  for i in rows, j in columns:  C[i][j] += A[p][i] * B[p][j]
 //
-// A is read as broadcasts: packed as [k][kRows], or where it lies. B is packed as [k][nr] and
-// read as vectors. Per step: kRows broadcasts and kVectors loads for kRows * kVectors
-// multiply-adds, e.g. 11 for 24.
+// A is read as broadcasts: a micro-panel packed as [k][kRows], or where it lies. B is a packed
+// micro-panel, [k][NR], and read as vectors. Per step: kRows broadcasts and kVectors loads for
+// kRows * kVectors multiply-adds, e.g. 11 for 24.
 
 #include "ops/simd/simd.hpp"
 
@@ -24,14 +24,15 @@ constexpr int kStepsInTurn = 2;
 
 constexpr int kLineFloats = 16;  // of a cache line
 
-/// What all tiles of a block of C have in common: they lie below one another, beside one panel of
-/// B.
+/// What all tiles of a block of C have in common: they lie below one another, beside one
+/// micro-panel of B.
 struct MicroBlock {
   int64_t k;
   const float* b;
   int64_t b_pitch;
   int64_t c_pitch;
   int64_t last;         ///< floats of C, and of what is added, in the last vector of a row
+  bool start_c;         ///< the sums start at what C holds, in whole vectors, instead of at 0
   bool add_c;           ///< to the sums is added, in this order: what C holds already,
   const float* bias;    ///< one row for all rows, or null,
   const float* matrix;  ///< and a matrix, whose rows are the tile's, or null
@@ -60,7 +61,9 @@ void micro_kernel(const MicroBlock& block, const float* a, int64_t a_pitch, floa
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
-    for (int j = 0; j < kVectors; ++j) sum[i][j] = splat(0.0F);
+    for (int j = 0; j < kVectors; ++j) {
+      sum[i][j] = block.start_c ? load(c + i * c_pitch + j * kLanes) : splat(0.0F);
+    }
   }
 
   const auto step = [&] {

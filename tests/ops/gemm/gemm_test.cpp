@@ -169,14 +169,14 @@ TEST_CASE("gemm: every epilogue is what its definition says", "[ops][isa]") {
     if ((parts & 2) != 0) e.scale = scale.data();
     if ((parts & 4) != 0) e.residual = residual.data();
     e.residual_pitch = n + 5;
-    if ((parts & 8) != 0) e.pre = pre.data();
-    e.pre_pitch = n + 1;
+    if ((parts & 8) != 0) e.preactivation_out = pre.data();
+    e.preactivation_out_pitch = n + 1;
     e.relu = (parts & 16) != 0;
     const auto before = randoms(m * (n + 2), 6);
     std::vector<float> after(before.size(), kGuard);
-    if ((parts & 32) != 0) e.before = before.data();
-    if ((parts & 64) != 0) e.after = after.data();
-    e.before_pitch = n + 2;
+    if ((parts & 32) != 0) e.preactivation_in = before.data();
+    if ((parts & 64) != 0) e.activated_out = after.data();
+    e.preactivation_in_pitch = n + 2;
 
     auto want = c.want();
     std::vector<double> want_pre(pre.size(), kGuard);
@@ -186,12 +186,13 @@ TEST_CASE("gemm: every epilogue is what its definition says", "[ops][isa]") {
         double& w = want[static_cast<size_t>(i * c.ldc + j)];
         w *= static_cast<double>(e.alpha);
         if (e.bias != nullptr) w += static_cast<double>(e.bias[j]);
-        if (e.pre != nullptr) want_pre[static_cast<size_t>(i * e.pre_pitch + j)] = w;
-        if (e.before != nullptr) {
-          const auto at = static_cast<size_t>(i * e.before_pitch + j);
+        if (e.preactivation_out != nullptr)
+          want_pre[static_cast<size_t>(i * e.preactivation_out_pitch + j)] = w;
+        if (e.preactivation_in != nullptr) {
+          const auto at = static_cast<size_t>(i * e.preactivation_in_pitch + j);
           const auto x = static_cast<double>(before[at]);
           w *= reference::activation_derivative(activation, x);
-          if (e.after != nullptr) want_after[at] = reference::activate(activation, x);
+          if (e.activated_out != nullptr) want_after[at] = reference::activate(activation, x);
         } else {
           w = reference::activate(activation, w);
         }
