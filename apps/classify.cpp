@@ -9,7 +9,6 @@
 #include "apps/command_line/model_option.hpp"
 #include "apps/terminal/print.hpp"
 #include "core/error.hpp"
-#include "core/images/picture_file.hpp"
 #include "core/interrupt.hpp"
 #include "core/text/json_text.hpp"
 #include "models/data/picture_files.hpp"
@@ -147,8 +146,8 @@ std::vector<std::string> files_of(const ClassifyOptions& o, const CommonOptions&
 }
 
 Image open_picture(const std::string& file, const Preprocess& rule) {
-  if (file != kStandardInput) return read_picture(file, rule.channels, rule.upright);
-  return read_picture_from_standard_input(rule.channels, rule.upright);
+  if (file != kStandardInput) return read_image(file, rule.channels, rule.exif);
+  return read_image_from_standard_input(rule.channels, rule.exif);
 }
 
 int classify_files(const ClassifyOptions& o, const CommonOptions& common) {

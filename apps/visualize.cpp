@@ -15,7 +15,6 @@
 #include "apps/figures/draw_position_similarity.hpp"
 #include "apps/terminal/print.hpp"
 #include "core/error.hpp"
-#include "core/images/picture_file.hpp"
 #include "models/analysis/attention_map.hpp"
 #include "models/analysis/attention_rollout.hpp"
 #include "models/analysis/position_similarity.hpp"
@@ -78,7 +77,7 @@ std::string caption_of(const Look& l, const std::string& file) {
 }
 
 Image open_picture(const std::string& file, const Model& model) {
-  return read_picture(file, model.preprocess.channels, model.preprocess.upright);
+  return read_image(file, model.preprocess.channels, model.preprocess.exif);
 }
 
 int position(const VisualizeOptions& o, const CommonOptions& common) {

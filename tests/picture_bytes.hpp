@@ -89,7 +89,7 @@ inline Bytes png_file(uint32_t width, uint32_t height, int depth, int colour, co
 /// Why a picture is refused; nothing if it is not.
 inline std::optional<FormatKind> kind_of(std::span<const std::byte> bytes) {
   try {
-    decode_image(bytes, 3, "x");
+    decode_image(bytes, 3, "x", Exif::kAsStored);
   } catch (const FormatError& error) {
     return error.kind();
   }

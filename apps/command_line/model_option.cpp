@@ -87,7 +87,7 @@ Model open_model(const ModelOption& option, const CommonOptions& common, std::op
   } else if (use) {
     fit_to_pictures(model);
   }
-  if (option.no_exif) model.preprocess.upright = false;
+  if (option.no_exif) model.preprocess.exif = Exif::kAsStored;
   print_notes(model.notes, common);
   if (option.labels.empty()) return model;
   model.labels = read_labels(option.labels);

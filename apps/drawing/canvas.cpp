@@ -103,8 +103,7 @@ bool finite(Point p) { return std::isfinite(p.x) && std::isfinite(p.y); }
 }  // namespace
 
 Canvas::Canvas(int64_t width, int64_t height, Colour background) {
-  if (width < 1 || height < 1 || width > kMaxImageSide || height > kMaxImageSide ||
-      width * height > kMaxImagePixels) {
+  if (width < 1 || height < 1 || !is_image_size(width, height)) {
     throw ShapeError(
         fmt::format("[canvas] cannot draw a picture of {} x {} pixels", width, height));
   }

@@ -11,7 +11,7 @@ namespace vitrine {
 
 Image dataset_image(const Dataset& data, int64_t index, const Preprocess& rule) {
   Image storage;
-  const ImageView view = data.picture(index, rule.channels, rule.upright, storage);
+  const ImageView view = data.picture(index, rule.channels, rule.exif, storage);
   return {view.width,
           view.height,
           view.channels,

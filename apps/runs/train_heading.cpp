@@ -107,7 +107,7 @@ void print_heading(Run& run) {
   if (!run.chosen_for().empty()) {
     print_line(fmt::format("chosen for {}; --model names another", run.chosen_for()));
   }
-  if (!run.model().preprocess.upright) {
+  if (run.model().preprocess.exif == Exif::kAsStored) {
     print_line("pictures are seen as stored, without their EXIF orientation");
   }
   print_line(pictures_of(run));

@@ -7,8 +7,10 @@
 
 #include "core/error.hpp"
 #include "core/formats/file.hpp"
+#include "core/images/exif.hpp"
 #include "core/images/foreign_picture.hpp"
 #include "core/images/jpeg.hpp"
+#include "core/images/luma.hpp"
 #include "core/images/png_check.hpp"
 #include "core/images/png_rows.hpp"
 
@@ -25,13 +27,10 @@ Image to_rgb(const Image& grey) {
   return rgb;
 }
 
-// ITU-R 601-2 luma in 16-bit fixed point, as in Pillow.
 Image to_grey(const Image& rgb) {
   Image grey = {rgb.width, rgb.height, 1, std::vector<uint8_t>(rgb.pixels.size() / 3)};
   for (size_t i = 0; i < grey.pixels.size(); ++i) {
-    const uint8_t* p = &rgb.pixels[3 * i];
-    grey.pixels[i] =
-        static_cast<uint8_t>((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 32768u) >> 16);
+    grey.pixels[i] = luma(&rgb.pixels[3 * i]);
   }
   return grey;
 }
@@ -51,8 +50,7 @@ void append_bytes(void* context, void* data, int size) {
 }  // namespace
 
 void check_pixels(int64_t width, int64_t height, std::string_view path) {
-  if (width <= kMaxImageSide && height <= kMaxImageSide && width * height <= kMaxImagePixels)
-    return;
+  if (is_image_size(width, height)) return;
   throw FormatError(FormatKind::kTooLarge, path, -1,
                     fmt::format("the image has {} x {} pixels, at most {} are allowed", width,
                                 height, kMaxImagePixels));
@@ -78,9 +76,10 @@ void check_picture_start(std::span<const std::byte> start, std::string_view path
                     fmt::format("{} but {}; {}", kNeither, foreign->name, foreign->advice));
 }
 
-Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view path) {
+Image decode_image(std::span<const std::byte> bytes, int channels, std::string_view path,
+                   Exif exif) {
   if (channels != 1 && channels != 3) {
-    throw ShapeError(fmt::format("[decode_image] channels must be 1 or 3, got {}", channels));
+    throw UsageError(fmt::format("[decode_image] channels must be 1 or 3, got {}", channels));
   }
   if (static_cast<int64_t>(bytes.size()) > kMaxImageFileBytes) {
     throw FormatError(FormatKind::kTooLarge, path, -1,
@@ -88,15 +87,26 @@ Image decode_image(std::span<const std::byte> bytes, int channels, std::string_v
   }
   check_picture_start(bytes, path);
   Image image = is_jpeg(bytes) ? decode_jpeg(bytes, path) : decode_png(bytes, path);
-  if (image.channels == channels) return image;
-  return channels == 1 ? to_grey(image) : to_rgb(image);
+  if (image.channels != channels) image = channels == 1 ? to_grey(image) : to_rgb(image);
+  const int orientation = exif == Exif::kUpright ? exif_orientation(bytes) : kUpright;
+  return orientation == kUpright ? image : apply_orientation(image, orientation);
+}
+
+Image read_image(const std::string& path, int channels, Exif exif) {
+  const auto look = [&](Bytes start) { check_picture_start(start, path); };
+  return decode_image(read_file(path, kMaxImageFileBytes, look), channels, path, exif);
+}
+
+Image read_image_from_standard_input(int channels, Exif exif) {
+  constexpr std::string_view kName = "standard input";
+  const auto look = [](Bytes start) { check_picture_start(start, kName); };
+  return decode_image(read_standard_input(kMaxImageFileBytes, look), channels, kName, exif);
 }
 
 void write_png(const std::string& path, const Image& image) {
   const bool fits =
       (image.channels == 1 || image.channels == 3) && image.width >= 1 && image.height >= 1 &&
-      image.width <= kMaxImageSide && image.height <= kMaxImageSide &&
-      image.width * image.height <= kMaxImagePixels &&
+      is_image_size(image.width, image.height) &&
       static_cast<int64_t>(image.pixels.size()) == image.width * image.height * image.channels;
   if (!fits) {
     throw ShapeError(fmt::format("[write_png] cannot write {} x {} x {} pixels from {} bytes",

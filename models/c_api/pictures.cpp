@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "core/error.hpp"
-#include "core/images/picture_file.hpp"
 #include "models/c_api/sized_struct.hpp"
 #include "ops/normalize.hpp"
 
@@ -22,8 +21,7 @@ template <class E, class... Args>
 
 /// Throws unless the sizes of raw pixels are possible.
 ImageView view_of(const vitrine_picture& p, size_t i) {
-  if (p.height < 1 || p.width < 1 || std::max(p.height, p.width) > kMaxImageSide ||
-      p.height * p.width > kMaxImagePixels) {
+  if (p.height < 1 || p.width < 1 || !is_image_size(p.width, p.height)) {
     refuse<ShapeError>(i, "height and width must be at least 1 and at most {} pixels, got {} x {}",
                        kMaxImagePixels, p.height, p.width);
   }
@@ -39,18 +37,6 @@ ImageView view_of(const vitrine_picture& p, size_t i) {
   }
   view.pitch = p.row_stride;
   return view;
-}
-
-/// RGBA without its alpha; anything else as it is. `storage` keeps the pixels.
-ImageView without_alpha(const ImageView& picture, ReusedVector<uint8_t>& storage) {
-  if (picture.channels != 4) return picture;
-  storage.resize(static_cast<size_t>(picture.height * picture.width * 3));
-  uint8_t* to = storage.data();
-  for (int64_t row = 0; row < picture.height; ++row) {
-    const uint8_t* from = picture.pixels + row * picture.pitch;
-    for (int64_t x = 0; x < picture.width; ++x, from += 4, to += 3) std::copy_n(from, 3, to);
-  }
-  return {storage.data(), picture.width, picture.height, 3};
 }
 
 }  // namespace
@@ -83,18 +69,17 @@ void Pictures::prepare(size_t i, const Preprocess& rule, std::span<float> to) co
   if (int{p.file != nullptr} + int{p.encoded != nullptr} + int{p.pixels != nullptr} != 1) {
     refuse<UsageError>(i, "exactly one of file, encoded and pixels must be set");
   }
-  const bool upright = rule.upright && p.ignore_orientation == 0;
+  const Exif exif = p.ignore_orientation == 0 ? rule.exif : Exif::kAsStored;
   Image image;
   ImageView view;
-  ReusedVector<uint8_t> storage;
   if (p.pixels != nullptr) {
-    view = without_alpha(view_of(p, i), storage);
+    view = view_of(p, i);
   } else if (p.file != nullptr) {
-    image = read_picture(p.file, rule.channels, upright);
+    image = read_image(p.file, rule.channels, exif);
     view = image;
   } else {
     const std::span bytes(static_cast<const std::byte*>(p.encoded), p.encoded_bytes);
-    image = decode_picture(bytes, rule.channels, fmt::format("pictures[{}]", i), upright);
+    image = decode_image(bytes, rule.channels, fmt::format("pictures[{}]", i), exif);
     view = image;
   }
   ReusedVector<uint8_t> pixels(static_cast<size_t>(rule.numel()));

@@ -17,7 +17,7 @@ ReadablePictures readable_pictures(const std::shared_ptr<const Dataset>& dataset
       throw_if_interrupted();
       try {
         // An orientation is a hint and never fails.
-        static_cast<void>(dataset->picture(i, channels, false, storage));
+        static_cast<void>(dataset->picture(i, channels, Exif::kAsStored, storage));
       } catch (const Error& e) {
         failure[static_cast<size_t>(i)] = e.what();
       }

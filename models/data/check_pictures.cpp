@@ -47,13 +47,13 @@ void check_pictures(const Dataset& dataset, int channels, BadPictures bad) {
   Image storage;
   if (bad == BadPictures::kFail) {
     check_all_there(dataset);
-    static_cast<void>(dataset.picture(0, channels, false, storage));
+    static_cast<void>(dataset.picture(0, channels, Exif::kAsStored, storage));
     return;
   }
   for (int64_t i = 0;; ++i) {
     throw_if_interrupted();
     try {
-      static_cast<void>(dataset.picture(i, channels, false, storage));
+      static_cast<void>(dataset.picture(i, channels, Exif::kAsStored, storage));
       return;
     } catch (const Error&) {
       if (i + 1 == dataset.size()) throw;

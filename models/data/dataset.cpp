@@ -10,7 +10,6 @@
 
 #include "core/error.hpp"
 #include "core/formats/home_path.hpp"
-#include "core/images/picture_file.hpp"
 #include "core/text/nearest_name.hpp"
 #include "models/data/cifar_dataset.hpp"
 #include "models/data/csv_dataset.hpp"
@@ -141,14 +140,14 @@ std::vector<int64_t> Dataset::class_sizes() const {
   return sizes;
 }
 
-ImageView Dataset::picture(int64_t i, int channels, bool upright, Image& storage) const {
+ImageView Dataset::picture(int64_t i, int channels, Exif exif, Image& storage) const {
   if (i < 0 || i >= size()) {
     throw ShapeError(fmt::format("[dataset] picture {} of {}", i, size()));
   }
   if (in_memory()) {
     return {pixels_.data() + i * height_ * width_ * channels_, width_, height_, channels_};
   }
-  storage = read_picture(files_[static_cast<size_t>(i)], channels, upright);
+  storage = read_image(files_[static_cast<size_t>(i)], channels, exif);
   return storage;
 }
 

@@ -65,11 +65,11 @@ class Dataset {
   /// One path per picture; empty for pictures in memory.
   const std::vector<std::string>& files() const { return files_; }
 
-  /// Picture i. `channels` (1 or 3) and `upright` are how a file is read
-  /// (core/images/picture_file.hpp); a picture in memory comes as it is. `storage` keeps the pixels
+  /// Picture i. `channels` (1 or 3) and `exif` are how a file is read (read_image); a picture in
+  /// memory comes as it is. `storage` keeps the pixels
   /// of a file and must outlive the view. Throws IoError or FormatError with the name of a file
   /// that cannot be read.
-  ImageView picture(int64_t i, int channels, bool upright, Image& storage) const;
+  ImageView picture(int64_t i, int channels, Exif exif, Image& storage) const;
 
  private:
   std::vector<uint8_t> pixels_;

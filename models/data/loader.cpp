@@ -216,7 +216,7 @@ void Loader::State::prepare(Slot& s, int64_t batch, int64_t number,
     const int64_t position = order[static_cast<size_t>(place / options.repeats)];
     const int64_t index = indices[static_cast<size_t>(position)];
     if (!dataset->in_memory()) watch.add_to(preparing);
-    const ImageView picture = dataset->picture(index, rule.channels, rule.upright, storage);
+    const ImageView picture = dataset->picture(index, rule.channels, rule.exif, storage);
     if (!dataset->in_memory()) watch.add_to(decoding);
     const std::span<float> to{s.floats + i * numel, static_cast<size_t>(numel)};
     const AugmentKey key{options.seed, epoch, index, place % options.repeats};

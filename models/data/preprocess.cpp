@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/images/luma.hpp"
 #include "core/text/enum_names.hpp"
 #include "core/text/json_problem.hpp"
 #include "core/text/json_text.hpp"
@@ -93,7 +94,9 @@ Preprocess read(const json& object) {
   take(object, "input_size", input_size);
   take(object, "interpolation", interpolation);
   take(object, "crop_pct", rule.crop_pct);
-  take(object, "exif", rule.upright);
+  bool upright = rule.exif == Exif::kUpright;
+  take(object, "exif", upright);
+  rule.exif = upright ? Exif::kUpright : Exif::kAsStored;
   take(object, "crop_mode", crop_mode);
   take(object, "crop_rounding", crop_rounding);
   if (input_size.size() != 3) impossible("input_size must be [channels, height, width]");
@@ -147,7 +150,7 @@ std::string Preprocess::to_json() const {
                  {"crop_pct", crop_pct},
                  {"crop_mode", name_of(kCropModes, crop_mode)},
                  {"mean", mean},
-                 {"exif", upright},
+                 {"exif", exif == Exif::kUpright},
                  {"std", stddev}};
   const Dissolved at_the_end(object);
   if (crop_rounding != CropRounding::kEven) {
@@ -172,8 +175,9 @@ Preprocess Preprocess::from_json(std::string_view text) {
 
 ImageView with_channels(const ImageView& picture, int channels, ReusedVector<uint8_t>& storage) {
   if (picture.channels == channels) return picture;
-  if (picture.channels * channels != 3) {
-    throw ShapeError(
+  const bool from_colours = picture.channels == 3 || picture.channels == 4;
+  if ((channels != 1 && channels != 3) || (picture.channels != 1 && !from_colours)) {
+    throw UsageError(
         fmt::format("[with_channels] channels must be 1 or 3, got {} of a picture with {}",
                     channels, picture.channels));
   }
@@ -183,11 +187,11 @@ ImageView with_channels(const ImageView& picture, int channels, ReusedVector<uin
     const uint8_t* from = picture.pixels + row * picture.pitch;
     for (int64_t x = 0; x < picture.width; ++x, from += picture.channels, to += channels) {
       if (channels == 1) {
-        // ITU-R 601-2 luma in 16-bit fixed point.
-        to[0] = static_cast<uint8_t>(
-            (19595U * from[0] + 38470U * from[1] + 7471U * from[2] + 32768U) >> 16);
+        *to = luma(from);
+      } else if (from_colours) {
+        std::copy_n(from, 3, to);
       } else {
-        to[0] = to[1] = to[2] = from[0];
+        std::fill_n(to, 3, *from);
       }
     }
   }

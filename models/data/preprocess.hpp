@@ -35,7 +35,7 @@ enum class CropRounding {
 struct Preprocess {
   int64_t height = 224, width = 224;  ///< of the result
   int channels = 3;                   ///< 1 grey, 3 RGB
-  bool upright = true;                ///< files are turned by their EXIF orientation first
+  Exif exif = Exif::kUpright;         ///< how files are read
   ResizeFilter interpolation = ResizeFilter::kBicubic;
   double crop_pct = 0.9;  ///< the shorter side is resized to floor(size / crop_pct)
   CropMode crop_mode = CropMode::kCenter;
@@ -51,7 +51,7 @@ struct Preprocess {
   /// Throws UsageError that says which value is impossible.
   void validate() const;
   /// {"input_size": [C, H, W], "interpolation", "crop_pct", "crop_mode", "mean", "std",
-  /// "exif": upright}, and "crop_rounding" unless it is timm's.
+  /// "exif": whether files are turned}, and "crop_rounding" unless it is timm's.
   std::string to_json() const;
   /// The inverse. What is left out keeps its default; unknown keys are ignored, so that timm's own
   /// config.json can be read. So pictures are turned for models from before "exif", whose training
@@ -66,7 +66,7 @@ struct Preprocess {
 /// Rule: the shorter side becomes floor(size / crop_pct), the longer one is truncated; the crop is
 /// centred, halves rounded as CropRounding says; where the crop is larger than the picture, zeros
 /// surround it.
-/// Colours are converted first, as Pillow does: L = (19595 R + 38470 G + 7471 B + 32768) >> 16.
+/// Channels are converted first (with_channels).
 void prepare_pixels(const ImageView& picture, const Preprocess& rule, std::span<uint8_t> to);
 Image prepare_pixels(const ImageView& picture, const Preprocess& rule);
 
@@ -76,8 +76,9 @@ bool is_prepared(const ImageView& picture, const Preprocess& rule);
 /// prepare_pixels, then (v / 255 - mean) / stddev: (1, height, width, channels).
 Tensor preprocess(const ImageView& picture, const Preprocess& rule);
 
-/// `picture` with `channels` 1 or 3, itself if it already has them. `storage` keeps the pixels
-/// otherwise and must outlive the result. Throws ShapeError.
+/// `picture` with `channels` 1 or 3, itself if it already has them. Grey is made by luma, the alpha
+/// of 4 channels is dropped. `storage` keeps the pixels otherwise and must outlive the result.
+/// Throws UsageError for any other number of channels.
 ImageView with_channels(const ImageView& picture, int channels, ReusedVector<uint8_t>& storage);
 
 }  // namespace vitrine

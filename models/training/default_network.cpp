@@ -48,7 +48,7 @@ std::vector<Looks> look_at_some(const Dataset& dataset) {
     try {
       Image storage;
       const ImageView picture =
-          dataset.picture(i * dataset.size() / count, 3, /*upright=*/true, storage);
+          dataset.picture(i * dataset.size() / count, 3, Exif::kUpright, storage);
       looks.push_back({std::min(picture.height, picture.width), is_grey(picture)});
     } catch (const Error&) {  // whether that stops the run is decided elsewhere
       unreadable = std::current_exception();

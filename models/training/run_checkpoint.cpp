@@ -120,7 +120,7 @@ void Run::restore() {
   lock_.emplace(folder_);
   const SafetensorsFile file(path(kCheckpoint));
   model_ = read_model_description(file);
-  if (!options_.exif) model_.preprocess.upright = false;
+  if (!options_.exif) model_.preprocess.exif = Exif::kAsStored;
   try {
     restore_data(file);
   } catch (const json::exception& e) {

@@ -166,7 +166,7 @@ Model starting_model(const RunOptions& options, const Dataset& data) {
     model.notes.insert(model.notes.begin(), source->notes.begin(), source->notes.end());
     model.notes.push_back(about_head);
   }
-  if (!options.exif) model.preprocess.upright = false;
+  if (!options.exif) model.preprocess.exif = Exif::kAsStored;
   if (options.head_bias != 0) set_head_bias(*model.network, options.head_bias);
   return model;
 }

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "core/error.hpp"
 #include "core/hash.hpp"
+#include "core/images/luma.hpp"
 #include "core/text/json_text.hpp"
 #include "models/data/class_order.hpp"
 #include "models/data/class_places.hpp"
@@ -22,9 +22,6 @@
 
 namespace vitrine {
 namespace {
-
-// ITU-R 601-2 luma, as Pillow makes grey of RGB.
-constexpr std::array<double, 3> kLuma = {19595.0 / 65536, 38470.0 / 65536, 7471.0 / 65536};
 
 // Keeps the logarithm finite where no teacher gives a class any probability.
 constexpr float kImpossible = 1e-30F;
@@ -75,7 +72,7 @@ Teacher::Teacher(const std::string& name, const Model& student)
     for (size_t c = 0; c < channels; ++c) {
       const size_t i = from.channels == 1 ? 0 : c;
       const size_t j = to.channels == 1 ? 0 : c;
-      const double weight = to_grey_ ? kLuma[c] : 1;
+      const double weight = to_grey_ ? static_cast<double>(kLuma[c]) / kLumaWhole : 1;
       scale.push_back(weight * from.stddev[i] / to.stddev[j]);
       shift.push_back((from.mean[i] - to.mean[j]) * weight / to.stddev[j]);
     }

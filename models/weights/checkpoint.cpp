@@ -171,7 +171,7 @@ Model read_model_description(const SafetensorsFile& file) {
   } catch (const UsageError& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, e.what());
   }
-  if (!model.preprocess.upright) {
+  if (model.preprocess.exif == Exif::kAsStored) {
     model.notes.push_back(
         "pictures are seen as stored, without their EXIF orientation, as in training");
   }

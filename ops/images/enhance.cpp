@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/images/luma.hpp"
+
 namespace vitrine {
 namespace {
 
@@ -22,16 +24,12 @@ class Blend {
   float factor_;
 };
 
-uint8_t grey_of(const uint8_t* p) {
-  return static_cast<uint8_t>((19595U * p[0] + 38470U * p[1] + 7471U * p[2] + 32768U) >> 16);
-}
-
 /// Mean of the grey picture, rounded.
 uint8_t mean_grey(const Image& image) {
   int64_t sum = 0;
   const auto channels = static_cast<size_t>(image.channels);
   for (size_t i = 0; i < image.pixels.size(); i += channels) {
-    sum += channels == kRgb ? grey_of(image.pixels.data() + i) : image.pixels[i];
+    sum += channels == kRgb ? luma(image.pixels.data() + i) : image.pixels[i];
   }
   const auto count = static_cast<int64_t>(image.pixels.size() / channels);
   return static_cast<uint8_t>((2 * sum + count) / (2 * count));
@@ -95,7 +93,7 @@ void adjust_color(Image& image, double factor) {
   if (image.channels != kRgb || blend.keeps()) return;
   for (size_t i = 0; i < image.pixels.size(); i += kRgb) {
     uint8_t* pixel = image.pixels.data() + i;
-    const uint8_t grey = grey_of(pixel);
+    const uint8_t grey = luma(pixel);
     for (int c = 0; c < kRgb; ++c) pixel[c] = blend(grey, pixel[c]);
   }
 }

@@ -8,7 +8,7 @@ namespace vitrine {
 /// it would be without colour, contrast, ..., which is `factor` 0; 1 leaves it as it is, more
 /// exaggerates. Bit-equal to Pillow 13's ImageEnhance (blends in float32, truncated).
 
-/// Without colour it is grey, (19595 R + 38470 G + 7471 B + 32768) / 65536.
+/// Without colour it is grey (core/images/luma.hpp).
 void adjust_color(Image& image, double factor);
 /// Without contrast it has one level, the mean of its grey, rounded.
 void adjust_contrast(Image& image, double factor);

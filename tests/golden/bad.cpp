@@ -8,7 +8,7 @@
 #include "core/error.hpp"
 #include "core/formats/idx.hpp"
 #include "core/formats/tensor_archive.hpp"
-#include "core/images/picture_file.hpp"
+#include "core/images/image.hpp"
 #include "tests/golden/case.hpp"
 #include "tests/golden/sandbox.hpp"
 
@@ -44,7 +44,7 @@ void check_tensors(const fs::path& path, const Json& entry, Result& result) {
 
 void check_image(const fs::path& path, const Json& entry, Result& result) {
   constexpr int kRgb = 3;
-  const Image image = read_picture(path.string(), kRgb, false);
+  const Image image = read_image(path.string(), kRgb, Exif::kAsStored);
   if (!entry.contains("size")) return;
   const auto size = entry.at("size").get<std::vector<int64_t>>();
   result.expect(

@@ -7,7 +7,6 @@
 #include "core/formats/file.hpp"
 #include "core/images/exif.hpp"
 #include "core/images/image.hpp"
-#include "core/images/picture_file.hpp"
 #include "models/data/preprocess.hpp"
 #include "ops/images/resize.hpp"
 #include "ops/permute.hpp"
@@ -61,7 +60,7 @@ void check_decoding(const Manifest& manifest, const Json& entry, Result& result)
   const TensorFile& file = manifest.file(manifest.json().at("file"));
   const std::string path = (manifest.folder() / entry.at("file").get<std::string>()).string();
   const Json tolerance = entry.value("decode_tolerance", Json());
-  const Image decoded = read_picture(path, kRgb, false);
+  const Image decoded = read_image(path, kRgb, Exif::kAsStored);
   compare_pixels("decoded", decoded, stored_image(file, entry.at("decoded")), tolerance, result);
 
   const int orientation = exif_orientation(read_file(path, kFileLimit));

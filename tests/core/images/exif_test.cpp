@@ -7,7 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "core/error.hpp"
-#include "core/images/picture_file.hpp"
+#include "core/images/image.hpp"
 #include "core/images/picture_metadata.hpp"
 #include "tests/picture_bytes.hpp"
 
@@ -223,8 +223,8 @@ TEST_CASE("an orientation that cannot be read is upright", "[image]") {
 TEST_CASE("a picture is read upright or as it is stored", "[image]") {
   // 2 x 1 pixels; orientation 6 turns them by a quarter, clockwise.
   const Bytes png = png_file(2, 1, 8, 0, to_bytes({0, 10, 200}), {}, {{"eXIf", to_bytes(tiff(6))}});
-  const Image stored = decode_picture(png, 1, "x", false);
-  const Image upright = decode_picture(png, 1, "x", true);
+  const Image stored = decode_image(png, 1, "x", Exif::kAsStored);
+  const Image upright = decode_image(png, 1, "x", Exif::kUpright);
   CHECK(stored.width == 2);
   CHECK(stored.pixels == std::vector<uint8_t>{10, 200});
   CHECK(upright.width == 1);

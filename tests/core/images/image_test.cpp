@@ -14,7 +14,6 @@
 #include "core/formats/safetensors.hpp"
 #include "core/images/exif.hpp"
 #include "core/images/foreign_picture.hpp"
-#include "core/images/picture_file.hpp"
 #include "core/images/png_check.hpp"
 #include "tests/bad_files.hpp"
 #include "tests/picture_bytes.hpp"
@@ -62,7 +61,7 @@ TEST_CASE("golden images decode as Pillow decodes them", "[image][golden]") {
   for (const auto& facts : manifest->at("cases")) {
     CAPTURE(facts.at("id").get<std::string>());
     const Bytes bytes = read_file(folder / facts.at("file").get<std::string>(), kFileLimit);
-    const Image image = decode_image(bytes, 3, "x");
+    const Image image = decode_image(bytes, 3, "x", Exif::kAsStored);
     const double max_abs = facts.at("decode_tolerance").at("max_abs");
     const double mean_abs = facts.at("decode_tolerance").at("mean_abs");
     check_close(image, *arrays.find(facts.at("decoded").get<std::string>()), max_abs, mean_abs);
@@ -71,7 +70,7 @@ TEST_CASE("golden images decode as Pillow decodes them", "[image][golden]") {
       check_close(apply_orientation(image, exif_orientation(bytes)),
                   *arrays.find(facts.at("decoded_upright").get<std::string>()), max_abs, mean_abs);
     }
-    const Image grey = decode_image(bytes, 1, "x");
+    const Image grey = decode_image(bytes, 1, "x", Exif::kAsStored);
     REQUIRE(grey.pixels.size() * 3 == image.pixels.size());
     for (size_t i = 0; i < grey.pixels.size(); ++i) {
       const uint8_t* p = &image.pixels[3 * i];
@@ -84,7 +83,7 @@ TEST_CASE("golden images decode as Pillow decodes them", "[image][golden]") {
 
 TEST_CASE("malformed PNG files get their verdict", "[image][golden][errors]") {
   check_bad_files("png", [](const BadCase& bad) {
-    const Image image = read_picture(bad.path(), 3, true);
+    const Image image = read_image(bad.path(), 3, Exif::kUpright);
     if (!bad.facts.contains("size")) return;
     CHECK(image.width == bad.facts.at("size").at(0));
     CHECK(image.height == bad.facts.at("size").at(1));
@@ -97,7 +96,7 @@ TEST_CASE("a written PNG reads back the same", "[image]") {
     for (const auto& [width, height] : {std::pair{1, 1}, {7, 3}, {64, 65}, {300, 2}}) {
       const Image image = noise(width, height, channels);
       write_png(dir.file("a.png"), image);
-      const Image got = read_picture(dir.file("a.png"), channels, true);
+      const Image got = read_image(dir.file("a.png"), channels, Exif::kUpright);
       CHECK(got.width == width);
       CHECK(got.height == height);
       CHECK(got.channels == channels);
@@ -122,16 +121,18 @@ TEST_CASE("the PNG writer refuses images that are not", "[image][errors]") {
 
 TEST_CASE("grey becomes RGB and RGB becomes grey", "[image]") {
   const Bytes grey = png_file(2, 1, 8, 0, to_bytes({0, 10, 200}));
-  CHECK(decode_image(grey, 1, "x").pixels == std::vector<uint8_t>{10, 200});
-  CHECK(decode_image(grey, 3, "x").pixels == std::vector<uint8_t>{10, 10, 10, 200, 200, 200});
+  CHECK(decode_image(grey, 1, "x", Exif::kAsStored).pixels == std::vector<uint8_t>{10, 200});
+  CHECK(decode_image(grey, 3, "x", Exif::kAsStored).pixels ==
+        std::vector<uint8_t>{10, 10, 10, 200, 200, 200});
   const Bytes rgb = png_file(2, 1, 8, 2, to_bytes({0, 255, 0, 0, 10, 20, 30}));
-  CHECK(decode_image(rgb, 1, "x").pixels == std::vector<uint8_t>{76, 18});
-  CHECK_THROWS_AS(decode_image(rgb, 4, "x"), ShapeError);
+  CHECK(decode_image(rgb, 1, "x", Exif::kAsStored).pixels == std::vector<uint8_t>{76, 18});
+  CHECK_THROWS_AS(decode_image(rgb, 4, "x", Exif::kAsStored), UsageError);
 }
 
 TEST_CASE("palette entries that a file does not have are black", "[image]") {
   const Bytes png = png_file(3, 1, 8, 3, to_bytes({0, 0, 1, 255}), to_bytes({1, 2, 3, 4, 5, 6}));
-  CHECK(decode_image(png, 3, "x").pixels == std::vector<uint8_t>{1, 2, 3, 4, 5, 6, 0, 0, 0});
+  CHECK(decode_image(png, 3, "x", Exif::kAsStored).pixels ==
+        std::vector<uint8_t>{1, 2, 3, 4, 5, 6, 0, 0, 0});
 }
 
 TEST_CASE("PNG structure is checked before pixels", "[image][errors]") {
@@ -170,16 +171,18 @@ TEST_CASE("what does not begin like a picture is not read", "[image][errors]") {
   const TempDir dir;
   const std::string path = dir.add("a.png", "no picture");
   std::filesystem::resize_file(path, uintmax_t{kMaxImageFileBytes});
-  CHECK_THROWS_WITH(read_picture(path, 3, true), Catch::Contains("neither a PNG nor a JPEG"));
-  CHECK_THROWS_WITH(read_picture(dir.add("empty.png", ""), 3, true), Catch::Contains("empty"));
-  CHECK_THROWS_AS(read_picture("/dev/zero", 3, true), IoError);
+  CHECK_THROWS_WITH(read_image(path, 3, Exif::kUpright),
+                    Catch::Contains("neither a PNG nor a JPEG"));
+  CHECK_THROWS_WITH(read_image(dir.add("empty.png", ""), 3, Exif::kUpright),
+                    Catch::Contains("empty"));
+  CHECK_THROWS_AS(read_image("/dev/zero", 3, Exif::kUpright), IoError);
 }
 
 TEST_CASE("a PNG is one as soon as its picture is whole", "[image][errors]") {
   const TempDir dir;
   write_png(dir.file("a.png"), noise(5, 4, 3));
   const Bytes png = read_file(dir.file("a.png"), kFileLimit);
-  const Image whole = decode_image(png, 3, "x");
+  const Image whole = decode_image(png, 3, "x", Exif::kAsStored);
   // IEND, the checksum of IDAT, that of zlib's stream, and the code that ends it are behind them.
   constexpr size_t kBehind = 12 + 4 + 4;
   constexpr size_t kCode = 1;
@@ -189,13 +192,13 @@ TEST_CASE("a PNG is one as soon as its picture is whole", "[image][errors]") {
     if (size < png.size() - kBehind - kCode) {
       CHECK(kind_of(part) == FormatKind::kTruncated);
     } else if (size >= png.size() - kBehind) {
-      CHECK(decode_image(part, 3, "x").pixels == whole.pixels);
+      CHECK(decode_image(part, 3, "x", Exif::kAsStored).pixels == whole.pixels);
     }
   }
   // A last chunk that says it is longer.
   Bytes cut = png_file(1, 1, 8, 0, to_bytes({0, 9}));
   cut[33] = std::byte{0x7f};
-  CHECK(decode_image(cut, 1, "x").pixels == std::vector<uint8_t>{9});
+  CHECK(decode_image(cut, 1, "x", Exif::kAsStored).pixels == std::vector<uint8_t>{9});
   cut[33] = std::byte{0x80};  // no length at all
   CHECK(kind_of(cut) == FormatKind::kBadHeader);
 }
@@ -206,17 +209,22 @@ TEST_CASE("chunks of a PNG that do not matter are not looked at", "[image]") {
                              Chunk{"gAMA", to_bytes({1})}, Chunk{"prVt", Bytes(3)}}) {
     CAPTURE(chunk.type, chunk.payload.size());
     // RGB + alpha, grey + alpha; a palette behind the chunk; RGB and grey, where it belongs.
-    CHECK(decode_image(png_file(1, 1, 8, 6, to_bytes({0, 7, 8, 9, 10}), {}, {chunk}), 3, "x")
+    CHECK(decode_image(png_file(1, 1, 8, 6, to_bytes({0, 7, 8, 9, 10}), {}, {chunk}), 3, "x",
+                       Exif::kAsStored)
               .pixels == std::vector<uint8_t>{7, 8, 9});
-    CHECK(decode_image(png_file(1, 1, 8, 4, to_bytes({0, 7, 8}), {}, {chunk}), 1, "x").pixels ==
-          std::vector<uint8_t>{7});
-    CHECK(decode_image(
-              png_file(1, 1, 8, 3, to_bytes({0, 1}), to_bytes({1, 2, 3, 4, 5, 6}), {chunk}), 3, "x")
-              .pixels == std::vector<uint8_t>{4, 5, 6});
-    CHECK(decode_image(png_file(1, 1, 8, 2, to_bytes({0, 0, 0, 0}), {}, {chunk}), 3, "x").pixels ==
-          std::vector<uint8_t>{0, 0, 0});
-    CHECK(decode_image(png_file(1, 1, 8, 0, to_bytes({0, 5}), {}, {}, {chunk}), 1, "x").pixels ==
-          std::vector<uint8_t>{5});
+    CHECK(decode_image(png_file(1, 1, 8, 4, to_bytes({0, 7, 8}), {}, {chunk}), 1, "x",
+                       Exif::kAsStored)
+              .pixels == std::vector<uint8_t>{7});
+    CHECK(
+        decode_image(png_file(1, 1, 8, 3, to_bytes({0, 1}), to_bytes({1, 2, 3, 4, 5, 6}), {chunk}),
+                     3, "x", Exif::kAsStored)
+            .pixels == std::vector<uint8_t>{4, 5, 6});
+    CHECK(decode_image(png_file(1, 1, 8, 2, to_bytes({0, 0, 0, 0}), {}, {chunk}), 3, "x",
+                       Exif::kAsStored)
+              .pixels == std::vector<uint8_t>{0, 0, 0});
+    CHECK(decode_image(png_file(1, 1, 8, 0, to_bytes({0, 5}), {}, {}, {chunk}), 1, "x",
+                       Exif::kAsStored)
+              .pixels == std::vector<uint8_t>{5});
   }
 }
 
@@ -250,7 +258,7 @@ TEST_CASE("a file of another format is refused by its name", "[image][errors]") 
   for (const auto& [name, text] : files) {
     CAPTURE(name);
     CHECK_THROWS_WITH(
-        decode_image(to_bytes(text), 3, "x"),
+        decode_image(to_bytes(text), 3, "x", Exif::kAsStored),
         Catch::StartsWith("x: unsupported: neither a PNG nor a JPEG image but " + name) &&
             Catch::Contains("; "));
     // Every part of it, and text that only looks like it, is nothing that would be read.

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "core/images/picture_file.hpp"
+#include "core/images/image.hpp"
 #include "tests/bad_files.hpp"
 #include "tests/picture_bytes.hpp"
 
@@ -48,10 +48,12 @@ Bytes without_segments(const Bytes& jpeg, int marker) {
   return result;
 }
 
-std::vector<uint8_t> pixels_of(const Bytes& jpeg) { return decode_image(jpeg, 3, "x").pixels; }
+std::vector<uint8_t> pixels_of(const Bytes& jpeg) {
+  return decode_image(jpeg, 3, "x", Exif::kAsStored).pixels;
+}
 
 std::vector<uint8_t> wanted_pixels(const std::string& name) {
-  return decode_image(test_picture(name + ".png"), 3, name).pixels;
+  return decode_image(test_picture(name + ".png"), 3, name, Exif::kAsStored).pixels;
 }
 
 }  // namespace
@@ -60,8 +62,10 @@ TEST_CASE("JPEGs of every kind have Pillow's pixels", "[image]") {
   for (const char* name : {"restart_420", "lost_interval", "edges_422", "tiny_422", "progressive",
                            "grey", "rgb", "cmyk_adobe", "cmyk", "ycck", "arithmetic"}) {
     CAPTURE(name);
-    const Image got = decode_image(test_picture(std::string(name) + ".jpg"), 3, name);
-    const Image want = decode_image(test_picture(std::string(name) + ".png"), 3, name);
+    const Image got =
+        decode_image(test_picture(std::string(name) + ".jpg"), 3, name, Exif::kAsStored);
+    const Image want =
+        decode_image(test_picture(std::string(name) + ".png"), 3, name, Exif::kAsStored);
     CHECK(got.width == want.width);
     CHECK(got.height == want.height);
     CHECK(got.pixels == want.pixels);
@@ -139,7 +143,7 @@ TEST_CASE("changed bytes of a JPEG do no harm", "[image][errors]") {
 }
 
 TEST_CASE("malformed JPEG files get their verdict", "[image][golden][errors]") {
-  check_bad_files("jpeg", [](const BadCase& bad) { read_picture(bad.path(), 3, true); });
+  check_bad_files("jpeg", [](const BadCase& bad) { read_image(bad.path(), 3, Exif::kUpright); });
 }
 
 TEST_CASE("a JPEG cannot declare more than its bytes can hold", "[image][errors]") {
@@ -182,7 +186,8 @@ TEST_CASE("JPEG features that are not decoded are said", "[image][errors]") {
   const size_t frame = find_marker(jpeg, 0xc0);
   jpeg[frame + 4] = std::byte{12};
   CHECK(kind_of(jpeg) == FormatKind::kUnsupported);
-  CHECK_THROWS_WITH(decode_image(jpeg, 3, "x"), Catch::Contains("12; save it as a JPEG of 8 bits"));
+  CHECK_THROWS_WITH(decode_image(jpeg, 3, "x", Exif::kAsStored),
+                    Catch::Contains("12; save it as a JPEG of 8 bits"));
   jpeg[frame + 4] = std::byte{8};
   for (const int process : {0xc3, 0xc5, 0xc7, 0xcb}) {  // lossless, hierarchical
     jpeg[frame + 1] = static_cast<std::byte>(process);

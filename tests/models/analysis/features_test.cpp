@@ -247,8 +247,8 @@ TEST_CASE("features: extracted in order, saved in both formats", "[models]") {
   CHECK(seen == std::vector<int64_t>{8, 16, 23});
   Image storage;
   for (const int64_t i : {0, 7, 8, 22}) {
-    const Tensor want =
-        model.network->features(preprocess(data->picture(i, 1, true, storage), model.preprocess));
+    const Tensor want = model.network->features(
+        preprocess(data->picture(i, 1, Exif::kUpright, storage), model.preprocess));
     CHECK(test::same_bits(f.values.rows(2 + i, 3 + i), want));
   }
   CHECK(test::same_bits(f.values.rows(0, 2), Tensor::zeros({2, 32})));

@@ -55,9 +55,9 @@ TEST_CASE("dataset: IDX files", "[models]") {
   CHECK(train->labels() == std::vector<int32_t>{0, 2, 1, 0});
   CHECK(train->class_names() == std::vector<std::string>{"0", "1", "2"});
   Image storage;
-  const ImageView second = train->picture(1, 1, true, storage);
+  const ImageView second = train->picture(1, 1, Exif::kUpright, storage);
   CHECK(std::string(second.pixels, second.pixels + 6) == "ghijkl");
-  CHECK_THROWS_AS(train->picture(4, 1, true, storage), ShapeError);
+  CHECK_THROWS_AS(train->picture(4, 1, Exif::kUpright, storage), ShapeError);
 
   // The test part has the classes of the training part, whatever occurs in it.
   const auto test = open_dataset("idx:" + dir.path(), Split::kTest);
@@ -103,13 +103,13 @@ TEST_CASE("dataset: a folder with a training and a test part", "[models]") {
   Image storage;
   std::vector<int> shades;
   for (int64_t i = 0; i < train->size(); ++i) {
-    const ImageView picture = train->picture(i, 3, true, storage);
+    const ImageView picture = train->picture(i, 3, Exif::kUpright, storage);
     CHECK(picture.width == 5);
     CHECK(picture.channels == 3);
     shades.push_back(picture.pixels[0]);
   }
   CHECK(shades == std::vector<int>{3, 1, 2});
-  CHECK(train->picture(1, 1, true, storage).channels == 1);
+  CHECK(train->picture(1, 1, Exif::kUpright, storage).channels == 1);
 
   const auto test = open_dataset("folder:" + dir.path(), Split::kTest);
   CHECK(test->labels() == std::vector<int32_t>{1});
@@ -150,10 +150,10 @@ TEST_CASE("dataset: folders that cannot be used", "[models][errors]") {
   dir.add("cat/a.png", "this is text");
   const auto broken = open_dataset(name, Split::kTrain);
   Image storage;
-  CHECK_THROWS_WITH(broken->picture(0, 3, true, storage), Catch::Contains("cat/a.png"));
+  CHECK_THROWS_WITH(broken->picture(0, 3, Exif::kUpright, storage), Catch::Contains("cat/a.png"));
   CHECK_THROWS_WITH(open_dataset(name, Split::kTest), Catch::Contains("too few pictures"));
   std::filesystem::remove(dir.file("cat/a.png"));
-  CHECK_THROWS_AS(broken->picture(0, 3, true, storage), IoError);
+  CHECK_THROWS_AS(broken->picture(0, 3, Exif::kUpright, storage), IoError);
 }
 
 TEST_CASE("dataset: pictures and labels must fit", "[models][errors]") {
@@ -227,7 +227,7 @@ TEST_CASE("dataset: CIFAR", "[models]") {
   CHECK(train->class_names()[9] == "9");
   CHECK((train->height() == 32 && train->width() == 32 && train->channels() == 3));
   Image storage;
-  const ImageView second = train->picture(1, 3, true, storage);
+  const ImageView second = train->picture(1, 3, Exif::kUpright, storage);
   CHECK(std::vector<int>(second.pixels, second.pixels + 6) ==
         std::vector<int>{51, 52, 53, 52, 53, 54});
   CHECK(open_dataset("cifar10:" + dir.path(), Split::kTest)->labels() == std::vector<int32_t>{0});

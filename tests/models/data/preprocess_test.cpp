@@ -138,7 +138,7 @@ TEST_CASE("preprocess: colours become grey as in Pillow, grey becomes three equa
   const Image one{1, 1, 1, {9}};
   CHECK(prepare_pixels(one, square(1, 1.0)).pixels == std::vector<uint8_t>{9, 9, 9});
   CHECK(with_channels(colour, 3, storage).pixels == colour.pixels.data());
-  CHECK_THROWS_AS(with_channels(colour, 2, storage), ShapeError);
+  CHECK_THROWS_AS(with_channels(colour, 2, storage), UsageError);
 }
 
 TEST_CASE("preprocess: the tensor is (v / 255 - mean) / std", "[models]") {
@@ -166,7 +166,7 @@ TEST_CASE("preprocess: JSON keeps every value", "[models]") {
   rule.crop_mode = CropMode::kSquash;
   rule.mean = {0.286};
   rule.stddev = {0.353};
-  rule.upright = false;
+  rule.exif = Exif::kAsStored;
   CHECK(rule.to_json() ==
         R"({"crop_mode":"squash","crop_pct":0.875,"exif":false,"input_size":[1,28,32],)"
         R"("interpolation":"bilinear","mean":[0.286],"std":[0.353]})");
