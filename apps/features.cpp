@@ -14,6 +14,7 @@
 #include "models/analysis/features.hpp"
 #include "models/analysis/linear_probe.hpp"
 #include "models/analysis/weighted_knn.hpp"
+#include "models/data/file_dataset.hpp"
 
 namespace vitrine {
 namespace {
@@ -62,8 +63,8 @@ struct Parts {
 Parts open_parts(const FeaturesOptions& o) {
   Parts all;
   if (!o.pictures.empty()) {
-    all.add(std::make_shared<const Dataset>(o.pictures, std::vector<int32_t>(o.pictures.size(), 0),
-                                            std::vector<std::string>{""}));
+    all.add(std::make_shared<const FileDataset>(
+        o.pictures, std::vector<int32_t>(o.pictures.size(), 0), std::vector<std::string>{""}));
     return all;
   }
   if (o.split == "train" || o.split == "all") all.add(open_dataset(o.data, Split::kTrain));
@@ -114,7 +115,9 @@ Features extract(const Model& model, const FeaturesOptions& o, const CommonOptio
     if (o.pictures.empty()) {
       features.labels.insert(features.labels.end(), part->labels().begin(), part->labels().end());
     }
-    features.files.insert(features.files.end(), part->files().begin(), part->files().end());
+    for (int64_t i = 0; !part->in_memory() && i < part->size(); ++i) {
+      features.files.push_back(part->file(i));
+    }
   }
   progress.finish();
   return features;

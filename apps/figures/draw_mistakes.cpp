@@ -20,10 +20,10 @@ Image dataset_image(const Dataset& data, int64_t index, const Preprocess& rule) 
 
 std::string source_of(const Dataset& data, int64_t index) {
   if (data.in_memory()) return fmt::format("picture {}", index);
-  const auto i = static_cast<size_t>(index);
-  const std::filesystem::path file = data.files()[i];
+  const std::filesystem::path file = data.file(index);
   const std::filesystem::path folder = file.parent_path().filename();
-  const std::string& label = data.class_names()[static_cast<size_t>(data.labels()[i])];
+  const std::string& label =
+      data.class_names()[static_cast<size_t>(data.labels()[static_cast<size_t>(index)])];
   return folder.empty() || folder == label ? file.filename() : folder / file.filename();
 }
 

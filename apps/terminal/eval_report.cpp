@@ -82,9 +82,8 @@ std::string class_report(const Evaluation& result, const Dataset& data, bool all
   if (!result.mistakes.empty()) text += "\nworst mistakes\n";
   for (size_t i = 0; i < std::min(result.mistakes.size(), kShownMistakes); ++i) {
     const Mistake& m = result.mistakes[i];
-    const std::string where = data.in_memory()
-                                  ? fmt::format("picture {}", m.index)
-                                  : screen_text(data.files()[static_cast<size_t>(m.index)]);
+    const std::string where =
+        data.in_memory() ? fmt::format("picture {}", m.index) : screen_text(data.file(m.index));
     text += fmt::format("{:>7.2f} %  {} for {}  {}\n", 100 * m.probability, name(m.label),
                         name(m.predicted), where);
   }
@@ -123,7 +122,7 @@ json class_record(const Evaluation& result, const Dataset& data) {
                     {"predicted", name(m.predicted)},
                     {"probability", m.probability},
                     {"loss", m.loss}};
-    if (!data.in_memory()) mistake["file"] = data.files()[static_cast<size_t>(m.index)];
+    if (!data.in_memory()) mistake["file"] = data.file(m.index);
     record["mistakes"].push_back(std::move(mistake));
   }
   return record;

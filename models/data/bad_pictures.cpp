@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "core/interrupt.hpp"
 #include "core/parallel.hpp"
+#include "models/data/dataset_view.hpp"
 
 namespace vitrine {
 
@@ -35,10 +36,10 @@ ReadablePictures readable_pictures(const std::shared_ptr<const Dataset>& dataset
   }
   if (result.bad.empty()) return {dataset, {}, {}};
   if (good.empty()) {
-    throw IoError(dataset->files().front(),
+    throw IoError(dataset->file(0),
                   fmt::format("none of {} pictures can be read: {}", failure.size(), failure[0]));
   }
-  result.dataset = std::make_shared<const Dataset>(dataset->some(good));
+  result.dataset = some_of(dataset, std::move(good));
   return result;
 }
 

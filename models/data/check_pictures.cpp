@@ -22,12 +22,11 @@ std::string trouble_with(const std::string& file) {
 }
 
 void check_all_there(const Dataset& dataset) {
-  std::vector<std::string> trouble(dataset.files().size());
+  std::vector<std::string> trouble(static_cast<size_t>(dataset.size()));
   parallel_for(dataset.size(), 64, [&](int64_t begin, int64_t end) {
     throw_if_interrupted();
     for (int64_t i = begin; i < end; ++i) {
-      const auto at = static_cast<size_t>(i);
-      trouble[at] = trouble_with(dataset.files()[at]);
+      trouble[static_cast<size_t>(i)] = trouble_with(dataset.file(i));
     }
   });
   const auto bad = [](const std::string& text) { return !text.empty(); };
@@ -36,7 +35,7 @@ void check_all_there(const Dataset& dataset) {
   const auto more = std::ranges::count_if(trouble, bad) - 1;
   const std::string others =
       more == 0 ? "" : fmt::format("; {} more of {} pictures are not there", more, dataset.size());
-  throw IoError(dataset.files()[static_cast<size_t>(first - trouble.begin())],
+  throw IoError(dataset.file(first - trouble.begin()),
                 fmt::format("{}{}; --bad-pictures skip leaves them out", *first, others));
 }
 

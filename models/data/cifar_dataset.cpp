@@ -8,6 +8,7 @@
 #include "core/formats/cifar.hpp"
 #include "core/formats/file.hpp"
 #include "models/data/class_names.hpp"
+#include "models/data/memory_dataset.hpp"
 
 namespace vitrine {
 namespace {
@@ -63,9 +64,9 @@ std::shared_ptr<const Dataset> open_cifar_dataset(const std::string& folder, int
   const std::string path = names_path(folder, classes);
   std::error_code ignored;
   const bool named = std::filesystem::exists(path, ignored);
-  return std::make_shared<const Dataset>(std::move(pixels), kCifarSide, kCifarSide, 3,
-                                         std::move(labels), class_names(path, named, classes),
-                                         DatasetFacts{.names_known = named});
+  return std::make_shared<const MemoryDataset>(
+      std::move(pixels), kCifarSide, kCifarSide, 3, std::move(labels),
+      class_names(path, named, classes), DatasetFacts{.names_known = named, .numbered = true});
 }
 
 }  // namespace vitrine

@@ -14,6 +14,7 @@
 #include "models/data/class_names.hpp"
 #include "models/data/class_order.hpp"
 #include "models/data/class_places.hpp"
+#include "models/data/file_dataset.hpp"
 #include "models/data/part_names.hpp"
 #include "models/data/picture_files.hpp"
 #include "models/data/picture_list.hpp"
@@ -242,8 +243,8 @@ std::shared_ptr<const Dataset> open_csv_dataset(const std::string& path, Split s
     add_rows(list, number_of, listing);
   }
   listing = part_of(listing, lists.parts, split, path, facts.notes);
-  return std::make_shared<const Dataset>(std::move(listing.files), std::move(listing.labels),
-                                         std::move(classes), std::move(facts));
+  return std::make_shared<const FileDataset>(std::move(listing.files), std::move(listing.labels),
+                                             std::move(classes), std::move(facts));
 }
 
 }  // namespace vitrine

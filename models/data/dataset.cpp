@@ -22,19 +22,6 @@ namespace {
 
 constexpr uint64_t kValidationStream = 0;
 
-void check_labels(const std::vector<int32_t>& labels, size_t classes) {
-  if (labels.empty() || labels.size() > std::numeric_limits<uint32_t>::max()) {
-    throw ShapeError(
-        fmt::format("[dataset] must have 1 to 2^32 - 1 pictures, got {}", labels.size()));
-  }
-  for (const int32_t label : labels) {
-    if (label < 0 || static_cast<size_t>(label) >= classes) {
-      throw ShapeError(fmt::format("[dataset] label {} must be below {}, the number of classes",
-                                   label, classes));
-    }
-  }
-}
-
 /// What somebody may have meant who wrote `name`; "" if nothing is near.
 std::string nearest_dataset(const std::string& name) {
   std::error_code ignored;
@@ -72,83 +59,29 @@ std::pair<std::string_view, std::string> kind_and_path(std::string_view name) {
 
 }  // namespace
 
-Dataset::Dataset(std::vector<uint8_t> pixels, int64_t height, int64_t width, int channels,
-                 std::vector<int32_t> labels, std::vector<std::string> class_names,
+Dataset::Dataset(std::vector<int32_t> labels, std::vector<std::string> class_names,
                  DatasetFacts facts)
-    : pixels_(std::move(pixels)),
-      height_(height),
-      width_(width),
-      channels_(channels),
-      labels_(std::move(labels)),
-      class_names_(std::move(class_names)),
-      facts_(std::move(facts)) {
-  check_labels(labels_, class_names_.size());
-  if (height < 1 || width < 1 || (channels != 1 && channels != 3) ||
-      static_cast<int64_t>(pixels_.size()) != size() * height * width * channels) {
-    throw ShapeError(fmt::format("[dataset] {} bytes are not {} pictures of {} x {} x {}",
-                                 pixels_.size(), size(), height, width, channels));
+    : labels_(std::move(labels)), class_names_(std::move(class_names)), facts_(std::move(facts)) {
+  if (labels_.empty() || labels_.size() > std::numeric_limits<uint32_t>::max()) {
+    throw UsageError(
+        fmt::format("[dataset] must have 1 to 2^32 - 1 pictures, got {}", labels_.size()));
   }
-}
-
-Dataset::Dataset(std::vector<std::string> files, std::vector<int32_t> labels,
-                 std::vector<std::string> class_names, DatasetFacts facts)
-    : files_(std::move(files)),
-      labels_(std::move(labels)),
-      class_names_(std::move(class_names)),
-      facts_(std::move(facts)) {
-  check_labels(labels_, class_names_.size());
-  if (files_.size() != labels_.size()) {
-    throw ShapeError(
-        fmt::format("[dataset] {} labels for {} files", labels_.size(), files_.size()));
-  }
-}
-
-Dataset Dataset::with_labels(std::vector<int32_t> labels,
-                             std::vector<std::string> class_names) const {
-  check_labels(labels, class_names.size());
-  if (labels.size() != labels_.size()) {
-    throw ShapeError(fmt::format("[dataset] {} labels for {} pictures", labels.size(), size()));
-  }
-  Dataset other = *this;
-  other.labels_ = std::move(labels);
-  other.class_names_ = std::move(class_names);
-  return other;
-}
-
-Dataset Dataset::some(const std::vector<int64_t>& indices) const {
-  Dataset other = *this;
-  other.pixels_.clear();
-  other.files_.clear();
-  other.labels_.clear();
-  const auto bytes = static_cast<int64_t>(in_memory() ? height_ * width_ * channels_ : 0);
-  for (const int64_t i : indices) {
-    if (i < 0 || i >= size()) {
-      throw ShapeError(fmt::format("[dataset] picture {} of {}", i, size()));
+  for (const int32_t label : labels_) {
+    if (label < 0 || label >= classes()) {
+      throw UsageError(fmt::format("[dataset] label {} must be below {}, the number of classes",
+                                   label, classes()));
     }
-    if (!in_memory()) other.files_.push_back(files_[static_cast<size_t>(i)]);
-    other.pixels_.insert(other.pixels_.end(), pixels_.begin() + i * bytes,
-                         pixels_.begin() + (i + 1) * bytes);
-    other.labels_.push_back(labels_[static_cast<size_t>(i)]);
   }
-  check_labels(other.labels_, class_names_.size());
-  return other;
+}
+
+void Dataset::check_number(int64_t i) const {
+  if (i < 0 || i >= size()) throw UsageError(fmt::format("[dataset] picture {} of {}", i, size()));
 }
 
 std::vector<int64_t> Dataset::class_sizes() const {
   std::vector<int64_t> sizes(class_names_.size());
   for (const int32_t label : labels_) ++sizes[static_cast<size_t>(label)];
   return sizes;
-}
-
-ImageView Dataset::picture(int64_t i, int channels, Exif exif, Image& storage) const {
-  if (i < 0 || i >= size()) {
-    throw ShapeError(fmt::format("[dataset] picture {} of {}", i, size()));
-  }
-  if (in_memory()) {
-    return {pixels_.data() + i * height_ * width_ * channels_, width_, height_, channels_};
-  }
-  storage = read_image(files_[static_cast<size_t>(i)], channels, exif);
-  return storage;
 }
 
 std::shared_ptr<const Dataset> open_dataset(std::string_view name, Split split) {
@@ -185,19 +118,29 @@ PixelStatistics pixel_statistics(const Dataset& dataset) {
   if (!dataset.in_memory()) {
     throw UsageError("pixel statistics are for data sets in memory, not for folders");
   }
-  const auto channels = static_cast<size_t>(dataset.channels());
+  // Whole numbers, so that the order of summation is nobody's concern.
+  std::array<std::array<uint64_t, 256>, 3> count{};
+  size_t channels = 0;
+  Image storage;
+  for (int64_t i = 0; i < dataset.size(); ++i) {
+    const ImageView picture = dataset.picture(i, 3, Exif::kAsStored, storage);
+    channels = static_cast<size_t>(picture.channels);
+    for (int64_t row = 0; row < picture.height; ++row) {
+      const uint8_t* pixel = picture.pixels + row * picture.pitch;
+      for (int64_t x = 0; x < picture.width; ++x) {
+        for (size_t c = 0; c < channels; ++c) ++count[c][*pixel++];
+      }
+    }
+  }
   PixelStatistics statistics;
   for (size_t c = 0; c < channels; ++c) {
-    // Whole numbers, so that the order of summation is nobody's concern.
-    std::array<uint64_t, 256> count{};
-    for (size_t i = c; i < dataset.pixels().size(); i += channels) ++count[dataset.pixels()[i]];
     uint64_t n = 0;
     uint64_t sum = 0;
     uint64_t squares = 0;
     for (uint64_t value = 0; value < 256; ++value) {
-      n += count[value];
-      sum += value * count[value];
-      squares += value * value * count[value];
+      n += count[c][value];
+      sum += value * count[c][value];
+      squares += value * value * count[c][value];
     }
     const double mean = static_cast<double>(sum) / static_cast<double>(n);
     const double variance = static_cast<double>(squares) / static_cast<double>(n) - mean * mean;

@@ -6,8 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/images/image.hpp"
-#include "ops/images/image_view.hpp"
+#include "models/data/picture_source.hpp"
 
 namespace vitrine {
 
@@ -23,59 +22,39 @@ enum class Split {
 struct DatasetFacts {
   /// Somebody gave the classes their names; else class_names are the numbers of the classes.
   bool names_known = true;
+  /// The data number their classes themselves; else their names put them in order.
+  bool numbered = false;
   /// What people should know: what was passed over, what was taken for what. A line each.
   std::vector<std::string> notes = {};
 };
 
-/// Pictures with a class each. Small pictures of one size (IDX) are held in memory; files of a
-/// folder are decoded when asked for. Constant once opened: any thread may read.
-class Dataset {
+/// Pictures with a class each: what everybody sees of a data set, of whatever kind it is.
+class Dataset : public PictureSource {
  public:
-  /// Pictures in memory.
-  ///   pixels   (n, height, width, channels)
-  ///   labels   (n), each in [0, class_names.size())
-  Dataset(std::vector<uint8_t> pixels, int64_t height, int64_t width, int channels,
-          std::vector<int32_t> labels, std::vector<std::string> class_names,
-          DatasetFacts facts = {});
-  /// Pictures in files, one path per label.
-  Dataset(std::vector<std::string> files, std::vector<int32_t> labels,
-          std::vector<std::string> class_names, DatasetFacts facts = {});
-
-  /// The same pictures with other labels (as many) of other classes.
-  Dataset with_labels(std::vector<int32_t> labels, std::vector<std::string> class_names) const;
-  /// Some of the pictures, in the order of `indices`.
-  Dataset some(const std::vector<int64_t>& indices) const;
-
-  int64_t size() const { return static_cast<int64_t>(labels_.size()); }
+  int64_t size() const final { return static_cast<int64_t>(labels_.size()); }
+  /// (size()), each in [0, classes()).
   const std::vector<int32_t>& labels() const { return labels_; }
   const std::vector<std::string>& class_names() const { return class_names_; }
   int64_t classes() const { return static_cast<int64_t>(class_names_.size()); }
   /// Pictures of each class.
   std::vector<int64_t> class_sizes() const;
-  bool names_known() const { return facts_.names_known; }
+  const DatasetFacts& facts() const { return facts_; }
   const std::vector<std::string>& notes() const { return facts_.notes; }
 
-  bool in_memory() const { return files_.empty(); }
-  /// Of every picture in memory; 0 for files, whose sizes differ.
-  int64_t height() const { return height_; }
-  int64_t width() const { return width_; }
-  int channels() const { return channels_; }
-  /// (n, height, width, channels); empty for files.
-  const std::vector<uint8_t>& pixels() const { return pixels_; }
-  /// One path per picture; empty for pictures in memory.
-  const std::vector<std::string>& files() const { return files_; }
+  /// The file that picture i is; "" for one that is no file of its own and is held in memory. Those
+  /// of a data set are all files or all in memory, then of one size.
+  virtual const std::string& file(int64_t i) const = 0;
+  bool in_memory() const { return file(0).empty(); }
 
-  /// Picture i. `channels` (1 or 3) and `exif` are how a file is read (read_image); a picture in
-  /// memory comes as it is. `storage` keeps the pixels
-  /// of a file and must outlive the view. Throws IoError or FormatError with the name of a file
-  /// that cannot be read.
-  ImageView picture(int64_t i, int channels, Exif exif, Image& storage) const;
+  /// Throws UsageError if there is no picture i.
+  void check_number(int64_t i) const;
+
+ protected:
+  /// Throws UsageError unless there are 1 to 2^32 - 1 pictures, with labels in [0,
+  /// class_names.size()).
+  Dataset(std::vector<int32_t> labels, std::vector<std::string> class_names, DatasetFacts facts);
 
  private:
-  std::vector<uint8_t> pixels_;
-  int64_t height_ = 0, width_ = 0;
-  int channels_ = 0;
-  std::vector<std::string> files_;
   std::vector<int32_t> labels_;
   std::vector<std::string> class_names_;
   DatasetFacts facts_;
@@ -102,9 +81,9 @@ DatasetParts dataset_parts(std::string_view name);
 ///                   .gz, and optionally labels.txt, a class name a line
 ///   cifar10:DIR     data_batch_1.bin ... data_batch_5.bin, test_batch.bin, batches.meta.txt
 ///   cifar100:DIR    train.bin, test.bin, fine_label_names.txt; both are CIFAR's binary version
-///   csv:FILE        a list of pictures (models/data/csv_dataset.hpp), or a folder with one for
-///   each part folder:DIR      DIR/<class>/..., or DIR/<part>/<class>/...
-///   (models/data/folder_dataset.hpp)
+///   csv:FILE        a list of pictures, or a folder with one for each part
+///                   (models/data/csv_dataset.hpp)
+///   folder:DIR      DIR/<class>/..., or DIR/<part>/<class>/... (models/data/folder_dataset.hpp)
 /// A path that begins with ~/ is in the user's home. Parts of folders and lists have the names of
 /// models/data/part_names.hpp. Without a part for testing, kTest is the validation part; without
 /// both, kTestFraction of every class is split off. Which pictures depends on the data alone, never

@@ -12,6 +12,7 @@
 #include "models/data/class_names.hpp"
 #include "models/data/class_order.hpp"
 #include "models/data/class_places.hpp"
+#include "models/data/file_dataset.hpp"
 #include "models/data/part_names.hpp"
 #include "models/data/picture_files.hpp"
 #include "models/data/picture_list.hpp"
@@ -242,8 +243,8 @@ std::shared_ptr<const Dataset> open_folder_dataset(const std::string& folder, Sp
         static_cast<int32_t>(i);
   }
   for (int32_t& label : listing.labels) label = place[static_cast<size_t>(label)];
-  return std::make_shared<const Dataset>(std::move(listing.files), std::move(listing.labels),
-                                         std::move(classes), std::move(facts));
+  return std::make_shared<const FileDataset>(std::move(listing.files), std::move(listing.labels),
+                                             std::move(classes), std::move(facts));
 }
 
 }  // namespace vitrine

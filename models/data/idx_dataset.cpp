@@ -8,6 +8,7 @@
 #include "core/formats/file.hpp"
 #include "core/formats/idx.hpp"
 #include "models/data/class_names.hpp"
+#include "models/data/memory_dataset.hpp"
 
 namespace vitrine {
 namespace {
@@ -78,7 +79,7 @@ std::shared_ptr<const Dataset> open_idx(const std::string& folder, Split split,
   if (split != Split::kTrain) {
     add_part(folder, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", classes, pair);
   }
-  return std::make_shared<const Dataset>(
+  return std::make_shared<const MemoryDataset>(
       std::move(pair.images.pixels), pair.images.height, pair.images.width, 1,
       std::vector<int32_t>(pair.labels.begin(), pair.labels.end()), std::move(names),
       std::move(facts));
@@ -91,7 +92,7 @@ std::shared_ptr<const Dataset> open_idx_dataset(const std::string& folder, Split
   std::error_code ignored;
   const bool named = std::filesystem::exists(path, ignored);
   return open_idx(folder, split, named ? read_class_names(path) : numbers_of_classes(folder),
-                  {.names_known = named});
+                  {.names_known = named, .numbered = true});
 }
 
 std::shared_ptr<const Dataset> open_fashion_mnist(Split split) {
@@ -99,7 +100,8 @@ std::shared_ptr<const Dataset> open_fashion_mnist(Split split) {
     throw IoError(kFashionMnist,
                   "the data set is not installed: apt-get install dataset-fashion-mnist");
   }
-  return open_idx(kFashionMnist, split, {kFashionClasses.begin(), kFashionClasses.end()}, {});
+  return open_idx(kFashionMnist, split, {kFashionClasses.begin(), kFashionClasses.end()},
+                  {.numbered = true});
 }
 
 }  // namespace vitrine

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "models/data/class_order.hpp"
 #include "models/data/class_places.hpp"
+#include "models/data/dataset_view.hpp"
 
 namespace vitrine {
 namespace {
@@ -19,7 +20,7 @@ std::shared_ptr<const Dataset> in_order(const std::shared_ptr<const Dataset>& da
   std::vector<int32_t> labels;
   labels.reserve(data->labels().size());
   for (const int32_t c : data->labels()) labels.push_back(places.at[static_cast<size_t>(c)]);
-  return std::make_shared<const Dataset>(data->with_labels(std::move(labels), std::move(names)));
+  return with_labels(data, std::move(labels), std::move(names));
 }
 
 /// Class for class in their order; `why` says who does not know the names.
@@ -29,7 +30,7 @@ MatchedDataset match_in_order(std::shared_ptr<const Dataset> data, const std::st
     throw UsageError(fmt::format("the model has {} classes, data {} has {}, and {}", model.count,
                                  name, data->classes(), why));
   }
-  const bool natural = !data->in_memory() && model.order == ClassOrder::kNatural;
+  const bool natural = !data->facts().numbered && model.order == ClassOrder::kNatural;
   if (natural) {
     std::vector<std::string> names = data->class_names();
     sort_naturally(names);
@@ -45,7 +46,7 @@ MatchedDataset match_in_order(std::shared_ptr<const Dataset> data, const std::st
       {fmt::format("{}: class {}{}, in {} order", why, taken, model.count > 3 ? ", ..." : "",
                    natural ? "timm's natural" : "their")}};
   if (!model.names.empty()) {
-    matched.data = std::make_shared<const Dataset>(data->with_labels(data->labels(), model.names));
+    matched.data = with_labels(data, data->labels(), model.names);
   }
   return matched;
 }
@@ -86,10 +87,10 @@ MatchedDataset match_classes(const std::shared_ptr<const Dataset>& data, const s
     return match_in_order(data, name, {model.count, {}, model.order},
                           "the model does not say what its classes are called");
   }
-  if (!data->names_known()) {
+  if (!data->facts().names_known) {
     return match_in_order(data, name, model, "the data do not say what their classes are called");
   }
-  if (data->in_memory() && are_numbers(model.names)) {
+  if (data->facts().numbered && are_numbers(model.names)) {
     return match_in_order(data, name, model, "the model's classes are called by numbers");
   }
   const bool same = match == ClassMatch::kSame;

@@ -31,7 +31,8 @@ std::vector<int32_t> head_rows(const RunOptions& o, const Dataset& data, const M
   if (source.labels.empty() || are_placeholders(source.labels)) {
     return new_head("it does not say what its classes are called");
   }
-  if (!data.names_known()) return new_head("the data do not say what their classes are called");
+  if (!data.facts().names_known)
+    return new_head("the data do not say what their classes are called");
   const ClassPlaces places = find_classes(data.class_names(), source.labels);
   if (!places.unknown.empty()) {
     return new_head("it has no class " + quoted_names(places.unknown));

@@ -20,6 +20,7 @@
 #include "models/analysis/cholesky.hpp"
 #include "models/analysis/linear_probe.hpp"
 #include "models/analysis/weighted_knn.hpp"
+#include "models/data/memory_dataset.hpp"
 #include "tests/numbers.hpp"
 #include "tests/temp_dir.hpp"
 
@@ -233,8 +234,8 @@ TEST_CASE("features: extracted in order, saved in both formats", "[models]") {
   Random random(1, RandomPlace::kTest, 5);
   std::vector<uint8_t> pixels(23 * 144);
   for (uint8_t& v : pixels) v = static_cast<uint8_t>(random.below(256));
-  const auto data = std::make_shared<const Dataset>(pixels, 12, 12, 1, std::vector<int32_t>(23, 1),
-                                                    std::vector<std::string>{"a", "b"});
+  const auto data = std::make_shared<const MemoryDataset>(
+      pixels, 12, 12, 1, std::vector<int32_t>(23, 1), std::vector<std::string>{"a", "b"});
   LoaderOptions options;
   options.batch = 8;
   options.shuffle = options.drop_last = false;

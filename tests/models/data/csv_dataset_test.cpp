@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "tests/files_of.hpp"
 #include "tests/temp_dir.hpp"
 
 namespace vitrine {
@@ -26,7 +27,7 @@ TEST_CASE("csv: byte order mark, blanks, quotes and line ends", "[models][datase
   const auto data = read(dir,
                          "\xef\xbb\xbf"
                          "a.png, cat \r\n \"b.png\" ,\"dog, \"\"big\"\"\"\n  \n\tc d.png,cat");
-  CHECK(data->files() == Names{dir.file("a.png"), dir.file("b.png"), dir.file("c d.png")});
+  CHECK(test::files_of(*data) == Names{dir.file("a.png"), dir.file("b.png"), dir.file("c d.png")});
   CHECK(data->class_names() == Names{"cat", "dog, \"big\""});
   CHECK(data->notes().empty());
 }
@@ -88,7 +89,7 @@ TEST_CASE("csv: the home of the user, in the list and in its name", "[models][da
   setenv("HOME", dir.path().c_str(), 1);
   dir.add("list.csv", "~/a.png,x\n~b.png,y\n");
   const auto data = open_dataset("csv:~/list.csv", Split::kAll);
-  CHECK(data->files() == Names{dir.file("a.png"), dir.file("~b.png")});
+  CHECK(test::files_of(*data) == Names{dir.file("a.png"), dir.file("~b.png")});
   CHECK_THROWS_WITH(open_dataset("folder:~/none", Split::kAll), Catch::Contains(dir.file("none")));
   if (before == nullptr) {
     unsetenv("HOME");
@@ -103,8 +104,8 @@ TEST_CASE("csv: a list for each part, under all names", "[models][dataset]") {
   dir.add("valid.CSV", "c.png,y\n");
   const std::string name = "csv:" + dir.path();
   CHECK(open_dataset(name, Split::kTrain)->size() == 2);
-  CHECK(open_dataset(name, Split::kValidation)->files() == Names{dir.file("c.png")});
-  CHECK(open_dataset(name, Split::kTest)->files() == Names{dir.file("c.png")});
+  CHECK(test::files_of(*open_dataset(name, Split::kValidation)) == Names{dir.file("c.png")});
+  CHECK(test::files_of(*open_dataset(name, Split::kTest)) == Names{dir.file("c.png")});
   dir.add("test.csv", "d.png,x\ne.png,y\n");
   CHECK(open_dataset(name, Split::kTest)->size() == 2);
   CHECK(open_dataset(name, Split::kAll)->size() == 5);

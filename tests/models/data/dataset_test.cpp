@@ -13,6 +13,10 @@
 
 #include "core/error.hpp"
 #include "models/data/bad_pictures.hpp"
+#include "models/data/dataset_view.hpp"
+#include "models/data/file_dataset.hpp"
+#include "models/data/memory_dataset.hpp"
+#include "tests/files_of.hpp"
 #include "tests/temp_dir.hpp"
 
 namespace vitrine {
@@ -49,15 +53,13 @@ TEST_CASE("dataset: IDX files", "[models]") {
   add_idx(dir);
   const auto train = open_dataset("idx:" + dir.path(), Split::kTrain);
   CHECK(train->size() == 4);
-  CHECK(train->height() == 2);
-  CHECK(train->width() == 3);
-  CHECK(train->channels() == 1);
   CHECK(train->labels() == std::vector<int32_t>{0, 2, 1, 0});
   CHECK(train->class_names() == std::vector<std::string>{"0", "1", "2"});
   Image storage;
   const ImageView second = train->picture(1, 1, Exif::kUpright, storage);
+  CHECK((second.height == 2 && second.width == 3 && second.channels == 1));
   CHECK(std::string(second.pixels, second.pixels + 6) == "ghijkl");
-  CHECK_THROWS_AS(train->picture(4, 1, Exif::kUpright, storage), ShapeError);
+  CHECK_THROWS_AS(train->picture(4, 1, Exif::kUpright, storage), UsageError);
 
   // The test part has the classes of the training part, whatever occurs in it.
   const auto test = open_dataset("idx:" + dir.path(), Split::kTest);
@@ -126,7 +128,7 @@ TEST_CASE("dataset: a test part split off a folder, the same for every run", "[m
     for (int i = 0; i < 20; ++i) dir.add(fmt::format("{}/{}.png", name, i), "not read here");
   }
   const auto open = [&](Split split) {
-    return open_dataset("folder:" + dir.path(), split)->files();
+    return test::files_of(*open_dataset("folder:" + dir.path(), split));
   };
   const auto train = open(Split::kTrain);
   const auto test = open(Split::kTest);
@@ -157,11 +159,32 @@ TEST_CASE("dataset: folders that cannot be used", "[models][errors]") {
 }
 
 TEST_CASE("dataset: pictures and labels must fit", "[models][errors]") {
-  CHECK_THROWS_AS(Dataset(std::vector<uint8_t>(5), 2, 3, 1, {0}, {"a"}), ShapeError);
-  CHECK_THROWS_AS(Dataset(std::vector<uint8_t>(6), 2, 3, 1, {1}, {"a"}), ShapeError);
-  CHECK_THROWS_AS(Dataset(std::vector<uint8_t>(6), 2, 3, 1, {-1}, {"a"}), ShapeError);
-  CHECK_THROWS_AS(Dataset({}, 2, 3, 1, {}, {"a"}), ShapeError);
-  CHECK_THROWS_AS(Dataset({"a.png"}, {0, 0}, {"a"}), ShapeError);
+  CHECK_THROWS_AS(MemoryDataset(std::vector<uint8_t>(5), 2, 3, 1, {0}, {"a"}), ShapeError);
+  CHECK_THROWS_AS(MemoryDataset(std::vector<uint8_t>(6), 2, 3, 1, {1}, {"a"}), UsageError);
+  CHECK_THROWS_AS(MemoryDataset(std::vector<uint8_t>(6), 2, 3, 1, {-1}, {"a"}), UsageError);
+  CHECK_THROWS_AS(MemoryDataset({}, 2, 3, 1, {}, {"a"}), UsageError);
+  CHECK_THROWS_AS(FileDataset({"a.png"}, {0, 0}, {"a"}), ShapeError);
+}
+
+TEST_CASE("dataset: some pictures of another one, and other labels for them", "[models][errors]") {
+  const auto all = std::make_shared<const MemoryDataset>(
+      std::vector<uint8_t>{10, 11, 12}, 1, 1, 1, std::vector<int32_t>{0, 1, 1},
+      std::vector<std::string>{"a", "b"}, DatasetFacts{.numbered = true, .notes = {"a note"}});
+  const auto some = some_of(all, {2, 0});
+  CHECK(some->labels() == std::vector<int32_t>{1, 0});
+  CHECK(some->class_names() == all->class_names());
+  CHECK((some->in_memory() && some->facts().numbered && some->notes() == all->notes()));
+  const auto other = with_labels(some, {2, 0}, {"x", "y", "z"});
+  CHECK(other->labels() == std::vector<int32_t>{2, 0});
+  CHECK(other->class_sizes() == std::vector<int64_t>{1, 0, 1});
+  Image storage;
+  CHECK(*other->picture(0, 1, Exif::kUpright, storage).pixels == 12);
+  CHECK(*other->picture(1, 1, Exif::kUpright, storage).pixels == 10);
+  CHECK_THROWS_AS(other->picture(2, 1, Exif::kUpright, storage), UsageError);
+  CHECK_THROWS_AS(some_of(all, {3}), UsageError);
+  CHECK_THROWS_AS(some_of(all, {}), UsageError);
+  CHECK_THROWS_AS(with_labels(all, {0, 0}, {"x"}), ShapeError);
+  CHECK_THROWS_AS(with_labels(all, {0, 0, 1}, {"x"}), UsageError);
 }
 
 TEST_CASE("dataset: the validation part is even over the classes and follows the seed",
@@ -170,7 +193,7 @@ TEST_CASE("dataset: the validation part is even over the classes and follows the
   std::vector<int32_t> labels;
   labels.reserve(160);
   for (int i = 0; i < 160; ++i) labels.push_back(i % 16 < 10 ? 0 : i % 16 < 15 ? 1 : 2);
-  const Dataset data(std::vector<uint8_t>(160), 1, 1, 1, labels, {"a", "b", "c"});
+  const MemoryDataset data(std::vector<uint8_t>(160), 1, 1, 1, labels, {"a", "b", "c"});
   const ValidationSplit split = split_validation(data, 0.1, 5);
   CHECK(split.validation.size() == 16);
   std::vector<int> count(3);
@@ -196,14 +219,14 @@ TEST_CASE("dataset: the validation part is even over the classes and follows the
 }
 
 TEST_CASE("dataset: pixel statistics", "[models]") {
-  const Dataset data({0, 10, 255, 30}, 1, 2, 1, {0, 0}, {"a"});
+  const MemoryDataset data({0, 10, 255, 30}, 1, 2, 1, {0, 0}, {"a"});
   const PixelStatistics s = pixel_statistics(data);
   CHECK(s.mean[0] == Approx(73.75 / 255));
   CHECK(s.stddev[0] == Approx(105.2007 / 255).epsilon(1e-5));
-  const Dataset flat({7, 9, 11, 7, 9, 11}, 1, 2, 3, {0}, {"a"});
+  const MemoryDataset flat({7, 9, 11, 7, 9, 11}, 1, 2, 3, {0}, {"a"});
   CHECK(pixel_statistics(flat).mean[2] == Approx(11.0 / 255));
   CHECK(pixel_statistics(flat).stddev[2] == 1);
-  CHECK_THROWS_AS(pixel_statistics(Dataset({"x.png"}, {0}, {"a"})), UsageError);
+  CHECK_THROWS_AS(pixel_statistics(FileDataset({"x.png"}, {0}, {"a"})), UsageError);
 }
 
 /// A record of CIFAR: labels, then planes that count up from `red`, `red` + 1, `red` + 2.
@@ -225,9 +248,9 @@ TEST_CASE("dataset: CIFAR", "[models]") {
   const auto train = open_dataset("cifar10:" + dir.path(), Split::kTrain);
   CHECK(train->labels() == std::vector<int32_t>{1, 9, 2, 9, 3, 9, 4, 9, 5, 9});
   CHECK(train->class_names()[9] == "9");
-  CHECK((train->height() == 32 && train->width() == 32 && train->channels() == 3));
   Image storage;
   const ImageView second = train->picture(1, 3, Exif::kUpright, storage);
+  CHECK((second.height == 32 && second.width == 32 && second.channels == 3));
   CHECK(std::vector<int>(second.pixels, second.pixels + 6) ==
         std::vector<int>{51, 52, 53, 52, 53, 54});
   CHECK(open_dataset("cifar10:" + dir.path(), Split::kTest)->labels() == std::vector<int32_t>{0});
@@ -261,9 +284,10 @@ TEST_CASE("dataset: a list of files with labels", "[models]") {
   const auto train = open_dataset("csv:" + dir.path(), Split::kTrain);
   CHECK(train->class_names() == std::vector<std::string>{"9", "10"});
   CHECK(train->labels() == std::vector<int32_t>{1, 0, 0, 1});
-  CHECK(train->files() == std::vector<std::string>{dir.file("a.png"), dir.file("b,\"1\".png"),
-                                                   "/c/d.png", dir.file("sub/e.png")});
-  CHECK(open_dataset("csv:" + dir.path(), Split::kTest)->files() ==
+  CHECK(test::files_of(*train) == std::vector<std::string>{dir.file("a.png"),
+                                                           dir.file("b,\"1\".png"), "/c/d.png",
+                                                           dir.file("sub/e.png")});
+  CHECK(test::files_of(*open_dataset("csv:" + dir.path(), Split::kTest)) ==
         std::vector<std::string>{dir.file("f.png")});
 
   // A test part is split off one list, the same as ever.
@@ -302,18 +326,18 @@ TEST_CASE("dataset: pictures that cannot be read are left out, in the order of t
   add_picture(dir.file("a.png"), 1);
   dir.add("b.png", "this is text");
   add_picture(dir.file("c.png"), 3);
-  const std::shared_ptr<const Dataset> all = std::make_shared<const Dataset>(
+  const std::shared_ptr<const Dataset> all = std::make_shared<const FileDataset>(
       std::vector{dir.file("a.png"), dir.file("b.png"), dir.file("c.png"), dir.file("d.png")},
       std::vector<int32_t>{0, 1, 1, 0}, std::vector<std::string>{"x", "y"});
   const ReadablePictures readable = readable_pictures(all, 3);
-  CHECK(readable.dataset->files() == std::vector{dir.file("a.png"), dir.file("c.png")});
+  CHECK(test::files_of(*readable.dataset) == std::vector{dir.file("a.png"), dir.file("c.png")});
   CHECK(readable.dataset->labels() == std::vector<int32_t>{0, 1});
   CHECK(readable.dataset->classes() == 2);
   REQUIRE(readable.bad.size() == 2);
   CHECK(readable.bad[0].find("b.png") != std::string::npos);
   CHECK(readable.bad[1].find("d.png") != std::string::npos);
   CHECK(readable_pictures(readable.dataset, 1).dataset == readable.dataset);
-  const auto none = std::make_shared<const Dataset>(
+  const auto none = std::make_shared<const FileDataset>(
       std::vector{dir.file("b.png")}, std::vector<int32_t>{0}, std::vector<std::string>{"x"});
   CHECK_THROWS_WITH(readable_pictures(none, 3), Catch::Contains("none of 1 pictures"));
 }
@@ -321,7 +345,8 @@ TEST_CASE("dataset: pictures that cannot be read are left out, in the order of t
 TEST_CASE("dataset: Fashion-MNIST", "[models]") {
   const auto test = open_dataset("fashion-mnist", Split::kTest);
   CHECK(test->size() == 10'000);
-  CHECK(test->height() == 28);
+  Image storage;
+  CHECK(test->picture(0, 1, Exif::kUpright, storage).height == 28);
   CHECK(test->class_names()[9] == "Ankle boot");
   for (int32_t label = 0; label < 10; ++label) {
     CHECK(std::ranges::count(test->labels(), label) == 1000);

@@ -13,6 +13,7 @@
 
 #include "core/error.hpp"
 #include "models/data/part_names.hpp"
+#include "tests/files_of.hpp"
 #include "tests/temp_dir.hpp"
 
 namespace vitrine {
@@ -37,7 +38,7 @@ std::shared_ptr<const Dataset> open(const TempDir& dir, Split split) {
 std::vector<std::string> files(const TempDir& dir, Split split) {
   std::vector<std::string> names;
   const auto data = open(dir, split);
-  for (const std::string& file : data->files()) {
+  for (const std::string& file : test::files_of(*data)) {
     names.push_back(file.substr(dir.path().size() + 1));
   }
   return names;
@@ -190,7 +191,8 @@ TEST_CASE("folder: classes have one order, and the split off test part stays as 
         open_dataset("csv:" + dir.add("all.csv", list), Split::kAll)->class_names());
   for (int64_t i = 0; i < all->size(); ++i) {
     const auto at = static_cast<size_t>(i);
-    const std::string label = fs::path(all->files()[at]).parent_path().filename().string();
+    const std::string label =
+        fs::path(all->file(static_cast<int64_t>(at))).parent_path().filename().string();
     CHECK(all->class_names()[static_cast<size_t>(all->labels()[at])] == label);
   }
   // By the program before classes were sorted as numbers.

@@ -13,6 +13,7 @@
 #include "core/error.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "models/data/memory_dataset.hpp"
 #include "ops/normalize.hpp"
 #include "tests/numbers.hpp"
 #include "tests/temp_dir.hpp"
@@ -29,8 +30,8 @@ std::shared_ptr<const Dataset> pictures(int64_t n) {
   std::vector<int32_t> labels(static_cast<size_t>(n));
   for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int32_t>(i % 10);
   const std::vector<std::string> names(10, "class");
-  return std::make_shared<const Dataset>(std::move(pixels), kSide, kSide, 1, std::move(labels),
-                                         names);
+  return std::make_shared<const MemoryDataset>(std::move(pixels), kSide, kSide, 1,
+                                               std::move(labels), names);
 }
 
 LoaderOptions training(int workers) {
@@ -193,7 +194,9 @@ TEST_CASE("loader: for evaluation every picture comes once, in order, unvaried",
   CHECK(batches[1].images.shape() == Shape{2, kSide, kSide, 1});
   CHECK(batches[1].indices == std::vector<int64_t>{24, 25});
   CHECK(batches[0].labels[2] == 9);
-  const std::span<const uint8_t> pixels(data->pixels().data() + 49 * kSide * kSide, kSide * kSide);
+  Image storage;
+  const ImageView picture = data->picture(49, 1, Exif::kUpright, storage);
+  const std::span<const uint8_t> pixels(picture.pixels, kSide * kSide);
   const Tensor want = normalize_u8(pixels, {1, kSide, kSide, 1}, std::vector<float>{0.3F},
                                    std::vector<float>{0.4F});
   CHECK(test::same_bits(batches[0].images.rows(2, 3), want));

@@ -7,6 +7,9 @@
 #include "core/error.hpp"
 #include "models/data/class_order.hpp"
 #include "models/data/class_places.hpp"
+#include "models/data/file_dataset.hpp"
+#include "models/data/memory_dataset.hpp"
+#include "tests/files_of.hpp"
 
 namespace vitrine {
 namespace {
@@ -17,13 +20,14 @@ using Labels = std::vector<int32_t>;
 /// Files with these labels; of classes by name.
 std::shared_ptr<const Dataset> files(const Labels& labels, const Names& names) {
   Names paths(labels.size(), "x.png");
-  return std::make_shared<const Dataset>(paths, labels, names);
+  return std::make_shared<const FileDataset>(paths, labels, names);
 }
 
 /// Pictures of a pixel, whose classes are numbered; named or not.
 std::shared_ptr<const Dataset> numbered(const Labels& labels, const Names& names, bool named) {
-  return std::make_shared<const Dataset>(std::vector<uint8_t>(labels.size()), 1, 1, 1, labels,
-                                         names, DatasetFacts{.names_known = named});
+  return std::make_shared<const MemoryDataset>(
+      std::vector<uint8_t>(labels.size()), 1, 1, 1, labels, names,
+      DatasetFacts{.names_known = named, .numbered = true});
 }
 
 MatchedDataset match(const std::shared_ptr<const Dataset>& data, const Names& model, int64_t n,
@@ -80,7 +84,7 @@ TEST_CASE("match classes: by name, in another order and with some missing", "[mo
   const MatchedDataset turned = match(data, {"cat", "ant", "bee"}, 3, ClassMatch::kSame);
   CHECK(turned.data->labels() == Labels{1, 2, 0, 2});
   CHECK(turned.data->class_names() == Names{"cat", "ant", "bee"});
-  CHECK(turned.data->files() == data->files());
+  CHECK(test::files_of(*turned.data) == test::files_of(*data));
   CHECK(turned.notes.empty());
 
   const MatchedDataset part = match(data, {"dog", "cat", "ant", "bee"}, 4);

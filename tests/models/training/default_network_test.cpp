@@ -6,15 +6,18 @@
 
 #include "core/error.hpp"
 #include "core/images/image.hpp"
+#include "models/data/file_dataset.hpp"
+#include "models/data/memory_dataset.hpp"
 #include "models/networks/network.hpp"
 #include "tests/temp_dir.hpp"
 
 namespace vitrine {
 namespace {
 
-/// Two pictures in memory.
-Dataset in_memory(int64_t height, int64_t width, int channels, uint8_t value = 9) {
-  std::vector<uint8_t> pixels(static_cast<size_t>(2 * height * width * channels), value);
+/// Two pictures in memory; `colour` is the red of the first pixel of each.
+MemoryDataset in_memory(int64_t height, int64_t width, int channels, uint8_t colour = 9) {
+  std::vector<uint8_t> pixels(static_cast<size_t>(2 * height * width * channels), 9);
+  pixels[0] = pixels[pixels.size() / 2] = colour;
   return {pixels, height, width, channels, {0, 1}, {"a", "b"}};
 }
 
@@ -39,14 +42,9 @@ TEST_CASE("default network: by the shorter side, and a network of that size", "[
                                                                            {1000, 224}}) {
     INFO(side);
     for (const int channels : {1, 3}) {
-      Dataset data = in_memory(side, side + 10, channels);
-      if (channels == 3) {
-        std::vector<uint8_t> pixels = data.pixels();
-        pixels[0] = 200;  // not grey
-        pixels[pixels.size() / 2] = 200;
-        data = Dataset(pixels, side, side + 10, 3, {0, 1}, {"a", "b"});
-      }
-      const auto config = network_config(default_network(data).name);
+      const uint8_t red = channels == 3 ? 200 : 9;  // not grey
+      const auto config =
+          network_config(default_network(in_memory(side, side + 10, channels, red)).name);
       CHECK(config->image_height == size);
       CHECK(config->channels == channels);
     }
@@ -64,7 +62,9 @@ TEST_CASE("default network: files, of which most decide", "[models]") {
     files.push_back(dir.file(name));
   };
   for (int i = 0; i < 9; ++i) add(std::to_string(i) + ".png", i < 2 ? 300 : 70, false);
-  const auto dataset = [&] { return Dataset(files, std::vector<int32_t>(files.size(), 0), {"a"}); };
+  const auto dataset = [&] {
+    return FileDataset(files, std::vector<int32_t>(files.size(), 0), {"a"});
+  };
   CHECK(default_network(dataset()).name == "vit_d128_l6_h4_patch8_64_gray");
   add("colour.png", 70, true);                           // one is enough
   files.push_back(dir.add("broken.png", "no picture"));  // is not asked

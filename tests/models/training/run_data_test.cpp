@@ -87,7 +87,7 @@ TEST_CASE("run data: a run that goes on keeps the order of its classes", "[model
   for (const auto& part : {data.train(), data.test(model, bad)}) {
     for (int64_t i = 0; i < part->size(); ++i) {
       const auto at = static_cast<size_t>(i);
-      CHECK(fs::path(part->files()[at]).parent_path().filename() ==
+      CHECK(fs::path(part->file(i)).parent_path().filename() ==
             then[static_cast<size_t>(part->labels()[at])]);
     }
   }
