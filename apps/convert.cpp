@@ -10,6 +10,7 @@
 #include "apps/command_line/model_option.hpp"
 #include "apps/terminal/print.hpp"
 #include "core/error.hpp"
+#include "models/weights/checkpoint.hpp"
 #include "models/weights/export_model.hpp"
 #include "models/weights/resize_model.hpp"
 

@@ -14,7 +14,7 @@
 #include "core/formats/tensor_archive.hpp"
 #include "core/text/json_text.hpp"
 #include "models/inference/find_model.hpp"
-#include "models/weights/checkpoint.hpp"
+#include "models/weights/load_model.hpp"
 
 namespace vitrine {
 namespace {

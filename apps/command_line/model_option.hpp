@@ -4,7 +4,7 @@
 #include <string>
 
 #include "apps/command_line/command.hpp"
-#include "models/weights/checkpoint.hpp"
+#include "models/weights/load_model.hpp"
 #include "ops/window.hpp"
 
 namespace vitrine {

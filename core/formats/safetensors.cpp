@@ -189,8 +189,8 @@ Safetensors parse_safetensors(std::span<const std::byte> bytes, std::string_view
   return content;
 }
 
-SafetensorsFile::SafetensorsFile(const MappedFile& file)
-    : file_(file), content_(parse_safetensors(file_.bytes(), file_.path())) {}
+SafetensorsFile::SafetensorsFile(std::string path)
+    : file_(std::move(path)), content_(parse_safetensors(file_.bytes(), file_.path())) {}
 
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                        const Metadata& metadata) {

@@ -37,17 +37,12 @@ Safetensors parse_safetensors(std::span<const std::byte> bytes, std::string_view
 class SafetensorsFile {
  public:
   /// Throws IoError and what parse_safetensors throws.
-  explicit SafetensorsFile(std::string path) : SafetensorsFile(MappedFile(std::move(path))) {}
-  explicit SafetensorsFile(const MappedFile& file);
+  explicit SafetensorsFile(std::string path);
 
   const std::string& path() const { return file_.path(); }
   const Metadata& metadata() const { return content_.metadata; }
   const std::vector<NamedTensor>& tensors() const { return content_.tensors; }
   const RawTensor* find(std::string_view name) const { return content_.find(name); }
-
-  /// Gives back the memory of a tensor once its values have been taken for the last time.
-  void forget(const RawTensor& tensor) const { file_.forget(tensor.bytes); }
-  const MappedFile& file() const { return file_; }
 
  private:
   MappedFile file_;

@@ -11,6 +11,7 @@
 #include "core/formats/npy.hpp"
 #include "core/interrupt.hpp"
 #include "core/text/json_text.hpp"
+#include "models/weights/checkpoint.hpp"
 
 namespace vitrine {
 namespace {

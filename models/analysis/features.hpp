@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "models/data/loader.hpp"
-#include "models/weights/checkpoint.hpp"
+#include "models/weights/model.hpp"
 
 namespace vitrine {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "models/c_api/vitrine.h"
-#include "models/weights/checkpoint.hpp"
+#include "models/weights/load_model.hpp"
 
 namespace vitrine {
 

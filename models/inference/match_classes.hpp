@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "models/data/dataset.hpp"
-#include "models/weights/checkpoint.hpp"
+#include "models/weights/model.hpp"
 
 namespace vitrine {
 

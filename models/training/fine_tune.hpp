@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "models/weights/checkpoint.hpp"
+#include "models/weights/model.hpp"
 
 namespace vitrine {
 

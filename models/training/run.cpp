@@ -18,6 +18,7 @@
 #include "models/training/default_network.hpp"
 #include "models/training/metrics_file.hpp"
 #include "models/training/starting_model.hpp"
+#include "models/weights/checkpoint.hpp"
 
 namespace vitrine {
 namespace {

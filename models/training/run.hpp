@@ -17,7 +17,7 @@
 #include "models/training/schedule.hpp"
 #include "models/training/teacher.hpp"
 #include "models/training/training.hpp"
-#include "models/weights/checkpoint.hpp"
+#include "models/weights/load_model.hpp"
 
 namespace vitrine {
 
@@ -192,7 +192,7 @@ class Run {
   std::string teachers_fingerprint() const;
   void write_config() const;
   void restore();
-  void restore_data(const SafetensorsFile& file);
+  void restore_data(const TensorArchive& file);
   BatchResult train_step(double lr, double& grad_norm);
   Evaluation validate();
   void finish_epoch(const RunObserver& observer, double seconds);

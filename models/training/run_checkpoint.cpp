@@ -13,6 +13,7 @@
 #include "models/training/metrics_file.hpp"
 #include "models/training/run.hpp"
 #include "models/training/training_state.hpp"
+#include "models/weights/checkpoint.hpp"
 
 // What a run writes so that it can go on, and how it goes on from there.
 
@@ -86,7 +87,7 @@ bool Run::has_checkpoint(const std::string& folder) {
 }
 
 /// Opens teachers and pictures, which must be those that the run began with.
-void Run::restore_data(const SafetensorsFile& file) {
+void Run::restore_data(const TensorArchive& file) {
   const auto refuse = [&](const std::string& what) {
     throw FormatError(FormatKind::kMismatch, file.path(), -1, what);
   };
@@ -118,7 +119,7 @@ void Run::restore_data(const SafetensorsFile& file) {
 
 void Run::restore() {
   lock_.emplace(folder_);
-  const SafetensorsFile file(path(kCheckpoint));
+  const TensorArchive file(path(kCheckpoint));
   model_ = read_model_description(file);
   if (!options_.exif) model_.preprocess.exif = Exif::kAsStored;
   try {
@@ -127,7 +128,7 @@ void Run::restore() {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1,
                       "vitrine.training: " + json_problem(e));
   }
-  load_weights(*model_.network, file, {"optimizer/", "ema/"});
+  load_weights(*model_.network, own_weights(file), file);
   training_ = std::make_unique<Training>(*model_.network, options_.update);
   try {
     const json state = parse_json(file.metadata().at("vitrine.training"));

@@ -7,7 +7,7 @@
 
 #include "models/data/bad_pictures.hpp"
 #include "models/data/dataset.hpp"
-#include "models/weights/checkpoint.hpp"
+#include "models/weights/model.hpp"
 
 namespace vitrine {
 

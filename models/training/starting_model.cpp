@@ -11,6 +11,7 @@
 #include "models/inference/find_model.hpp"
 #include "models/networks/whole_patches.hpp"
 #include "models/training/fine_tune.hpp"
+#include "models/weights/load_model.hpp"
 #include "models/weights/resize_model.hpp"
 
 namespace vitrine {

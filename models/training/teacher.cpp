@@ -13,6 +13,7 @@
 #include "models/data/class_places.hpp"
 #include "models/inference/find_model.hpp"
 #include "models/training/fine_tune.hpp"
+#include "models/weights/load_model.hpp"
 #include "models/weights/resize_model.hpp"
 #include "ops/binary.hpp"
 #include "ops/interpolate.hpp"

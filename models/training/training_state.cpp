@@ -15,7 +15,7 @@ std::vector<NamedTensor> state_tensors(const Training& training) {
   return tensors;
 }
 
-void restore_state(Training& training, const SafetensorsFile& file, int64_t steps) {
+void restore_state(Training& training, const TensorArchive& file, int64_t steps) {
   for (auto& [name, value] : training.state()) {
     const RawTensor* tensor = file.find(name);
     if (tensor == nullptr || !std::ranges::equal(tensor->shape, value.shape().dims())) {

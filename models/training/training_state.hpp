@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/formats/safetensors.hpp"
+#include "core/formats/tensor_archive.hpp"
 #include "models/training/training.hpp"
 
 namespace vitrine {
@@ -13,6 +13,6 @@ std::vector<NamedTensor> state_tensors(const Training& training);
 
 /// Has `training` go on from the state in a file, after `steps` updates. Throws
 /// FormatError(kMismatch) if a tensor is missing or of another shape.
-void restore_state(Training& training, const SafetensorsFile& file, int64_t steps);
+void restore_state(Training& training, const TensorArchive& file, int64_t steps);
 
 }  // namespace vitrine

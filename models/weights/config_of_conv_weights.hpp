@@ -5,7 +5,7 @@
 
 #include "models/networks/bit.hpp"
 #include "models/networks/resnet_config.hpp"
-#include "models/weights/map_names.hpp"
+#include "models/weights/mapped_weights.hpp"
 #include "models/weights/source_facts.hpp"
 
 namespace vitrine {

@@ -8,7 +8,7 @@
 #include "core/error.hpp"
 #include "models/networks/vit_config.hpp"
 #include "models/weights/config_of_conv_weights.hpp"
-#include "models/weights/import_model.hpp"
+#include "models/weights/config_of_weights.hpp"
 
 namespace vitrine {
 namespace {
@@ -187,7 +187,7 @@ void ConfigReader::fold_class_position(MappedTensor& position) {
 void ConfigReader::read_positions() {
   MappedTensor* position = weights_.find("pos_embed");
   if (position == nullptr) {
-    if (facts_.said.value("position", "") != "none") {
+    if (!facts_.no_position) {
       refuse("no position embedding, and nothing says that the network has none");
     }
     c_.position = Position::kNone;

@@ -9,7 +9,9 @@
 #include "core/error.hpp"
 #include "core/formats/file.hpp"
 #include "models/networks/vit.hpp"
-#include "models/weights/name_map.hpp"
+#include "models/weights/checkpoint.hpp"
+#include "models/weights/ecosystem_names.hpp"
+#include "models/weights/name_pattern.hpp"
 #include "models/weights/source_facts.hpp"
 
 namespace vitrine {

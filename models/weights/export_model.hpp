@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "models/weights/checkpoint.hpp"
+#include "models/weights/model.hpp"
 
 namespace vitrine {
 

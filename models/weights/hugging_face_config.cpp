@@ -7,7 +7,6 @@
 #include "models/weights/config_json.hpp"
 #include "models/weights/hugging_face_network.hpp"
 #include "models/weights/hugging_face_preprocess.hpp"
-#include "models/weights/map_names.hpp"
 #include "models/weights/source_facts.hpp"
 
 namespace vitrine {
@@ -75,39 +74,37 @@ std::vector<std::string> read_labels(KnownKeys& keys, std::vector<std::string>& 
   return {};
 }
 
-/// Throws if the weights have another head than the class that wrote them.
-void check_head(Head head, const NetworkConfig& c, const MappedWeights& weights,
-                std::string_view path) {
-  const auto mismatch = [&](const std::string& what) {
-    throw FormatError(FormatKind::kMismatch, path, -1, what);
-  };
-  const auto refuse = [&](std::string_view what) {
-    mismatch(fmt::format("architectures names a class {}", what));
+/// What is wrong if the weights have another head than the class that wrote them; else "".
+std::string head_difference(Head head, const Shown& shown) {
+  const NetworkConfig& c = shown.network;
+  const auto named = [](std::string_view what) {
+    return fmt::format("architectures names a class {}", what);
   };
   const auto* vit = dynamic_cast<const VitConfig*>(&c);
-  const MappedTensor* tensor = weights.find("head.weight");
+  const MappedTensor* tensor = shown.weights.find("head.weight");
   const bool classifies = tensor != nullptr && !tensor->parts.empty() &&
                           tensor->parts.front().name.find("classifier") != std::string::npos;
   if (head == Head::kUnknown) {
-    if (vit != nullptr && vit->pre_norm && classifies) {
-      mismatch(
-          "architectures is missing: CLIP with a classifier is CLIPForImageClassification, "
-          "or an unknown network");
-    }
-    return;
+    const bool clip = vit != nullptr && vit->pre_norm && classifies;
+    return clip ? "architectures is missing: CLIP with a classifier is CLIPForImageClassification, "
+                  "or an unknown network"
+                : "";
   }
   const bool two = vit != nullptr && vit->distilled;
-  if (head == Head::kNone && c.classes > 0) refuse("without a classifier; the weights have one");
-  if (head == Head::kProjection && (c.classes == 0 || classifies)) {
-    refuse("with a visual_projection; the weights have none");
+  if (head == Head::kNone) {
+    return c.classes > 0 ? named("without a classifier; the weights have one") : "";
   }
-  if (head == Head::kTwo && !two) {
-    refuse("with a distillation_classifier; the weights have none");
+  if (head == Head::kProjection) {
+    const bool projects = c.classes > 0 && !classifies;
+    return projects ? "" : named("with a visual_projection; the weights have none");
   }
-  if (head == Head::kNone || head == Head::kProjection || head == Head::kTwo) return;
-  if (c.classes == 0) refuse("with a classifier; the weights have none");
-  if (two) refuse("with one classifier; the weights have a distillation_classifier as well");
-  if (c.classes == 1) refuse("with a classifier of one number: a regression, not a choice");
+  if (head == Head::kTwo) {
+    return two ? "" : named("with a distillation_classifier; the weights have none");
+  }
+  if (c.classes == 0) return named("with a classifier; the weights have none");
+  if (two) return named("with one classifier; the weights have a distillation_classifier as well");
+  if (c.classes == 1) return named("with a classifier of one number: a regression, not a choice");
+  return "";
 }
 
 /// The image tower's part of the configuration of a whole CLIP.
@@ -187,7 +184,7 @@ SourceFacts facts_of_hugging_face(std::string_view config, std::string_view prep
   keys.require("pruned_heads", {json::object()});
   const int64_t channels = keys.value_or("num_channels", int64_t{3});
   if (channels < 1 || channels > kMostChannels) keys.refuse("num_channels", "it must be 1 to 1024");
-  const HfNetworkCheck check = read_hugging_face_network(keys, type, head, path, facts);
+  read_hugging_face_network(keys, type, head, path, facts);
   keys.find("num_labels");  // id2label's own, or the weights'
   keys.find("id2label");
   if (head != Head::kNone && head != Head::kProjection) {
@@ -197,11 +194,8 @@ SourceFacts facts_of_hugging_face(std::string_view config, std::string_view prep
   keys.find("problem_type");
   keys.find("projection_dim");
   keys.finish(kHarmlessHfKeys);
-  facts.agrees = [check, head, path = std::string(path)](const NetworkConfig& c,
-                                                         const MappedWeights& weights) {
-    check(c);
-    check_head(head, c, weights, path);
-  };
+  facts.claims.push_back({[head](const Shown& shown) { return head_difference(head, shown); }});
+  facts.claims_path = path;
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   read_processor(preprocessor, processor, type, channels, folder, facts);
   return facts;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <string_view>
 
 #include "models/weights/hugging_face_classes.hpp"
@@ -9,14 +8,10 @@
 
 namespace vitrine {
 
-/// Throws FormatError(kMismatch) that names file, key and value if a network, as its weights have
-/// it, is not the one that config.json describes.
-using HfNetworkCheck = std::function<void(const NetworkConfig&)>;
-
 /// Reads the keys of a config.json, which lies at `path`, that describe a network of this type:
-/// what its weights do not show goes into `facts`, what they show as well is compared by the check.
+/// what its weights do not show goes into `facts`, what they show as well into facts.claims.
 /// Throws FormatError for values of which Vitrine has no network.
-HfNetworkCheck read_hugging_face_network(KnownKeys& keys, const HfType& type, Head head,
-                                         std::string_view path, SourceFacts& facts);
+void read_hugging_face_network(KnownKeys& keys, const HfType& type, Head head,
+                               std::string_view path, SourceFacts& facts);
 
 }  // namespace vitrine

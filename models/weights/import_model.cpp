@@ -1,17 +1,14 @@
 #include "models/weights/import_model.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
-#include <set>
 
 #include "core/error.hpp"
-#include "models/weights/compare_with_config.hpp"
 #include "models/weights/config_json.hpp"
-#include "models/weights/weight_fit.hpp"
+#include "models/weights/config_of_weights.hpp"
+#include "models/weights/load_weights.hpp"
 
 namespace vitrine {
 namespace {
@@ -66,47 +63,6 @@ SourceFacts find_facts(const std::string& path, std::string_view origin) {
   return facts;
 }
 
-std::span<const int64_t> without_leading_ones(std::span<const int64_t> shape) {
-  while (!shape.empty() && shape.front() == 1) shape = shape.subspan(1);
-  return shape;
-}
-
-/// Old files have the patch embedding as a matrix (D, C p q).
-bool is_flat_kernel(std::span<const int64_t> shape, std::span<const int64_t> wanted) {
-  return shape.size() == 2 && wanted.size() == 4 && shape[0] == wanted[0] &&
-         shape[1] == wanted[1] * wanted[2] * wanted[3];
-}
-
-bool fits(const MappedTensor& tensor, const Shape& wanted) {
-  return std::ranges::equal(without_leading_ones(tensor.shape),
-                            without_leading_ones(wanted.dims())) ||
-         is_flat_kernel(tensor.shape, wanted.dims());
-}
-
-/// Refuses a configuration that needs more numbers than the file has, before they are allocated.
-void check_size(const NetworkConfig& config, const MappedWeights& weights,
-                const TensorArchive& archive) {
-  int64_t elements = 2 * config.classes;  // the biases of two heads may be zeros
-  for (const MappedTensor& tensor : weights.tensors()) {
-    for (const MappedPart& part : tensor.parts) elements += part.tensor.size();
-  }
-  const int64_t parameters = config.parameters();
-  if (parameters > elements) {
-    throw FormatError(
-        FormatKind::kMismatch, archive.path(), -1,
-        fmt::format("the configuration needs {} numbers, the file holds {}", parameters, elements));
-  }
-  // The tensors of a pickle may all be views of the same few bytes.
-  const auto bytes = static_cast<size_t>(archive.file_bytes());
-  if (parameters * static_cast<int64_t>(sizeof(float)) > unpacking_limit(bytes)) {
-    throw FormatError(
-        FormatKind::kTooLarge, archive.path(), -1,
-        fmt::format("the network has {} numbers, far more than a file of {} bytes can "
-                    "hold",
-                    parameters, bytes));
-  }
-}
-
 /// Means or deviations for so many channels; one is for all.
 void fit_channels(std::vector<double>& values, size_t channels, const char* what,
                   SourceFacts& facts, std::string_view path) {
@@ -145,54 +101,19 @@ Preprocess fit_preprocess(SourceFacts& facts, const NetworkConfig& config, std::
 
 }  // namespace
 
-void load_mapped_weights(Network& network, const MappedWeights& weights,
-                         const TensorArchive& archive, std::optional<Use> frozen) {
-  WeightFit fit;
-  std::set<std::string> known;
-  network.visit([&](const std::string& name, Parameter& p, Role) {
-    known.insert(name);
-    const MappedTensor* tensor = weights.find(name);
-    if (tensor == nullptr) {
-      fit.missing.push_back(name);
-    } else if (!fits(*tensor, p.value.shape())) {
-      fit.reshaped.push_back(fmt::format("{} is ({}), wanted {}", name,
-                                         fmt::join(tensor->shape, ", "), p.value.shape().str()));
-    }
-  });
-  for (const MappedTensor& tensor : weights.tensors()) {
-    if (!known.contains(tensor.name)) fit.extra.push_back(tensor.name);
-  }
-  fit.require(archive.path());
-  network.visit([&](const std::string& name, Parameter& p, Role role) {
-    const MappedTensor& tensor = *weights.find(name);
-    ParameterSource source{[&](std::span<float> values) { write_values(tensor, values); }};
-    if (tensor.parts.size() == 1 && tensor.parts[0].layout == Layout::kSame) {
-      source.whole = &tensor.parts[0].tensor;
-      source.file = archive.file_of(*source.whole);
-    }
-    load_parameter(p, role, frozen, source);
-    if (p.value.storage().borrowed()) return;
-    for (const MappedPart& part : tensor.parts) archive.forget(part.tensor);
-  });
-}
-
-Model import_model(const TensorArchive& archive, const NetworkConfig* config,
-                   std::optional<Use> frozen) {
-  MappedWeights weights = map_names(archive);
+Model read_foreign_description(const TensorArchive& archive, MappedWeights& weights) {
   SourceFacts facts = find_facts(archive.path(), weights.origin);
-  std::unique_ptr<NetworkConfig> found;
-  if (config == nullptr) {
-    found = config_of_weights(weights, facts, archive.path());
-    if (facts.agrees) facts.agrees(*found, weights);
-    config = found.get();
-    compare_with_config(*found, facts, archive.path());
-  }
+  const auto config = config_of_weights(weights, facts, archive.path());
+  check_claims(facts.claims, *config, weights,
+               facts.claims_path.empty() ? archive.path() : facts.claims_path, facts.notes);
   const NetworkConfig& c = *config;
-  check_size(c, weights, archive);
+  int64_t numbers = 2 * c.classes;  // the biases of two heads may be zeros
+  for (const MappedTensor& tensor : weights.tensors()) {
+    for (const MappedPart& part : tensor.parts) numbers += part.tensor.size();
+  }
 
   Model model;
-  model.network = c.build();
-  load_mapped_weights(*model.network, weights, archive, frozen);
+  model.network = build_network(c, numbers, archive);
   model.resampling = facts.resampling;
   model.class_order = facts.class_order;
   model.preprocess = fit_preprocess(facts, c, archive.path());

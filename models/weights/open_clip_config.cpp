@@ -24,7 +24,7 @@ constexpr auto kNotOfAnswers = std::to_array<std::string_view>(
 // The size of pictures is the tower's.
 constexpr auto kFromTower = std::to_array<std::string_view>({"size"});
 
-void read_vision(KnownKeys& vision, SourceFacts& facts) {
+void read_vision(KnownKeys& vision, json& said, SourceFacts& facts) {
   if (vision.find("timm_model_name") != nullptr) {
     vision.refuse("timm_model_name",
                   "a tower of timm's with a projection of open_clip's is not "
@@ -37,9 +37,9 @@ void read_vision(KnownKeys& vision, SourceFacts& facts) {
   const auto head = vision.value_or("head_width", int64_t{64});
   if (head < 1) vision.refuse("head_width", "it should be a positive number");
   facts.heads = width / head;
-  facts.said["embed_dim"] = width;
-  facts.said["depth"] = vision.value_or("layers", int64_t{12});
-  facts.said["mlp_ratio"] = vision.value_or("mlp_ratio", 4.0);
+  said["embed_dim"] = width;
+  said["depth"] = vision.value_or("layers", int64_t{12});
+  said["mlp_ratio"] = vision.value_or("mlp_ratio", 4.0);
   facts.image_height = facts.image_width = 224;
   if (const json* size = vision.find("image_size")) {
     vision.reading("image_size", [&] { read_size(*size, facts.image_height, facts.image_width); });
@@ -49,7 +49,7 @@ void read_vision(KnownKeys& vision, SourceFacts& facts) {
   if (const json* size = vision.find("patch_size")) {
     vision.reading("patch_size", [&] { read_size(*size, height, patch_width); });
   }
-  facts.said["patch_size"] = {height, patch_width};
+  said["patch_size"] = {height, patch_width};
   vision.require("pool_type", {"tok"});
   vision.require("pos_embed_type", {"learnable"});
   vision.require("block_type", {"default"});
@@ -117,13 +117,16 @@ SourceFacts read(const json& object, std::string_view path) {
 
   SourceFacts facts = facts_of_origin("OpenAI CLIP");
   facts.source = "open_clip_config.json";
+  json said = json::object();
+  const Dissolved at_the_end(said);
   const bool quick = keys.value_or("quick_gelu", false);
   facts.activation = quick ? Activation::kQuickGelu : Activation::kGelu;
-  read_vision(vision, facts);
+  read_vision(vision, said, facts);
   read_layers(vision, path, facts);
   vision.finish(kNotOfAnswers);
-  if (int64_t classes = 0; keys.read("embed_dim", classes)) facts.said["num_classes"] = classes;
+  if (int64_t classes = 0; keys.read("embed_dim", classes)) said["num_classes"] = classes;
   keys.finish(kOtherParts);
+  facts.claims = claims_of_options(facts.source, said, json::object());
   KnownKeys rule(preprocess == nullptr ? none : *preprocess, path, "preprocess_cfg.");
   read_preprocess(rule, facts);
   facts.preprocess_source = "open_clip_config.json";

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "models/weights/checkpoint.hpp"
+#include "models/weights/model.hpp"
 
 namespace vitrine {
 

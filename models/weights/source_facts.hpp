@@ -1,34 +1,22 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/text/json_text.hpp"
 #include "models/data/class_order.hpp"
 #include "models/data/preprocess.hpp"
 #include "models/networks/position_resampling.hpp"
 #include "models/networks/vit_config.hpp"
+#include "models/weights/claims.hpp"
 
 namespace vitrine {
-
-class MappedWeights;
 
 /// What the shapes of weights do not say: it comes from the files beside them, or from the habits
 /// of the ecosystem that they come from.
 struct SourceFacts {
-  SourceFacts() = default;
-  SourceFacts(SourceFacts&&) = default;
-  SourceFacts& operator=(SourceFacts&&) = default;
-  ~SourceFacts() {
-    dissolve(said);
-    dissolve(usual);
-  }
-
   std::string source;  ///< for people: "config.json (Hugging Face vit)"
   int64_t heads = 0;   ///< 0: not said, 64 wide each
   double norm_eps = 1e-6;
@@ -40,24 +28,21 @@ struct SourceFacts {
   Stem stem = Stem::kSame;
   int64_t image_height = 0, image_width = 0;  ///< 0: a square, as the position embedding has it
   std::optional<Pool> pool;                   ///< not said: as the weights look
+  bool no_position = false;                   ///< it is said that there is no position embedding
   PositionResampling resampling = PositionResampling::kBicubicAntialias;
   Preprocess preprocess;
   bool picture_size_is_its_own = false;  ///< else the size of pictures follows the network's
   std::string preprocess_source;         ///< "preprocessor_config.json", ...
   bool preprocess_known = false;         ///< it comes from a file, not from habits
-  /// What the configuration says of things that weights show, and what its architecture usually
-  /// has: under the keys of NetworkConfig::to_json. Weights that contradict the first are refused,
-  /// differences to the second are said. LayerScale is true or false.
-  nlohmann::json said = nlohmann::json::object();
-  nlohmann::json usual = nlohmann::json::object();
+  /// What the configuration says of things that weights show, and the file that a difference is
+  /// reported of; empty: the weights'.
+  Claims claims;
+  std::string claims_path;
   std::vector<std::string> labels;
   ClassOrder class_order = ClassOrder::kOwn;  ///< of classes without labels
   std::vector<std::string> notes;
   /// A distillation token without a head of its own is a register: only attention meets it.
   bool lone_distillation_token = false;
-  /// Throws FormatError if the network, as its weights have it, is not the one that the file
-  /// beside them describes. Empty: nothing was said.
-  std::function<void(const NetworkConfig&, const MappedWeights&)> agrees;
 };
 
 /// Of weights without a configuration. `origin` is that of their name map.

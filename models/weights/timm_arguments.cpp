@@ -25,39 +25,40 @@ constexpr EnumNames<Activation, 4> kActivations = {{{Activation::kGelu, "gelu"},
                                                     {Activation::kRelu, "relu"}}};
 
 /// What weights show under timm's names and ours.
-void take_said(KnownKeys& arguments, SourceFacts& facts, std::initializer_list<const char*> names) {
+void take_said(KnownKeys& arguments, json& said, std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    if (const json* value = arguments.find(name)) facts.said[name] = *value;
+    if (const json* value = arguments.find(name)) said[name] = *value;
   }
 }
 
 /// A size that may be one number.
-void take_size(KnownKeys& arguments, SourceFacts& facts, const char* name) {
+void take_size(KnownKeys& arguments, json& said, const char* name) {
   const json* value = arguments.find(name);
   if (value == nullptr) return;
   int64_t height = 0;
   int64_t width = 0;
   arguments.reading(name, [&] { read_size(*value, height, width); });
-  facts.said[name] = {height, width};
+  said[name] = {height, width};
 }
 
-void read_vit(KnownKeys& arguments, const VitConfig& known, SourceFacts& facts) {
+void read_vit(KnownKeys& arguments, const VitConfig& known, json& said, SourceFacts& facts) {
   // Heads cannot be seen: those of the architecture are right for its width alone.
-  facts.said["embed_dim"] = known.width;
-  take_said(arguments, facts,
+  said["embed_dim"] = known.width;
+  take_said(arguments, said,
             {"embed_dim", "depth", "mlp_ratio", "in_chans", "num_classes", "qkv_bias", "qk_norm",
              "pre_norm", "class_token", "no_embed_class", "reg_tokens", "fc_norm"});
-  take_size(arguments, facts, "patch_size");
+  take_size(arguments, said, "patch_size");
   if (const json* size = arguments.find("img_size")) {
     arguments.reading("img_size", [&] { read_size(*size, facts.image_height, facts.image_width); });
   }
-  if (arguments.is_null("init_values")) facts.said["layer_scale"] = false;
+  if (arguments.is_null("init_values")) said["layer_scale"] = false;
   if (double scale = 0; arguments.read("init_values", scale)) {
-    facts.said["layer_scale"] = scale != 0;
+    said["layer_scale"] = scale != 0;
   }
   arguments.require("pos_embed", {"learn", "none", ""});
   const std::string position = arguments.value_or("pos_embed", std::string("learn"));
-  facts.said["position"] = position == "learn" ? "learned" : "none";
+  facts.no_position = position != "learn";
+  said["position"] = facts.no_position ? "none" : "learned";
   arguments.read("num_heads", facts.heads);
   if (arguments.is_null("act_layer")) facts.activation = Activation::kGelu;
   if (std::string name; arguments.read("act_layer", name)) {
@@ -77,15 +78,15 @@ void read_vit(KnownKeys& arguments, const VitConfig& known, SourceFacts& facts) 
   }
 }
 
-void read_resnet(KnownKeys& arguments, const ResNetConfig& known, SourceFacts& facts) {
-  take_said(arguments, facts,
+void read_resnet(KnownKeys& arguments, const ResNetConfig& known, json& said) {
+  take_said(arguments, said,
             {"layers", "channels", "cardinality", "base_width", "stem_type", "avg_down", "in_chans",
              "num_classes"});
   // A stem of one convolution has 64 channels, whatever this says.
   int64_t width = known.stem_width;
   const std::string stem = arguments.value_or("stem_type", std::string());
   if (arguments.read("stem_width", width) && (known.deep() || !stem.empty())) {
-    facts.said["stem_width"] = width;
+    said["stem_width"] = width;
   }
   arguments.require("output_stride", {32});
   arguments.require("replace_stem_pool", {false});
@@ -96,8 +97,8 @@ void read_resnet(KnownKeys& arguments, const ResNetConfig& known, SourceFacts& f
   arguments.require("block_args", {json::object()});
 }
 
-void read_bit(KnownKeys& arguments, const BitConfig& known, SourceFacts& facts) {
-  take_said(arguments, facts, {"layers", "bottle_ratio", "preact", "in_chans", "num_classes"});
+void read_bit(KnownKeys& arguments, const BitConfig& known, json& said) {
+  take_said(arguments, said, {"layers", "bottle_ratio", "preact", "in_chans", "num_classes"});
   int64_t times = known.backbone.stem_channels / 64;
   int64_t stem = 64;
   std::vector<int64_t> channels = {256, 512, 1024, 2048};
@@ -105,8 +106,8 @@ void read_bit(KnownKeys& arguments, const BitConfig& known, SourceFacts& facts) 
   arguments.read("stem_chs", stem);
   arguments.read("channels", channels);
   for (int64_t& n : channels) n *= times;
-  facts.said["channels"] = channels;
-  facts.said["stem_chs"] = stem * times;
+  said["channels"] = channels;
+  said["stem_chs"] = stem * times;
   arguments.require("stem_type", {"fixed"});
   arguments.require("output_stride", {32});
   arguments.require("avg_down", {false});
@@ -116,13 +117,14 @@ void read_bit(KnownKeys& arguments, const BitConfig& known, SourceFacts& facts) 
 
 }  // namespace
 
-void read_timm_arguments(KnownKeys& arguments, const NetworkConfig& known, SourceFacts& facts) {
+void read_timm_arguments(KnownKeys& arguments, const NetworkConfig& known, json& said,
+                         SourceFacts& facts) {
   if (const auto* vit = dynamic_cast<const VitConfig*>(&known)) {
-    read_vit(arguments, *vit, facts);
+    read_vit(arguments, *vit, said, facts);
   } else if (const auto* resnet = dynamic_cast<const ResNetConfig*>(&known)) {
-    read_resnet(arguments, *resnet, facts);
+    read_resnet(arguments, *resnet, said);
   } else if (const auto* bit = dynamic_cast<const BitConfig*>(&known)) {
-    read_bit(arguments, *bit, facts);
+    read_bit(arguments, *bit, said);
   }
   if (arguments.find("global_pool") != nullptr) {
     facts.pool = read_timm_pool(arguments, "global_pool", known);

@@ -69,7 +69,7 @@ class TimmConfig {
   std::unique_ptr<NetworkConfig> read_architecture();
   void read_size(SourceFacts& facts);
   void read_pools(const NetworkConfig& known, SourceFacts& facts);
-  void read_classes(SourceFacts& facts);
+  void read_classes();
   void read_preprocess(SourceFacts& facts);
   void read_labels(SourceFacts& facts);
 
@@ -80,6 +80,7 @@ class TimmConfig {
   std::optional<KnownKeys> inner_;
   std::string path_;
   std::string architecture_;
+  json said_ = json::object();  // of things that weights show
 };
 
 std::unique_ptr<NetworkConfig> TimmConfig::read_architecture() {
@@ -117,7 +118,7 @@ void TimmConfig::read_size(SourceFacts& facts) {
   std::vector<int64_t> size;
   if (!pretrained().read("input_size", size)) return;
   if (size.size() != 3) pretrained().refuse("input_size", "it should be [channels, height, width]");
-  facts.said["in_chans"] = size[0];
+  said_["in_chans"] = size[0];
   facts.image_height = size[1];
   facts.image_width = size[2];
 }
@@ -133,7 +134,7 @@ void TimmConfig::read_pools(const NetworkConfig& known, SourceFacts& facts) {
   }
 }
 
-void TimmConfig::read_classes(SourceFacts& facts) {
+void TimmConfig::read_classes() {
   int64_t classes = 0;
   const bool said = top_.read("num_classes", classes);
   pretrained().find("num_classes");
@@ -141,7 +142,7 @@ void TimmConfig::read_classes(SourceFacts& facts) {
   // transformers' wrapper counts labels also where it cut off the head.
   const json* wrapped = top_.find("architectures");
   if (wrapped != nullptr && *wrapped == json({"TimmWrapperModel"})) return;
-  facts.said["num_classes"] = classes;
+  said_["num_classes"] = classes;
 }
 
 void TimmConfig::read_preprocess(SourceFacts& facts) {
@@ -207,16 +208,19 @@ SourceFacts TimmConfig::read(std::string_view origin) {
   const std::unique_ptr<NetworkConfig> known = read_architecture();
   SourceFacts facts = facts_of_origin(origin);
   facts.source = fmt::format("config.json (timm {})", architecture_);
-  facts.usual = parse_json(known->to_json());
-  facts.said["kind"] = facts.usual["kind"];
+  json usual = parse_json(known->to_json());
+  const Dissolved at_the_end(usual);
+  const Dissolved said_at_the_end(said_);
+  said_["kind"] = usual["kind"];
   set_hidden(*known, facts);
   read_size(facts);
   read_pools(*known, facts);
-  read_classes(facts);
+  read_classes();
   const json none = json::object();
   const json* arguments = top_.find("model_args");
   KnownKeys reader(arguments == nullptr ? none : *arguments, path_, "model_args.");
-  read_timm_arguments(reader, *known, facts);
+  read_timm_arguments(reader, *known, said_, facts);
+  facts.claims = claims_of_options(facts.source, said_, usual);
   read_preprocess(facts);
   read_labels(facts);
   top_.require("model_type", {"timm_wrapper"});

@@ -17,6 +17,7 @@
 #include "core/formats/safetensors_header.hpp"
 #include "models/networks/vit.hpp"
 #include "models/weights/checkpoint.hpp"
+#include "models/weights/load_model.hpp"
 #include "models/weights/resize_model.hpp"
 #include "tests/fuzz/mutate.hpp"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/formats/safetensors.hpp"
+#include "core/formats/tensor_archive.hpp"
 #include "core/tensor.hpp"
 #include "tests/golden/compare.hpp"
 
@@ -33,7 +33,7 @@ class TensorFile {
  public:
   explicit TensorFile(const std::filesystem::path& path);
 
-  const SafetensorsFile& content() const { return file_; }
+  const TensorArchive& content() const { return file_; }
   bool has(const std::string& name) const { return file_.find(name) != nullptr; }
   const RawTensor& raw(const std::string& name) const;
   /// As float32. Throws NotOffered for more axes than a Shape has.
@@ -44,7 +44,7 @@ class TensorFile {
   std::vector<uint8_t> bytes(const std::string& name) const;
 
  private:
-  SafetensorsFile file_;
+  TensorArchive file_;
 };
 
 /// A family's manifest.json and the files beside it, opened when they are first asked for.

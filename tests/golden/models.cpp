@@ -6,8 +6,9 @@
 #include "core/tape.hpp"
 #include "core/text/json_text.hpp"
 #include "models/networks/vit.hpp"
-#include "models/weights/checkpoint.hpp"
 #include "models/weights/import_model.hpp"
+#include "models/weights/load_weights.hpp"
+#include "models/weights/translate_names.hpp"
 #include "ops/cross_entropy.hpp"
 #include "tests/golden/case.hpp"
 #include "tests/golden/gradient.hpp"
@@ -29,7 +30,7 @@ struct NetworkCase {
   /// With the manifest's weights.
   std::unique_ptr<Network> build() const {
     auto built = network_config_from_json(write_json(entry.at("arch")))->build();
-    load_weights(*built, weights.content());
+    load_weights(*built, own_weights(weights.content()), weights.content());
     return built;
   }
   std::vector<int32_t> labels() const {
@@ -142,17 +143,27 @@ std::vector<std::string> files_of(const Json& part) {
   return {part.at("file").get<std::string>()};
 }
 
-/// The same weights as another program writes them. A Hugging Face folder describes itself; other
+/// A network from weights that another program wrote. A Hugging Face folder describes itself; other
 /// formats do not say the activation or the heads, and get the configuration.
+std::unique_ptr<Network> import_network(const std::string& path, const NetworkConfig* config) {
+  const TensorArchive archive(path);
+  MappedWeights weights = translate_names(archive);
+  auto network =
+      config != nullptr ? config->build() : read_foreign_description(archive, weights).network;
+  load_weights(*network, weights, archive);
+  return network;
+}
+
+/// The same weights as another program writes them.
 void check_export(const Manifest& manifest, const Json& entry, const Json& part, Result& result) {
   const NetworkCase network(manifest, entry);
   const Mode mode{entry.at("modes").at("eval"), network.golden};
   const Tensor images = to_nhwc(network.golden.tensor(entry.at("input")));
   const auto config = network_config_from_json(write_json(entry.at("arch")));
   for (const std::string& file : files_of(part)) {
-    const TensorArchive archive((manifest.folder() / network.folder / file).string());
-    const Model model = import_model(archive, part.contains("config") ? nullptr : config.get());
-    mode.compare("logits", fmt::format(" ({})", file).c_str(), (*model.network)(images), result);
+    const auto imported = import_network((manifest.folder() / network.folder / file).string(),
+                                         part.contains("config") ? nullptr : config.get());
+    mode.compare("logits", fmt::format(" ({})", file).c_str(), (*imported)(images), result);
   }
 }
 

@@ -8,7 +8,7 @@
 #include "core/text/json_text.hpp"
 #include "models/training/schedule.hpp"
 #include "models/training/training.hpp"
-#include "models/weights/checkpoint.hpp"
+#include "models/weights/load_weights.hpp"
 #include "tests/golden/case.hpp"
 #include "tests/golden/layout.hpp"
 #include "tests/golden/weightgen.hpp"
@@ -190,7 +190,7 @@ void check_weights(const Run& run, Network& network, const std::string& prefix, 
 void check_run(const Manifest& manifest, const Json& entry, Result& result) {
   const auto network = config_of(manifest, entry)->build();
   const Run run(manifest, entry);
-  load_weights(*network, run.initial.content());
+  load_weights(*network, own_weights(run.initial.content()), run.initial.content());
   check_first_batch(run, result);
 
   const UpdateOptions options = options_of(run.hyper);

@@ -16,6 +16,7 @@
 
 #include "core/error.hpp"
 #include "core/formats/npy.hpp"
+#include "core/formats/safetensors.hpp"
 #include "core/parallel.hpp"
 #include "models/analysis/cholesky.hpp"
 #include "models/analysis/linear_probe.hpp"

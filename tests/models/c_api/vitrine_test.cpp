@@ -19,6 +19,7 @@
 #include "core/parallel.hpp"
 #include "core/version.hpp"
 #include "models/inference/top_classes.hpp"
+#include "models/weights/load_model.hpp"
 #include "models/weights/resize_model.hpp"
 #include "tests/models/c_api/opened_model.hpp"
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/weights/checkpoint.hpp"
+#include "models/weights/load_model.hpp"
 #include "tests/models/networks/small_vit.hpp"
 #include "tests/temp_dir.hpp"
 

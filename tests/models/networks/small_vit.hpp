@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "models/networks/vit.hpp"
-#include "models/weights/checkpoint.hpp"
+#include "models/weights/model.hpp"
 
 // A vision transformer that is small enough to be written to files and read back many times.
 

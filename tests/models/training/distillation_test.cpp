@@ -22,6 +22,7 @@
 #include "models/networks/vit.hpp"
 #include "models/training/teacher.hpp"
 #include "models/training/training.hpp"
+#include "models/weights/checkpoint.hpp"
 #include "ops/binary.hpp"
 #include "ops/cross_entropy.hpp"
 #include "ops/interpolate.hpp"

@@ -19,6 +19,7 @@
 #include "models/training/training.hpp"
 #include "models/training/training_state.hpp"
 #include "models/weights/checkpoint.hpp"
+#include "models/weights/load_model.hpp"
 #include "tests/temp_dir.hpp"
 
 using namespace vitrine;
@@ -214,7 +215,7 @@ TEST_CASE("training is the same for any number of threads, and after resuming", 
     write_safetensors(path, tensors, model_metadata(model));
     const Model loaded = load_model(path);
     Training second(*loaded.network, options);
-    restore_state(second, SafetensorsFile(path), first.steps());
+    restore_state(second, TensorArchive(path), first.steps());
     train(second, 2);
     std::vector<float> got = all_values(*loaded.network);
     second.swap_average();

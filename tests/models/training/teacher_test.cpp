@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/tape.hpp"
 #include "models/networks/vit.hpp"
+#include "models/weights/checkpoint.hpp"
 #include "ops/binary.hpp"
 #include "ops/interpolate.hpp"
 #include "ops/softmax.hpp"

@@ -16,6 +16,7 @@
 #include "models/networks/vit.hpp"
 #include "models/training/schedule.hpp"
 #include "models/weights/checkpoint.hpp"
+#include "models/weights/load_model.hpp"
 #include "ops/softmax.hpp"
 #include "tests/numbers.hpp"
 #include "tests/temp_dir.hpp"
@@ -163,7 +164,7 @@ TEST_CASE("training: a model file and a training state come back bit for bit", "
   CHECK(loaded.labels == model.labels);
   CHECK(loaded.preprocess == model.preprocess);
   Training resumed(*loaded.network, options);
-  restore_state(resumed, SafetensorsFile(path), 2);
+  restore_state(resumed, TensorArchive(path), 2);
   step(resumed);
   CHECK(all_values(*loaded.network) == all_values(*model.network));
   resumed.swap_average();

@@ -9,6 +9,7 @@
 #include "models/networks/vit.hpp"
 #include "models/weights/checkpoint.hpp"
 #include "models/weights/export_model.hpp"
+#include "models/weights/load_model.hpp"
 #include "tests/isas.hpp"
 #include "tests/models/networks/small_vit.hpp"
 #include "tests/numbers.hpp"

@@ -8,6 +8,7 @@
 #include "core/text/json_text.hpp"
 #include "models/weights/export_model.hpp"
 #include "models/weights/hugging_face_preprocess.hpp"
+#include "models/weights/load_model.hpp"
 #include "models/weights/resize_model.hpp"
 #include "models/weights/source_facts.hpp"
 #include "tests/error_of.hpp"

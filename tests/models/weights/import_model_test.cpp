@@ -3,7 +3,7 @@
 // does not fit must be named. Logits of files that the ecosystems themselves wrote are in
 // golden/models (exports); here are the variants that it does not have.
 
-#include "models/weights/import_model.hpp"
+#include "models/weights/checkpoint.hpp"
 
 #include <catch2/catch.hpp>
 #include <map>
@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "models/networks/vit.hpp"
 #include "models/weights/export_model.hpp"
+#include "models/weights/load_model.hpp"
 #include "tests/models/networks/small_vit.hpp"
 #include "tests/temp_dir.hpp"
 

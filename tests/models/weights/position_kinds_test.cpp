@@ -11,6 +11,7 @@
 #include "models/networks/vit.hpp"
 #include "models/weights/checkpoint.hpp"
 #include "models/weights/hugging_face_preprocess.hpp"
+#include "models/weights/load_model.hpp"
 #include "models/weights/source_facts.hpp"
 #include "ops/cross_entropy.hpp"
 #include "tests/models/networks/small_vit.hpp"

@@ -5,6 +5,8 @@
 // the ecosystems compute (vit_test, tests/program/test_timm.py and test_transformers.py).
 
 #include "models/weights/resize_model.hpp"
+#include "models/weights/checkpoint.hpp"
+#include "models/weights/load_model.hpp"
 
 #include <fmt/format.h>
 

@@ -7,6 +7,7 @@
 #include "models/networks/bit.hpp"
 #include "models/weights/checkpoint.hpp"
 #include "models/weights/export_model.hpp"
+#include "models/weights/load_model.hpp"
 #include "tests/temp_dir.hpp"
 
 namespace vitrine {

@@ -5,6 +5,8 @@
 
 #include "core/error.hpp"
 #include "models/networks/resnet.hpp"
+#include "models/weights/checkpoint.hpp"
+#include "models/weights/load_model.hpp"
 #include "models/weights/source_facts.hpp"
 #include "models/weights/timm_networks.hpp"
 #include "tests/models/networks/small_vit.hpp"

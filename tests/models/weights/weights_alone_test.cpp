@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "core/error.hpp"
-#include "models/weights/map_names.hpp"
+#include "models/weights/load_model.hpp"
 #include "models/weights/source_facts.hpp"
 #include "tests/models/networks/small_vit.hpp"
 #include "tests/temp_dir.hpp"

@@ -1,6 +1,6 @@
 #include <array>
 
-#include "models/weights/name_map.hpp"
+#include "models/weights/ecosystem_names.hpp"
 
 // The names of every ecosystem as tables. Sources: timm 1.0.29 (vision_transformer.py,
 // checkpoint_filter_fn), transformers 5.23, google-research/vision_transformer and big_vision,
@@ -288,8 +288,8 @@ std::span<const NameRule> hugging_face_clip_names() { return kHfClip; }
 std::span<const NameRule> hugging_face_resnet_names() { return kHfResNet; }
 std::span<const NameRule> hugging_face_bit_names() { return kHfBit; }
 
-std::span<const NameMap> name_maps() {
-  static const std::array<NameMap, 11> maps = {{
+std::span<const EcosystemNames> ecosystem_names() {
+  static const std::array<EcosystemNames, 11> all = {{
       {"timm", "patch_embed.proj.weight", {}, {kTimm}},
       {"Hugging Face",
        "embeddings.patch_embeddings.projection.weight",
@@ -305,7 +305,7 @@ std::span<const NameMap> name_maps() {
       {"Hugging Face BiT", "embedder.convolution.weight", {"bit."}, {kHfBit}},
       {"BiT npz", "root_block/standardized_conv2d/kernel", {"resnet/"}, {kBitNpz}},
   }};
-  return maps;
+  return all;
 }
 
 }  // namespace vitrine

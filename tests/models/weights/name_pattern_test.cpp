@@ -1,6 +1,6 @@
 // Patterns of names. Whole tables of them are in import_model_test.
 
-#include "models/weights/name_map.hpp"
+#include "models/weights/name_pattern.hpp"
 
 #include <catch2/catch.hpp>
 

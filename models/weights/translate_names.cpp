@@ -1,4 +1,4 @@
-#include "models/weights/map_names.hpp"
+#include "models/weights/translate_names.hpp"
 
 #include <fmt/format.h>
 
@@ -7,6 +7,8 @@
 #include <map>
 
 #include "core/error.hpp"
+#include "models/weights/ecosystem_names.hpp"
+#include "models/weights/name_pattern.hpp"
 
 namespace vitrine {
 namespace {
@@ -19,7 +21,7 @@ constexpr std::string_view kStacked = "Transformer/encoderblock/";
 
 /// Where in a file a network lies: names begin with `prefix`, most of them then with `body`.
 struct Site {
-  const NameMap* map = nullptr;
+  const EcosystemNames* names = nullptr;
   std::string prefix;
   std::string_view body;
 };
@@ -46,13 +48,13 @@ std::pair<size_t, int> rank(const Site& site) {
 }
 
 /// The site whose anchor this tensor is.
-std::optional<Site> site_of(std::string_view name, const NameMap& map) {
-  if (!name.ends_with(map.anchor)) return std::nullopt;
-  Site site{&map, std::string(name.substr(0, name.size() - map.anchor.size())), {}};
+std::optional<Site> site_of(std::string_view name, const EcosystemNames& names) {
+  if (!name.ends_with(names.anchor)) return std::nullopt;
+  Site site{&names, std::string(name.substr(0, name.size() - names.anchor.size())), {}};
   if (!site.prefix.empty() && site.prefix.back() != '.' && site.prefix.back() != '/') {
     return std::nullopt;
   }
-  for (const std::string_view body : map.bodies) {
+  for (const std::string_view body : names.bodies) {
     if (!site.prefix.ends_with(body)) continue;
     site.prefix.resize(site.prefix.size() - body.size());
     site.body = body;
@@ -76,10 +78,10 @@ Found find_site(const TensorArchive& archive) {
                     "Vitrine does not have; CLIP's ViTs are read",
                     tensor.name));
   }
-  for (const NameMap& map : name_maps()) {
+  for (const EcosystemNames& names : ecosystem_names()) {
     std::vector<Site> sites;
     for (const NamedTensor& tensor : archive.tensors()) {
-      if (const std::optional<Site> site = site_of(tensor.name, map)) sites.push_back(*site);
+      if (const std::optional<Site> site = site_of(tensor.name, names)) sites.push_back(*site);
     }
     if (sites.empty()) continue;
     const auto best = std::ranges::min_element(sites, {}, rank);
@@ -89,15 +91,15 @@ Found find_site(const TensorArchive& archive) {
     return found;
   }
   std::string anchors;
-  for (const NameMap& map : name_maps()) {
-    anchors += fmt::format("{}{} ({})", anchors.empty() ? "" : ", ", map.anchor, map.origin);
+  for (const EcosystemNames& names : ecosystem_names()) {
+    anchors += fmt::format("{}{} ({})", anchors.empty() ? "" : ", ", names.anchor, names.origin);
   }
   throw FormatError(FormatKind::kMismatch, archive.path(), -1,
                     fmt::format("no network that is known: none of the tensors {}", anchors));
 }
 
-const NameRule* find_rule(const NameMap& map, std::string_view name, std::string& ours) {
-  for (const std::span<const NameRule> table : map.tables) {
+const NameRule* find_rule(const EcosystemNames& names, std::string_view name, std::string& ours) {
+  for (const std::span<const NameRule> table : names.tables) {
     for (const NameRule& rule : table) {
       if (const auto renamed = rename(name, rule.theirs, rule.ours)) {
         ours = *renamed;
@@ -129,12 +131,12 @@ void name_lone_stem(MappedWeights& weights) {
   }
 }
 
-class Mapper {
+class Translator {
  public:
-  Mapper(const TensorArchive& archive, const Found& found)
+  Translator(const TensorArchive& archive, const Found& found)
       : archive_(archive), site_(found.site), other_(found.other) {}
 
-  MappedWeights map();
+  MappedWeights translate();
 
  private:
   void add(const std::string& file_name, std::string_view name, const RawTensor& tensor);
@@ -150,11 +152,10 @@ class Mapper {
   std::vector<std::string> not_needed_;
 };
 
-void Mapper::add(const std::string& file_name, std::string_view name, const RawTensor& tensor) {
-  // PyTorch's batch norms count batches, for a momentum that networks do not use.
-  if (name.ends_with(".num_batches_tracked")) return;
+void Translator::add(const std::string& file_name, std::string_view name, const RawTensor& tensor) {
+  if (is_batch_count(name)) return;
   std::string ours;
-  const NameRule* rule = find_rule(*site_.map, name, ours);
+  const NameRule* rule = find_rule(*site_.names, name, ours);
   if (rule != nullptr && rule->ours.empty()) {
     not_needed_.push_back(file_name);
     return;
@@ -168,7 +169,7 @@ void Mapper::add(const std::string& file_name, std::string_view name, const RawT
 }
 
 /// Puts the parts in order and finds the shape of the whole.
-void Mapper::join_parts(MappedTensor& tensor, std::vector<const NameRule*>& rules) const {
+void Translator::join_parts(MappedTensor& tensor, std::vector<const NameRule*>& rules) const {
   const auto refuse = [&](const std::string& what) {
     throw FormatError(FormatKind::kMismatch, archive_.path(), -1,
                       fmt::format("{} {}", tensor.name, what));
@@ -185,9 +186,9 @@ void Mapper::join_parts(MappedTensor& tensor, std::vector<const NameRule*>& rule
     if (!place.name.empty()) refuse(fmt::format("has a part twice: {}", tensor.parts[i].name));
     place = std::move(tensor.parts[i]);
   }
-  tensor.shape = mapped_shape(ordered.front().tensor, ordered.front().layout);
+  tensor.shape = timm_shape(ordered.front().tensor, ordered.front().layout);
   for (const MappedPart& part : ordered) {
-    if (mapped_shape(part.tensor, part.layout) != tensor.shape) {
+    if (timm_shape(part.tensor, part.layout) != tensor.shape) {
       refuse(fmt::format("has parts of different shapes: {}", part.name));
     }
   }
@@ -200,8 +201,8 @@ void Mapper::join_parts(MappedTensor& tensor, std::vector<const NameRule*>& rule
 }
 
 /// What the tensors tell beyond the map.
-std::string_view Mapper::origin() const {
-  if (site_.map->origin != "timm") return site_.map->origin;
+std::string_view Translator::origin() const {
+  if (site_.names->origin != "timm") return site_.names->origin;
   const auto is_mask = [](const std::string& name) { return name.ends_with("mask_token"); };
   const MappedTensor* patches = weights_.find("patch_embed.proj.weight");
   constexpr int64_t kPatch = 14;
@@ -211,10 +212,10 @@ std::string_view Mapper::origin() const {
       std::ranges::any_of(not_needed_, is_mask)) {
     return "DINOv2";
   }
-  return site_.map->origin;
+  return site_.names->origin;
 }
 
-void Mapper::add_notes(size_t outside) {
+void Translator::add_notes(size_t outside) {
   if (!site_.prefix.empty()) {
     weights_.notes.push_back(fmt::format("weights taken from '{}'; {} tensors elsewhere left out",
                                          site_.prefix, outside));
@@ -230,7 +231,7 @@ void Mapper::add_notes(size_t outside) {
   }
 }
 
-MappedWeights Mapper::map() {
+MappedWeights Translator::translate() {
   size_t outside = 0;
   size_t stacked = 0;
   for (const auto& [file_name, tensor] : archive_.tensors()) {
@@ -266,42 +267,9 @@ MappedWeights Mapper::map() {
 
 }  // namespace
 
-const MappedTensor* MappedWeights::find(std::string_view name) const {
-  const auto found = places_.find(name);
-  return found == places_.end() ? nullptr : &tensors_[found->second];
-}
-
-MappedTensor* MappedWeights::find(std::string_view name) {
-  const auto found = places_.find(name);
-  return found == places_.end() ? nullptr : &tensors_[found->second];
-}
-
-size_t MappedWeights::place_of(const std::string& name) {
-  const auto [found, first] = places_.try_emplace(name, tensors_.size());
-  if (first) tensors_.push_back({name, {}, {}});
-  return found->second;
-}
-
-bool MappedWeights::rename(std::string_view from, const std::string& to) {
-  const auto found = places_.find(from);
-  if (found == places_.end() || !places_.try_emplace(to, found->second).second) return false;
-  tensors_[found->second].name = to;
-  places_.erase(found);
-  return true;
-}
-
-size_t MappedWeights::erase_all(std::string_view prefix) {
-  const size_t count = std::erase_if(
-      tensors_, [&](const MappedTensor& tensor) { return tensor.name.starts_with(prefix); });
-  if (count == 0) return 0;
-  places_.clear();
-  for (size_t i = 0; i < tensors_.size(); ++i) places_[tensors_[i].name] = i;
-  return count;
-}
-
-MappedWeights map_names(const TensorArchive& archive) {
+MappedWeights translate_names(const TensorArchive& archive) {
   const Found found = find_site(archive);
-  return Mapper(archive, found).map();
+  return Translator(archive, found).translate();
 }
 
 }  // namespace vitrine

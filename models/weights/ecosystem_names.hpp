@@ -1,0 +1,40 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "models/weights/tensor_layout.hpp"
+
+namespace vitrine {
+
+/// A tensor's name in a foreign file and in timm's state dict, as patterns of rename
+/// (models/weights/name_pattern.hpp).
+struct NameRule {
+  std::string_view theirs;
+  std::string_view ours;  ///< empty: a tensor that is not needed
+  Layout layout = Layout::kSame;
+  int part = 0;   ///< which rows of ours: q 0, k 1, v 2
+  int parts = 1;  ///< of so many parts of the same size
+};
+
+/// The names of one ecosystem. A new architecture adds rules; a new ecosystem adds its own.
+struct EcosystemNames {
+  std::string_view origin;               ///< for people: "Hugging Face"
+  std::string_view anchor;               ///< the tensor that every file of this kind has
+  std::vector<std::string_view> bodies;  ///< prefixes that all names but the heads' may have
+  std::vector<std::span<const NameRule>> tables;
+};
+
+/// Those of every ecosystem, in the order in which they are tried.
+std::span<const EcosystemNames> ecosystem_names();
+
+/// The tables that files are also written with.
+std::span<const NameRule> hugging_face_vit_names();
+std::span<const NameRule> hugging_face_vit_blocks();
+std::span<const NameRule> hugging_face_dinov2_blocks();
+std::span<const NameRule> hugging_face_clip_names();
+std::span<const NameRule> hugging_face_resnet_names();
+std::span<const NameRule> hugging_face_bit_names();
+
+}  // namespace vitrine
