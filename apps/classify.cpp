@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <span>
 
 #include "apps/command_line/command.hpp"
 #include "apps/command_line/model_option.hpp"
@@ -12,6 +13,7 @@
 #include "core/interrupt.hpp"
 #include "core/text/json_text.hpp"
 #include "models/data/picture_files.hpp"
+#include "models/inference/batches.hpp"
 #include "models/inference/top_classes.hpp"
 
 namespace vitrine {
@@ -26,17 +28,6 @@ struct ClassifyOptions {
   bool csv = false;
 };
 
-struct Guess {
-  int64_t index;
-  std::string label;
-  double probability;
-};
-
-std::string label_of(const Model& model, int64_t index) {
-  return model.labels.empty() ? fmt::format("class {}", index)
-                              : model.labels[static_cast<size_t>(index)];
-}
-
 /// As RFC 4180 has it: in quotes, doubled inside, where it holds what separates. New lines and
 /// other controls are escaped as everywhere.
 std::string csv_field(const std::string& raw) {
@@ -50,34 +41,26 @@ std::string csv_field(const std::string& raw) {
   return quoted + "\"";
 }
 
-/// The `top` most probable classes, most probable first.
-std::vector<Guess> classify(const Model& model, const Image& picture, int64_t top) {
-  const Tensor logits = (*model.network)(preprocess(picture, model.preprocess));  // (1, classes)
-  const auto best = top_classes(logits, top);
-  std::vector<Guess> guesses;
-  for (const ClassProbability& c : best.front()) {
-    guesses.push_back({c.index, label_of(model, c.index), c.probability});
-  }
-  return guesses;
-}
-
 /// What is printed of each picture: a line for people, rows of CSV, or one JSON for all.
 class Report {
  public:
-  Report(const std::vector<std::string>& files, bool csv, bool json) : csv_(csv), json_(json) {
+  using Guesses = std::span<const ClassProbability>;
+
+  Report(const Model& model, const std::vector<std::string>& files, bool csv, bool json)
+      : model_(model), csv_(csv), json_(json) {
     for (const std::string& file : files) width_ = std::max(width_, screen_text(file).size());
     if (csv_) print("file,rank,label,index,probability\n");
   }
 
-  void add(const std::string& file, const std::vector<Guess>& guesses) {
+  void add(const std::string& file, Guesses guesses) {
     if (json_) {
       add_json(file, guesses);
     } else if (csv_) {
       print_csv(file, guesses);
     } else {
       std::string line = fmt::format("{:<{}}", screen_text(file), width_);
-      for (const Guess& g : guesses) {
-        line += fmt::format("   {:>5.1f} % {}", 100 * g.probability, g.label);
+      for (const ClassProbability& g : guesses) {
+        line += fmt::format("   {:>5.1f} % {}", 100 * g.probability, class_label(model_, g.index));
       }
       print("{}\n", line);
     }
@@ -88,22 +71,25 @@ class Report {
   }
 
  private:
-  void add_json(const std::string& file, const std::vector<Guess>& guesses) {
+  void add_json(const std::string& file, Guesses guesses) {
     nlohmann::json top = nlohmann::json::array();
-    for (const Guess& g : guesses) {
-      top.push_back({{"label", g.label}, {"index", g.index}, {"probability", g.probability}});
+    for (const ClassProbability& g : guesses) {
+      top.push_back({{"label", class_label(model_, g.index)},
+                     {"index", g.index},
+                     {"probability", g.probability}});
     }
     all_.push_back({{"file", file}, {"top", top}});
   }
 
-  void print_csv(const std::string& file, const std::vector<Guess>& guesses) const {
+  void print_csv(const std::string& file, Guesses guesses) const {
     for (size_t i = 0; i < guesses.size(); ++i) {
-      const Guess& g = guesses[i];
-      print("{},{},{},{},{:.6g}\n", csv_field(file), i + 1, csv_field(g.label), g.index,
-            g.probability);
+      const ClassProbability& g = guesses[i];
+      print("{},{},{},{},{:.6g}\n", csv_field(file), i + 1, csv_field(class_label(model_, g.index)),
+            g.index, g.probability);
     }
   }
 
+  const Model& model_;
   bool csv_, json_;
   size_t width_ = 0;
   nlohmann::json all_ = nlohmann::json::array();
@@ -145,10 +131,29 @@ std::vector<std::string> files_of(const ClassifyOptions& o, const CommonOptions&
   return files;
 }
 
-Image open_picture(const std::string& file, const Preprocess& rule) {
-  if (file != kStandardInput) return read_image(file, rule.channels, rule.exif);
-  return read_image_from_standard_input(rule.channels, rule.exif);
-}
+/// Files, and standard input where one is called "-".
+class NamedPictures : public PictureSource {
+ public:
+  explicit NamedPictures(const std::vector<std::string>& files)
+      : files_(files), standard_input_(std::ranges::find(files, kStandardInput) - files.begin()) {}
+
+  int64_t size() const override { return std::ssize(files_); }
+  ImageView picture(int64_t i, int channels, Exif exif, Image& storage) const override {
+    const std::string& file = files_[static_cast<size_t>(i)];
+    if (file != kStandardInput) {
+      storage = read_image(file, channels, exif);
+    } else if (i == standard_input_) {
+      storage = read_image_from_standard_input(channels, exif);
+    } else {
+      check_picture_start({}, "standard input");  // the first one has read it to its end
+    }
+    return storage;
+  }
+
+ private:
+  const std::vector<std::string>& files_;
+  int64_t standard_input_;
+};
 
 int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
   if (o.csv && common.json) throw UsageError("--csv or --json: name one of them");
@@ -156,16 +161,23 @@ int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
   const std::vector<std::string> files = files_of(o, common, status);
   const Model model = open_model(o.model, common, files.size() == 1 ? Use::kOnce : Use::kOften);
   if (model.network->network_config().classes == 0) throw UsageError("this model has no classes");
-  Report report(files, o.csv, common.json);
+  Report report(model, files, o.csv, common.json);
   watch_interrupt();
-  for (const std::string& file : files) {
-    throw_if_interrupted();
-    try {
-      report.add(file, classify(model, open_picture(file, model.preprocess), o.top));
-    } catch (const Error& e) {
-      print_error(e, status);
+  for_each_batch(NamedPictures(files), model.preprocess, [&](const PreparedPictures& batch) {
+    TopClasses best;
+    if (batch.images.defined()) best = top_classes((*model.network)(batch.images), o.top);
+    auto next = best.begin();
+    auto file = files.begin() + batch.first;
+    for (const std::exception_ptr& failure : batch.failures) {
+      try {
+        if (failure != nullptr) std::rethrow_exception(failure);
+        report.add(*file, *next++);
+      } catch (const Error& e) {
+        print_error(e, status);
+      }
+      ++file;
     }
-  }
+  });
   report.finish();
   return status;
 }

@@ -86,14 +86,7 @@ int eval(EvalOptions o, const CommonOptions& common) {
     bad = std::move(readable.bad);
     print_bad_pictures(bad, "pictures", common);
   }
-  LoaderOptions loader_options;
-  loader_options.batch = o.batch;
-  loader_options.shuffle = false;
-  loader_options.drop_last = false;
-  loader_options.workers = o.workers;
-  loader_options.preprocess = model.preprocess;
-  Loader loader(data, loader_options);
-
+  Loader loader(data, LoaderOptions::in_order(o.batch, o.workers, model.preprocess));
   Progress progress(data->size(), "evaluating", common.quiet || common.json);
   const Evaluation result = evaluate(*model.network, loader, [&](const Evaluation& so_far) {
     progress.update(so_far.images, fmt::format("accuracy {:.2f} %", 100 * so_far.accuracy()));

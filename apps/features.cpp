@@ -99,16 +99,10 @@ Features extract(const Model& model, const FeaturesOptions& o, const CommonOptio
   if (o.pictures.empty()) features.classes = parts.front()->class_names();
   features.train = opened.train;
 
-  LoaderOptions options;
-  options.batch = o.batch;
-  options.shuffle = false;
-  options.drop_last = false;
-  options.workers = o.workers;
-  options.preprocess = model.preprocess;
   Progress progress(total, "extracting", common.quiet || common.json);
   int64_t first = 0;
   for (const auto& part : parts) {
-    Loader loader(part, options);
+    Loader loader(part, LoaderOptions::in_order(o.batch, o.workers, model.preprocess));
     extract_features(model, loader, features.values, first,
                      [&](int64_t done) { progress.update(first + done); });
     first += part->size();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "apps/command_line/command.hpp"
 #include "apps/command_line/model_option.hpp"
@@ -18,12 +19,12 @@
 #include "models/analysis/attention_map.hpp"
 #include "models/analysis/attention_rollout.hpp"
 #include "models/analysis/position_similarity.hpp"
-#include "models/data/dataset.hpp"
-#include "models/inference/evaluate.hpp"
+#include "models/data/dataset_view.hpp"
+#include "models/inference/batches.hpp"
 #include "models/inference/match_classes.hpp"
+#include "models/inference/top_classes.hpp"
 #include "models/networks/token_layout.hpp"
 #include "models/networks/vit.hpp"
-#include "ops/softmax.hpp"
 
 namespace vitrine {
 namespace {
@@ -45,11 +46,9 @@ void say(const std::string& path, const CommonOptions& common) {
 
 /// One picture seen by the model: what it saw, what it said, and the attention of every block.
 struct Look {
-  Image seen;                     ///< after resize and crop
-  std::vector<Tensor> attention;  ///< per block (H, N, N)
-  std::string label;              ///< what it said; empty if the model has no classes
-  size_t best = 0;                ///< the number of that
-  double probability = 0;
+  Image seen;                            ///< after resize and crop
+  std::vector<Tensor> attention;         ///< per block (H, N, N)
+  std::optional<ClassProbability> best;  ///< what it said, if the model has classes
 };
 
 Look look(const Model& model, const Image& picture) {
@@ -62,18 +61,14 @@ Look look(const Model& model, const Image& picture) {
   Pass pass;
   pass.probe = &probe;
   const Tensor logits = (*model.network)(preprocess(picture, model.preprocess), pass);
-  if (model.network->network_config().classes == 0) return result;
-  result.best = static_cast<size_t>(predictions(logits)[0]);
-  result.probability = double{softmax(logits, -1).values()[result.best]};
-  result.label =
-      model.labels.empty() ? fmt::format("class {}", result.best) : model.labels[result.best];
+  if (model.network->network_config().classes > 0) result.best = top_classes(logits, 1)[0][0];
   return result;
 }
 
 /// What the model said of it, or which picture it is.
-std::string caption_of(const Look& l, const std::string& file) {
-  return l.label.empty() ? fs::path(file).filename().string()
-                         : fmt::format("{} {:.0f} %", l.label, 100 * l.probability);
+std::string caption_of(const Model& model, const Look& l, const std::string& file) {
+  if (!l.best) return fs::path(file).filename().string();
+  return fmt::format("{} {:.0f} %", class_label(model, l.best->index), 100 * l.best->probability);
 }
 
 Image open_picture(const std::string& file, const Model& model) {
@@ -107,8 +102,8 @@ int attention_of_heads(const VisualizeOptions& o, const CommonOptions& common) {
     const std::string& file = o.pictures[i];
     const Look l = look(model, open_picture(file, model));
     const Tensor maps = attention_map(l.attention[static_cast<size_t>(block)], layout);
-    const std::string title =
-        fmt::format("{}: attention of block {} of {}", caption_of(l, file), block + 1, depth);
+    const std::string title = fmt::format("{}: attention of block {} of {}",
+                                          caption_of(model, l, file), block + 1, depth);
     write_png(outs[i], draw_attention_maps(l.seen, maps, layout.tokens(), title));
     say(outs[i], common);
   }
@@ -123,7 +118,7 @@ int rollout(const VisualizeOptions& o, const CommonOptions& common) {
   std::vector<RolloutPicture> rows;
   for (const std::string& file : o.pictures) {
     const Look l = look(model, open_picture(file, model));
-    rows.push_back({l.seen, attention_rollout(l.attention, layout), caption_of(l, file)});
+    rows.push_back({l.seen, attention_rollout(l.attention, layout), caption_of(model, l, file)});
   }
   write_png(out, draw_attention_rollout(rows, layout.tokens()));
   say(out, common);
@@ -167,22 +162,26 @@ int samples(const VisualizeOptions& o, const CommonOptions& common) {
   print_notes(all->notes(), common);
   const MatchedDataset matched = match_classes(all, o.data, classes_of(model), ClassMatch::kSome);
   print_notes(matched.notes, common);
-  const Dataset& data = *matched.data;
+  const int64_t count = std::min(o.count, matched.data->size());
+  std::vector<int64_t> numbers;
+  for (int64_t i = 0; i < count; ++i) numbers.push_back(i * matched.data->size() / count);
+  const auto data = some_of(matched.data, numbers);
   std::vector<ClassifiedPicture> sheet;
-  const int64_t count = std::min(o.count, data.size());
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t index = i * data.size() / count;
-    const Image picture = dataset_image(data, index, model.preprocess);
-    const auto label = static_cast<size_t>(data.labels()[static_cast<size_t>(index)]);
-    const std::string& truth = data.class_names()[label];
-    const Look l = look(model, picture);
-    write_png(fmt::format("{}/{:05}-{}.png", out, index, file_part(truth)), picture);
-    sheet.push_back({.picture = picture,
-                     .predicted = l.label,
-                     .probability = l.probability,
-                     .truth = truth,
-                     .right = l.best == label});
-  }
+  for_each_batch(*data, model.preprocess, [&](const PreparedPictures& batch) {
+    batch.rethrow();
+    for (const auto& best : top_classes((*model.network)(batch.images), 1)) {
+      const size_t i = sheet.size();
+      const int32_t label = data->labels()[i];
+      const std::string& truth = data->class_names()[static_cast<size_t>(label)];
+      const Image picture = dataset_image(*data, static_cast<int64_t>(i), model.preprocess);
+      write_png(fmt::format("{}/{:05}-{}.png", out, numbers[i], file_part(truth)), picture);
+      sheet.push_back({.picture = picture,
+                       .predicted = class_label(model, best[0].index),
+                       .probability = best[0].probability,
+                       .truth = truth,
+                       .right = best[0].index == label});
+    }
+  });
   const std::string path = out + "/sheet.png";
   write_png(path, contact_sheet(sheet, fmt::format("{}: what the model says", o.data)));
   say(path, common);

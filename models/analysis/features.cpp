@@ -9,8 +9,8 @@
 #include "core/error.hpp"
 #include "core/formats/file.hpp"
 #include "core/formats/npy.hpp"
-#include "core/interrupt.hpp"
 #include "core/text/json_text.hpp"
+#include "models/inference/batches.hpp"
 #include "models/weights/checkpoint.hpp"
 
 namespace vitrine {
@@ -74,14 +74,12 @@ void extract_features(const Model& model, Loader& loader, Tensor& values, int64_
         "extract_features", "values must have a row of the network's width for every picture");
   float* to = values.mutable_data() + first * width;
   int64_t done = 0;
-  loader.start(0);
-  while (const Batch* batch = loader.next()) {
-    throw_if_interrupted();
-    const Tensor y = model.network->features(batch->images);
+  for_each_batch(loader, [&](const Batch& batch) {
+    const Tensor y = model.network->features(batch.images);
     std::ranges::copy(y.values(), to + done * width);
     done += y.dim(0);
     if (seen) seen(done);
-  }
+  });
 }
 
 void check_features_path(const std::string& path) {

@@ -10,6 +10,7 @@
 #include "core/screen_text.hpp"
 #include "models/c_api/sized_struct.hpp"
 #include "models/inference/find_model.hpp"
+#include "models/inference/top_classes.hpp"
 #include "models/weights/resize_model.hpp"
 
 namespace vitrine {
@@ -64,11 +65,8 @@ std::shared_ptr<const OpenModel> open_model_file(const std::string& name,
   } else {
     fit_to_pictures(open->model);
   }
-  open->labels = open->model.labels;
-  const auto classes = static_cast<size_t>(open->model.network->network_config().classes);
-  for (size_t i = open->labels.size(); i < classes; ++i) {
-    open->labels.push_back(fmt::format("class {}", i));
-  }
+  const int64_t classes = open->model.network->network_config().classes;
+  for (int64_t i = 0; i < classes; ++i) open->labels.push_back(class_label(open->model, i));
   for (const std::string& note : open->model.notes) {
     open->notes += fmt::format("{}{}", open->notes.empty() ? "" : "\n", screen_text(note));
   }

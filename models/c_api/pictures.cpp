@@ -2,11 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "core/error.hpp"
 #include "models/c_api/sized_struct.hpp"
-#include "ops/normalize.hpp"
 
 namespace vitrine {
 namespace {
@@ -45,46 +42,40 @@ Pictures::Pictures(const vitrine_picture* pictures, size_t count)
     : bytes_(reinterpret_cast<const std::byte*>(pictures)), count_(count) {
   if (count == 0) return;
   if (pictures == nullptr) throw UsageError("pictures is a null pointer");
-  size_ = pictures->size;
-  if (!is_struct_size(size_, kFirstSize)) {
+  pitch_ = pictures->size;
+  if (!is_struct_size(pitch_, kFirstSize)) {
     throw UsageError(
-        fmt::format("pictures[0].size is {}; set it to sizeof(vitrine_picture)", size_));
+        fmt::format("pictures[0].size is {}; set it to sizeof(vitrine_picture)", pitch_));
   }
 }
 
 vitrine_picture Pictures::at(size_t i) const {
-  const std::byte* from = bytes_ + i * size_;
-  const auto picture = known_part<vitrine_picture>(from, size_);
-  if (picture.size != size_) {
-    refuse<UsageError>(i, "size is {}, that of pictures[0] is {}", picture.size, size_);
+  const std::byte* from = bytes_ + i * pitch_;
+  const auto picture = known_part<vitrine_picture>(from, pitch_);
+  if (picture.size != pitch_) {
+    refuse<UsageError>(i, "size is {}, that of pictures[0] is {}", picture.size, pitch_);
   }
-  if (says_more<vitrine_picture>(from, size_)) {
+  if (says_more<vitrine_picture>(from, pitch_)) {
     refuse<UsageError>(i, "asks for what this version of Vitrine does not have");
   }
   return picture;
 }
 
-void Pictures::prepare(size_t i, const Preprocess& rule, std::span<float> to) const {
+ImageView Pictures::picture(int64_t number, int channels, Exif exif, Image& storage) const {
+  const auto i = static_cast<size_t>(number);
   const vitrine_picture p = at(i);
   if (int{p.file != nullptr} + int{p.encoded != nullptr} + int{p.pixels != nullptr} != 1) {
     refuse<UsageError>(i, "exactly one of file, encoded and pixels must be set");
   }
-  const Exif exif = p.ignore_orientation == 0 ? rule.exif : Exif::kAsStored;
-  Image image;
-  ImageView view;
-  if (p.pixels != nullptr) {
-    view = view_of(p, i);
-  } else if (p.file != nullptr) {
-    image = read_image(p.file, rule.channels, exif);
-    view = image;
+  if (p.pixels != nullptr) return view_of(p, i);
+  if (p.ignore_orientation != 0) exif = Exif::kAsStored;
+  if (p.file != nullptr) {
+    storage = read_image(p.file, channels, exif);
   } else {
     const std::span bytes(static_cast<const std::byte*>(p.encoded), p.encoded_bytes);
-    image = decode_image(bytes, rule.channels, fmt::format("pictures[{}]", i), exif);
-    view = image;
+    storage = decode_image(bytes, channels, fmt::format("pictures[{}]", i), exif);
   }
-  ReusedVector<uint8_t> pixels(static_cast<size_t>(rule.numel()));
-  prepare_pixels(view, rule, pixels);
-  normalize_u8_into(pixels, rule.mean_floats(), rule.stddev_floats(), to);
+  return storage;
 }
 
 }  // namespace vitrine

@@ -22,14 +22,11 @@
 #include "models/c_api/open_models.hpp"
 #include "models/c_api/pictures.hpp"
 #include "models/c_api/process_settings.hpp"
+#include "models/inference/batches.hpp"
 #include "models/inference/top_classes.hpp"
 
 namespace vitrine {
 namespace {
-
-// Pictures that go through the network together: enough for the matrix products, and a bound on the
-// memory of a call with thousands.
-constexpr int64_t kBatch = 16;
 
 // Fixed room, so that a failure for want of memory can be told.
 thread_local std::array<char, 1024> t_last_error{};
@@ -100,24 +97,6 @@ void check_extent(size_t count, size_t width, const char* what) {
   }
 }
 
-/// Calls answer(images, first) for batches of prepared pictures, (b, H, W, C) of which the first is
-/// number `first`.
-template <class F>
-void for_each_batch(const OpenModel& open, const Pictures& pictures, const F& answer) {
-  const Preprocess& rule = open.model.preprocess;
-  const auto count = static_cast<int64_t>(pictures.count());
-  for (int64_t first = 0; first < count; first += kBatch) {
-    const int64_t b = std::min(kBatch, count - first);
-    Tensor images = Tensor::empty({b, rule.height, rule.width, rule.channels});
-    float* to = images.mutable_data();
-    parallel_for(b, 1, [&](int64_t i, int64_t) {
-      pictures.prepare(static_cast<size_t>(first + i), rule,
-                       {to + i * rule.numel(), static_cast<size_t>(rule.numel())});
-    });
-    answer(images, first);
-  }
-}
-
 /// Writes forward(images), (b, width), of every batch to `out`.
 template <class F>
 void write_rows(const OpenModel& open, const vitrine_picture* array, size_t count, int64_t width,
@@ -130,9 +109,10 @@ void write_rows(const OpenModel& open, const vitrine_picture* array, size_t coun
   }
   const Pictures pictures(array, count);
   require(count == 0 || out != nullptr, "the buffer for the results is a null pointer");
-  for_each_batch(open, pictures, [&](const Tensor& images, int64_t first) {
-    const Tensor y = forward(images);
-    std::ranges::copy(y.values(), out + first * width);
+  for_each_batch(pictures, open.model.preprocess, [&](const PreparedPictures& batch) {
+    batch.rethrow();
+    const Tensor y = forward(batch.images);
+    std::ranges::copy(y.values(), out + batch.first * width);
   });
 }
 
@@ -228,10 +208,11 @@ vitrine_status vitrine_classify(const vitrine_model* model, const vitrine_pictur
             "the buffer for classes or probabilities is a null pointer");
     std::fill_n(classes, count * top, int64_t{-1});
     std::fill_n(probabilities, count * top, 0.0F);
-    for_each_batch(*open, all, [&](const Tensor& images, int64_t first) {
+    for_each_batch(all, open->model.preprocess, [&](const PreparedPictures& batch) {
+      batch.rethrow();
       const auto wanted = static_cast<int64_t>(std::min(top, static_cast<size_t>(known)));
-      auto at = static_cast<size_t>(first) * top;
-      for (const auto& best : top_classes((*open->model.network)(images), wanted)) {
+      auto at = static_cast<size_t>(batch.first) * top;
+      for (const auto& best : top_classes((*open->model.network)(batch.images), wanted)) {
         for (size_t j = 0; j < best.size(); ++j) {
           classes[at + j] = best[j].index;
           probabilities[at + j] = static_cast<float>(best[j].probability);

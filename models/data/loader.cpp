@@ -70,6 +70,15 @@ class StopWatch {
 
 }  // namespace
 
+LoaderOptions LoaderOptions::in_order(int64_t batch, int workers, Preprocess preprocess) {
+  LoaderOptions o;
+  o.batch = batch;
+  o.shuffle = o.drop_last = false;
+  o.workers = workers;
+  o.preprocess = std::move(preprocess);
+  return o;
+}
+
 // Batch b lives in slot b % slots. Its pieces are handed to the workers in order, as soon as the
 // batch that had the slot before was given back. Everything below the mutex belongs to whoever
 // holds it; but while a piece is being worked on, its part of the slot belongs to that worker.

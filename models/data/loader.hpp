@@ -13,6 +13,9 @@
 namespace vitrine {
 
 struct LoaderOptions {
+  /// Every picture once, in order and as it is: what answers are asked for.
+  static LoaderOptions in_order(int64_t batch, int workers, Preprocess preprocess);
+
   int64_t batch = 128;    ///< pictures in a batch
   bool shuffle = true;    ///< by (seed, epoch); else in the order given
   bool drop_last = true;  ///< no batch with fewer pictures: for training

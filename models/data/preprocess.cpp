@@ -230,11 +230,17 @@ bool is_prepared(const ImageView& picture, const Preprocess& rule) {
   return size.width == picture.width && size.height == picture.height;
 }
 
+void preprocess(const ImageView& picture, const Preprocess& rule, std::span<float> to) {
+  ReusedVector<uint8_t> pixels(static_cast<size_t>(rule.numel()));
+  prepare_pixels(picture, rule, pixels);
+  normalize_u8_into(pixels, rule.mean_floats(), rule.stddev_floats(), to);
+}
+
 Tensor preprocess(const ImageView& picture, const Preprocess& rule) {
   rule.validate();
-  const Image image = prepare_pixels(picture, rule);
-  return normalize_u8(image.pixels, {1, rule.height, rule.width, rule.channels}, rule.mean_floats(),
-                      rule.stddev_floats());
+  Tensor x = Tensor::empty({1, rule.height, rule.width, rule.channels});
+  preprocess(picture, rule, {x.mutable_data(), static_cast<size_t>(rule.numel())});
+  return x;
 }
 
 }  // namespace vitrine

@@ -73,7 +73,9 @@ Image prepare_pixels(const ImageView& picture, const Preprocess& rule);
 /// Whether prepare_pixels would only copy the picture.
 bool is_prepared(const ImageView& picture, const Preprocess& rule);
 
-/// prepare_pixels, then (v / 255 - mean) / stddev: (1, height, width, channels).
+/// prepare_pixels, then (v / 255 - mean) / stddev.
+///   to   (height, width, channels); the tensor is (1, height, width, channels)
+void preprocess(const ImageView& picture, const Preprocess& rule, std::span<float> to);
 Tensor preprocess(const ImageView& picture, const Preprocess& rule);
 
 /// `picture` with `channels` 1 or 3, itself if it already has them. Grey is made by luma, the alpha

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/interrupt.hpp"
 #include "models/data/label_rank.hpp"
+#include "models/inference/batches.hpp"
 #include "ops/cross_entropy.hpp"
 
 namespace vitrine {
@@ -66,12 +66,10 @@ void Evaluation::add(const Tensor& logits, std::span<const int32_t> labels,
 Evaluation evaluate(const Network& model, Loader& loader,
                     const std::function<void(const Evaluation&)>& seen) {
   Evaluation result;
-  loader.start(0);
-  while (const Batch* batch = loader.next()) {
-    throw_if_interrupted();
-    result.add(model(batch->images), batch->labels, batch->indices);
+  for_each_batch(loader, [&](const Batch& batch) {
+    result.add(model(batch.images), batch.labels, batch.indices);
     if (seen) seen(result);
-  }
+  });
   return result;
 }
 

@@ -1,5 +1,7 @@
 #include "models/inference/top_classes.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -29,6 +31,11 @@ TopClasses top_classes(const Tensor& logits, int64_t k) {
     result.emplace_back(all.begin(), all.begin() + kept);
   }
   return result;
+}
+
+std::string class_label(const Model& model, int64_t index) {
+  if (model.labels.empty()) return fmt::format("class {}", index);
+  return model.labels[static_cast<size_t>(index)];
 }
 
 }  // namespace vitrine

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "core/reused.hpp"
 #include "core/tensor.hpp"
+#include "models/weights/checkpoint.hpp"
 
 namespace vitrine {
 
@@ -21,5 +23,8 @@ using TopClasses = ReusedVector<ReusedVector<ClassProbability>>;
 ///   returns  B lists of min(k, C)
 /// Throws ShapeError.
 TopClasses top_classes(const Tensor& logits, int64_t k);
+
+/// What the model calls a class; "class 7" if it does not say.
+std::string class_label(const Model& model, int64_t index);
 
 }  // namespace vitrine

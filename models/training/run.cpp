@@ -173,13 +173,12 @@ void Run::build_loaders() {
   o.seed = options_.seed;
   o.workers = workers_;
   o.preprocess = model_.preprocess;
-  LoaderOptions evaluation = o;
   o.augment = options_.augment;
   o.repeats = options_.repeats;
-  evaluation.shuffle = false;
-  evaluation.drop_last = false;
   train_ = std::make_unique<Loader>(data_.train(), split.train, o);
-  validation_ = std::make_unique<Loader>(data_.validation(), split.validation, evaluation);
+  validation_ = std::make_unique<Loader>(
+      data_.validation(), split.validation,
+      LoaderOptions::in_order(options_.batch, workers_, model_.preprocess));
   if (steps_per_epoch() == 0) {
     const int64_t accumulate = options_.update.accumulate;
     throw UsageError(fmt::format(
@@ -353,13 +352,7 @@ Evaluation Run::test(const std::shared_ptr<const Dataset>& data,
                      const std::function<void(const Evaluation&)>& seen) const {
   trim_memory();  // training is over
   const Model best = load_model(path(kModel));
-  LoaderOptions o;
-  o.batch = options_.batch;
-  o.shuffle = false;
-  o.drop_last = false;
-  o.workers = workers_;
-  o.preprocess = best.preprocess;
-  Loader loader(data, o);
+  Loader loader(data, LoaderOptions::in_order(options_.batch, workers_, best.preprocess));
   return evaluate(*best.network, loader, seen);
 }
 

@@ -138,10 +138,26 @@ def test_classify_takes_folders():
     assert len(lines) == 2 and "album/deeper: no .jpg" in lines[0] and "nowhere.png" in lines[1], lines
 
 
+def test_a_picture_alone_or_among_others_and_bad_ones():
+    """More than two batches, with pictures between them that cannot be read."""
+    names = [f"upright/{kind}/{i % 2:02}.png" for i in range(20) for kind in ("cat", "dog")]
+    alone = {name: classified(name)[0]["top"] for name in sorted(set(names))}
+    given = names[:3] + ["nowhere.png"] + names[3:17] + ["album/notes.txt", "nowhere.png"] + names[17:]
+    done = run("classify", "--model", "by-phone", "--json", *given, status=1)
+    assert [(g["file"], g["top"]) for g in json.loads(done.stdout)] == [(name, alone[name]) for name in names]
+    lines = done.stderr.splitlines()
+    assert len(lines) == 3 and "nowhere.png" in lines[0] and lines[2] == lines[0] and "notes.txt" in lines[1], lines
+
+
 def test_classify_takes_standard_input():
     want = classified("upright/cat/00.png")[0]["top"]
     with open("upright/cat/00.png", "rb") as f:
         assert classified("-", stdin=f) == [{"file": "-", "top": want}]
+    # It is there once.
+    with open("upright/cat/00.png", "rb") as f:
+        done = run("classify", "--model", "by-phone", "--json", "-", "upright/cat/00.png", "-", stdin=f, status=1)
+        assert [g["top"] for g in json.loads(done.stdout)] == [want, want], done.stdout
+        assert done.stderr == "vitrine: standard input: truncated at byte 0: the file is empty\n", done.stderr
     data = read("upright/cat/00.png")
     done = subprocess.run([VITRINE, "classify", "--model", "by-phone", "--json", "-"], input=data, capture_output=True)
     assert json.loads(done.stdout) == [{"file": "-", "top": want}], done

@@ -139,6 +139,11 @@ TEST_CASE("preprocess: colours become grey as in Pillow, grey becomes three equa
   CHECK(prepare_pixels(one, square(1, 1.0)).pixels == std::vector<uint8_t>{9, 9, 9});
   CHECK(with_channels(colour, 3, storage).pixels == colour.pixels.data());
   CHECK_THROWS_AS(with_channels(colour, 2, storage), UsageError);
+  // Alpha does not count.
+  const Image rgba{2, 1, 4, {255, 0, 0, 1, 10, 200, 30, 2}};
+  CHECK(with_channels(rgba, 1, storage).pixels[1] == 124);
+  const ImageView opaque = with_channels(rgba, 3, storage);
+  CHECK(std::vector<uint8_t>(opaque.pixels, opaque.pixels + 6) == colour.pixels);
 }
 
 TEST_CASE("preprocess: the tensor is (v / 255 - mean) / std", "[models]") {
