@@ -51,7 +51,8 @@ struct Look {
   std::optional<ClassProbability> best;  ///< what it said, if the model has classes
 };
 
-Look look(const Model& model, const Image& picture) {
+Look look(const Model& model, const std::string& file) {
+  const Image picture = read_image(file, model.preprocess.channels, model.preprocess.exif);
   Look result;
   result.seen = prepare_pixels(picture, model.preprocess);
   Probe probe;
@@ -69,10 +70,6 @@ Look look(const Model& model, const Image& picture) {
 std::string caption_of(const Model& model, const Look& l, const std::string& file) {
   if (!l.best) return fs::path(file).filename().string();
   return fmt::format("{} {:.0f} %", class_label(model, l.best->index), 100 * l.best->probability);
-}
-
-Image open_picture(const std::string& file, const Model& model) {
-  return read_image(file, model.preprocess.channels, model.preprocess.exif);
 }
 
 int position(const VisualizeOptions& o, const CommonOptions& common) {
@@ -100,7 +97,7 @@ int attention_of_heads(const VisualizeOptions& o, const CommonOptions& common) {
   const TokenLayout layout = TokenLayout::of(config);
   for (size_t i = 0; i < outs.size(); ++i) {
     const std::string& file = o.pictures[i];
-    const Look l = look(model, open_picture(file, model));
+    const Look l = look(model, file);
     const Tensor maps = attention_map(l.attention[static_cast<size_t>(block)], layout);
     const std::string title = fmt::format("{}: attention of block {} of {}",
                                           caption_of(model, l, file), block + 1, depth);
@@ -117,7 +114,7 @@ int rollout(const VisualizeOptions& o, const CommonOptions& common) {
   const TokenLayout layout = TokenLayout::of(config);
   std::vector<RolloutPicture> rows;
   for (const std::string& file : o.pictures) {
-    const Look l = look(model, open_picture(file, model));
+    const Look l = look(model, file);
     rows.push_back({l.seen, attention_rollout(l.attention, layout), caption_of(model, l, file)});
   }
   write_png(out, draw_attention_rollout(rows, layout.tokens()));

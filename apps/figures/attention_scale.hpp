@@ -27,7 +27,8 @@ class AttentionScale {
   Image grey(std::span<const float> map, int64_t rows, int64_t columns, int64_t width,
              int64_t height) const;
 
-  /// The same for masked_picture: all light from kAllLight on, whatever the scale.
+  /// A map as a grey picture for masked_picture: 0 black, white from kAllLight on, whatever the
+  /// scale. What is not finite is black.
   Image light(std::span<const float> map, int64_t rows, int64_t columns, int64_t width,
               int64_t height) const;
   static constexpr double kAllLight = 2;  ///< multiples of even attention

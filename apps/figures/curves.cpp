@@ -70,7 +70,7 @@ Curves read_curves(const std::string& folder) {
   return curves;
 }
 
-/// The same with x in epochs, and that axis; steps if no epoch is whole.
+/// Turns the x of the curves from steps into epochs, if one is whole; the axis of what they are.
 Axis in_epochs(Curves& c) {
   const bool whole_epochs = c.epochs > 0;
   const double steps_per_epoch = whole_epochs ? c.steps / c.epochs : 1;

@@ -13,8 +13,8 @@ namespace vitrine {
 Image draw_curves(const std::string& run);
 
 /// Several runs, by their folders, in one picture: loss and accuracy on each one's validation part,
-/// named by the last part of its path, or all of it where last parts are the same. Throws as
-/// draw_curves.
+/// named by the last part of its path, or all of it where two last parts are alike. Throws
+/// what draw_curves throws.
 Image compare_curves(std::span<const std::string> runs);
 
 }  // namespace vitrine

@@ -26,9 +26,9 @@ struct LinearProbe {
 /// Throws ShapeError, and UsageError for features that are not finite or if there are none.
 LinearProbe fit_linear_probe(const FeatureRows& train, int64_t classes, double ridge);
 
-/// The same with the regulariser, a power of ten from 1e-6 to 10, that is best on a fifth of the
-/// training part (evenly over the classes, a function of the seed; of equals, the one with the
-/// smaller squared error); then fitted to all of it. Needs 5 pictures, else UsageError.
+/// fit_linear_probe to all of `train`, with the regulariser, a power of ten from 1e-6 to 10, that
+/// is best on a fifth of it when fitted to the rest (evenly over the classes, a function of the
+/// seed; of equals, the one with the smaller squared error). Needs 5 pictures, else UsageError.
 LinearProbe choose_linear_probe(const FeatureRows& train, int64_t classes, uint64_t seed);
 
 /// How often the probe is right.

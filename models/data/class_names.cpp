@@ -7,7 +7,7 @@
 namespace vitrine {
 namespace {
 
-constexpr int64_t kMaxBytes = int64_t{1} << 20;
+constexpr int64_t kMaxNamesBytes = int64_t{1} << 20;
 
 }  // namespace
 
@@ -28,7 +28,7 @@ std::vector<std::string> read_class_names(const std::string& path) {
     names.push_back(line);
     line.clear();
   };
-  for (const std::byte byte : read_file(path, kMaxBytes)) {
+  for (const std::byte byte : read_file(path, kMaxNamesBytes)) {
     if (byte == std::byte{'\n'}) {
       take();
     } else {

@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kMaxBytes = int64_t{1} << 30;
+constexpr int64_t kMaxListBytes = int64_t{1} << 30;
 
 /// One line: a file, and what it shows.
 struct Row {
@@ -109,7 +109,7 @@ List read_list(const std::string& path) {
   if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored)) {
     throw IoError(path, "cannot read: not a regular file");
   }
-  const std::vector<std::byte> bytes = read_file(path, kMaxBytes);
+  const std::vector<std::byte> bytes = read_file(path, kMaxListBytes);
   std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
     refuse(path, 1, "UTF-16; save the list as UTF-8");

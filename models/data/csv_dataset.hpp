@@ -17,7 +17,7 @@ namespace vitrine {
 /// Classes are the labels of the training part. Everything else is refused by the line's number.
 std::shared_ptr<const Dataset> open_csv_dataset(const std::string& path, Split split);
 
-/// Its parts.
+/// The parts of csv:PATH: a list for each; none of a list alone. Throws IoError.
 DatasetParts csv_parts(const std::string& path);
 
 }  // namespace vitrine

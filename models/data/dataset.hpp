@@ -41,9 +41,9 @@ class Dataset : public PictureSource {
   const DatasetFacts& facts() const { return facts_; }
   const std::vector<std::string>& notes() const { return facts_.notes; }
 
-  /// The file that picture i is; "" for one that is no file of its own and is held in memory. Those
-  /// of a data set are all files or all in memory, then of one size.
-  virtual const std::string& file(int64_t i) const = 0;
+  /// The file that picture i is; "" for one that is no file of its own and is held in memory. The
+  /// pictures of a data set are all files or all in memory, then of one size.
+  virtual std::string file(int64_t /*i*/) const { return ""; }
   bool in_memory() const { return file(0).empty(); }
 
   /// Throws UsageError if there is no picture i.

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <numeric>
-
 #include "core/error.hpp"
 
 namespace vitrine {
@@ -21,16 +19,16 @@ class DatasetView : public Dataset {
   ImageView picture(int64_t i, int channels, Exif exif, Image& storage) const override {
     return of_->picture(there(i), channels, exif, storage);
   }
-  const std::string& file(int64_t i) const override { return of_->file(there(i)); }
+  std::string file(int64_t i) const override { return of_->file(there(i)); }
 
  private:
   int64_t there(int64_t i) const {
     check_number(i);
-    return indices_[static_cast<size_t>(i)];
+    return indices_.empty() ? i : indices_[static_cast<size_t>(i)];
   }
 
   std::shared_ptr<const Dataset> of_;
-  std::vector<int64_t> indices_;
+  std::vector<int64_t> indices_;  // empty: all
 };
 
 }  // namespace
@@ -42,10 +40,8 @@ std::shared_ptr<const Dataset> with_labels(std::shared_ptr<const Dataset> data,
     throw ShapeError(
         fmt::format("[dataset] {} labels for {} pictures", labels.size(), data->size()));
   }
-  std::vector<int64_t> all(labels.size());
-  std::iota(all.begin(), all.end(), int64_t{0});
-  return std::make_shared<const DatasetView>(std::move(data), std::move(all), std::move(labels),
-                                             std::move(class_names));
+  return std::make_shared<const DatasetView>(std::move(data), std::vector<int64_t>(),
+                                             std::move(labels), std::move(class_names));
 }
 
 std::shared_ptr<const Dataset> some_of(std::shared_ptr<const Dataset> data,

@@ -20,7 +20,7 @@ ImageView FileDataset::picture(int64_t i, int channels, Exif exif, Image& storag
   return storage;
 }
 
-const std::string& FileDataset::file(int64_t i) const {
+std::string FileDataset::file(int64_t i) const {
   check_number(i);
   return files_[static_cast<size_t>(i)];
 }

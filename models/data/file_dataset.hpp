@@ -16,7 +16,7 @@ class FileDataset : public Dataset {
               std::vector<std::string> class_names, DatasetFacts facts = {});
 
   ImageView picture(int64_t i, int channels, Exif exif, Image& storage) const override;
-  const std::string& file(int64_t i) const override;
+  std::string file(int64_t i) const override;
 
  private:
   std::vector<std::string> files_;

@@ -140,11 +140,7 @@ Loader::State::State(std::shared_ptr<const Dataset> data, std::vector<int64_t> p
                      const LoaderOptions& o)
     : dataset(std::move(data)), indices(std::move(picked)), options(o) {
   check(o);
-  for (const int64_t i : indices) {
-    if (i < 0 || i >= dataset->size()) {
-      throw ShapeError(fmt::format("[loader] index {} of {} pictures", i, dataset->size()));
-    }
-  }
+  for (const int64_t i : indices) dataset->check_number(i);
   mean = o.preprocess.mean_floats();
   stddev = o.preprocess.stddev_floats();
   const auto n = static_cast<int64_t>(indices.size());
@@ -218,15 +214,16 @@ void Loader::State::prepare(Slot& s, int64_t batch, int64_t number,
                             std::span<uint8_t> pixels) const {
   const Preprocess& rule = options.preprocess;
   const int64_t numel = rule.numel();
+  const bool decodes = !dataset->in_memory();
   Image storage;
   StopWatch watch;
   for (int64_t i = number * piece; i < std::min(s.count, (number + 1) * piece); ++i) {
     const int64_t place = batch * options.batch + i;
     const int64_t position = order[static_cast<size_t>(place / options.repeats)];
     const int64_t index = indices[static_cast<size_t>(position)];
-    if (!dataset->in_memory()) watch.add_to(preparing);
+    if (decodes) watch.add_to(preparing);
     const ImageView picture = dataset->picture(index, rule.channels, rule.exif, storage);
-    if (!dataset->in_memory()) watch.add_to(decoding);
+    if (decodes) watch.add_to(decoding);
     const std::span<float> to{s.floats + i * numel, static_cast<size_t>(numel)};
     const AugmentKey key{options.seed, epoch, index, place % options.repeats};
     if (options.augment) {

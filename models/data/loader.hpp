@@ -57,7 +57,7 @@ struct LoaderTimes {
 class Loader {
  public:
   /// `indices` are the pictures that take part, in order. Throws UsageError for impossible options
-  /// and ShapeError for indices out of range.
+  /// and for indices out of range.
   Loader(std::shared_ptr<const Dataset> dataset, std::vector<int64_t> indices,
          const LoaderOptions& options);
   /// All pictures.
@@ -77,7 +77,8 @@ class Loader {
   /// Since start().
   LoaderTimes times() const;
 
-  /// Goes to batch `first_batch` <= batches() of `epoch`, whatever was going on.
+  /// Goes to batch `first_batch` <= batches() of `epoch`, whatever was going on. Throws ShapeError
+  /// if the epoch has no such batch.
   void start(int64_t epoch, int64_t first_batch = 0);
 
   /// The next batch, valid until the next call; null at the end of the epoch, and before start().

@@ -27,9 +27,4 @@ ImageView MemoryDataset::picture(int64_t i, int /*channels*/, Exif /*exif*/,
   return {pixels_.data() + i * height_ * width_ * channels_, width_, height_, channels_};
 }
 
-const std::string& MemoryDataset::file(int64_t /*i*/) const {
-  static const std::string none;
-  return none;
-}
-
 }  // namespace vitrine

@@ -18,7 +18,6 @@ class MemoryDataset : public Dataset {
                 DatasetFacts facts = {});
 
   ImageView picture(int64_t i, int channels, Exif exif, Image& storage) const override;
-  const std::string& file(int64_t i) const override;
 
  private:
   std::vector<uint8_t> pixels_;

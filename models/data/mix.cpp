@@ -102,7 +102,7 @@ MixedBatch mix_batch(const Tensor& images, std::span<const int32_t> labels, int6
   }
   for (const int32_t label : labels) {
     if (label < 0 || label >= classes) {
-      throw ShapeError(fmt::format("[mix_batch] label {} of {} classes", label, classes));
+      throw UsageError(fmt::format("[mix_batch] label {} of {} classes", label, classes));
     }
   }
   const int64_t batch = images.dim(0);

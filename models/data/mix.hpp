@@ -18,7 +18,7 @@ enum class MixMode {
 /// How samples of a batch are blended, as plain data; the default does nothing.
 struct Mix {
   double mixup = 0;   ///< alpha of mixup's Beta(alpha, alpha); 0 for no mixup
-  double cutmix = 0;  ///< the same of cutmix
+  double cutmix = 0;  ///< alpha of cutmix's; 0 for no cutmix
   double probability = 1;
   double cutmix_probability = 0.5;  ///< of cutmix, where both are on
   MixMode mode = MixMode::kBatch;

@@ -19,9 +19,9 @@ struct TwoParts {
 /// and picked at equal distances. A function of the labels, the fraction and `random`.
 TwoParts stratified_split(std::span<const int32_t> labels, double fraction, Random random);
 
-/// The same, and every class of two or more items gives at least one and keeps at least one; the
-/// item of a class of one is kept. Where that would be more than twice the fraction nothing is
-/// chosen: a few items of some classes judge nothing.
+/// Chooses as stratified_split, except that every class of two or more items gives at least one and
+/// keeps at least one, and the item of a class of one is kept. Where that would be more than twice
+/// the fraction nothing is chosen: a few items of some classes judge nothing.
 TwoParts split_every_class(std::span<const int32_t> labels, double fraction, Random random);
 
 }  // namespace vitrine

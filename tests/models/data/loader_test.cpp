@@ -296,8 +296,8 @@ TEST_CASE("loader: options that are impossible", "[models][errors]") {
   refuse([](LoaderOptions& o) { o.ahead = 0; });
   refuse([](LoaderOptions& o) { o.preprocess.mean.clear(); });
   refuse([](LoaderOptions& o) { o.augment->flip = 2; });
-  CHECK_THROWS_AS(Loader(data, {20}, training(1)), ShapeError);
-  CHECK_THROWS_AS(Loader(data, {-1}, training(1)), ShapeError);
+  CHECK_THROWS_AS(Loader(data, {20}, training(1)), UsageError);
+  CHECK_THROWS_AS(Loader(data, {-1}, training(1)), UsageError);
   Loader loader(data, training(1));
   CHECK(loader.next() == nullptr);  // not started
   CHECK_THROWS_AS(loader.start(0, 2), ShapeError);

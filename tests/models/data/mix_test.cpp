@@ -163,7 +163,7 @@ TEST_CASE("mix: impossible options and labels are refused", "[models][errors]") 
   const Tensor images = numbered(2, 4, 4, 1);
   Random random(1, RandomPlace::kTest);
   const std::vector<int32_t> wrong = {0, 5};
-  CHECK_THROWS_AS(mix_batch(images, wrong, kClasses, {.mixup = 1}, random), ShapeError);
+  CHECK_THROWS_AS(mix_batch(images, wrong, kClasses, {.mixup = 1}, random), UsageError);
   CHECK_THROWS_AS(mix_batch(images, std::span(wrong).first(1), kClasses, {}, random), ShapeError);
 }
 
