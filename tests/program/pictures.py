@@ -142,11 +142,13 @@ def test_a_picture_alone_or_among_others_and_bad_ones():
     """More than two batches, with pictures between them that cannot be read."""
     names = [f"upright/{kind}/{i % 2:02}.png" for i in range(20) for kind in ("cat", "dog")]
     alone = {name: classified(name)[0]["top"] for name in sorted(set(names))}
-    given = names[:3] + ["nowhere.png"] + names[3:17] + ["album/notes.txt", "nowhere.png"] + names[17:]
+    with open("text.png", "w") as f:
+        f.write("no picture")
+    given = names[:3] + ["nowhere.png"] + names[3:17] + ["text.png", "nowhere.png"] + names[17:]
     done = run("classify", "--model", "by-phone", "--json", *given, status=1)
     assert [(g["file"], g["top"]) for g in json.loads(done.stdout)] == [(name, alone[name]) for name in names]
     lines = done.stderr.splitlines()
-    assert len(lines) == 3 and "nowhere.png" in lines[0] and lines[2] == lines[0] and "notes.txt" in lines[1], lines
+    assert len(lines) == 3 and "nowhere.png" in lines[0] and lines[2] == lines[0] and "text.png" in lines[1], lines
 
 
 def test_classify_takes_standard_input():
