@@ -8,7 +8,6 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
-#include "core/text/option_error.hpp"
 
 namespace vitrine {
 namespace {
@@ -82,17 +81,6 @@ void mix_picture(const Draw& draw, const float* own, const float* partner, const
 }
 
 }  // namespace
-
-void Mix::validate() const {
-  constexpr const char* kAlpha = "0 or 0.001 to 1000";
-  const auto alpha = [](double value) { return value == 0 || (value >= 1e-3 && value <= 1e3); };
-  const auto part = [](double value) { return value >= 0 && value <= 1; };
-  require_option(alpha(mixup), "mixup", kAlpha, mixup);
-  require_option(alpha(cutmix), "cutmix", kAlpha, cutmix);
-  require_option(part(probability), "mix_probability", "0 to 1", probability);
-  require_option(part(cutmix_probability), "cutmix_probability", "0 to 1", cutmix_probability);
-  require_option(off_epoch >= 0, "mix_off_epoch", "at least 0", off_epoch);
-}
 
 MixedBatch mix_batch(const Tensor& images, std::span<const int32_t> labels, int64_t classes,
                      const Mix& options, Random& random) {

@@ -27,8 +27,6 @@ struct Mix {
   bool active(int64_t epoch) const {
     return (mixup > 0 || cutmix > 0) && (off_epoch == 0 || epoch < off_epoch);
   }
-  /// Throws UsageError that says which value is impossible.
-  void validate() const;
 };
 
 struct MixedBatch {

@@ -18,9 +18,6 @@ struct Distillation {
   DistillationKind kind = DistillationKind::kNone;
   double alpha = 0.5;  ///< the teacher's share, in [0, 1]
   double tau = 1;      ///< temperature T > 0 of soft distillation
-
-  /// Throws UsageError that says which value is impossible.
-  void validate() const;
 };
 
 /// The loss by the teacher, of a batch:

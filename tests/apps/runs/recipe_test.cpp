@@ -1,5 +1,6 @@
-// recipe: every recipe that comes along is one that a run would take; --set; what is refused.
-// Not here: a run of one (tests/program).
+// recipe: every recipe that comes along is one that a run would take; --set; what is no recipe.
+// Not here: impossible options (tests/models/training/run_options_test.cpp), a run of one
+// (tests/program).
 
 #include "apps/runs/recipe.hpp"
 
@@ -79,43 +80,6 @@ TEST_CASE("recipe: files that are none", "[apps][errors]") {
   }
   CHECK(read_recipe(dir.add("r.json", R"({"options": {"lr": 1}})")) == json{{"lr", 1}});
   CHECK_THROWS_AS(read_recipe(dir.file("none.json")), UsageError);
-}
-
-TEST_CASE("recipe: unknown options are refused with the nearest name", "[apps][errors]") {
-  CHECK_THROWS_WITH(RunOptions::from_json(R"({"epoch": 3})"),
-                    "training options: unknown key 'epoch'; did you mean 'epochs'?");
-  CHECK_THROWS_WITH(RunOptions::from_json(R"({"augment": {"flipp": 1}})"),
-                    Catch::Contains("did you mean 'flip'?"));
-  CHECK_THROWS_WITH(RunOptions::from_json(R"({"flip": 1})"),
-                    Catch::Contains("did you mean 'augment.flip'?"));
-  CHECK_THROWS_WITH(RunOptions::from_json(R"({"schedule": "cosin"})"),
-                    Catch::Contains("did you mean cosine? known are constant, linear, cosine"));
-  CHECK_THROWS_WITH(RunOptions::from_json(R"({"zzzzzzzz": 3})"),
-                    "training options: unknown key 'zzzzzzzz'");
-}
-
-TEST_CASE("recipe: values of another type and out of range are refused by key", "[apps][errors]") {
-  for (const auto& [text, says] : std::vector<std::pair<std::string, std::string>>{
-           {R"({"epochs": "abc"})", "epochs must be a whole number, got \"abc\""},
-           {R"({"epochs": 1.5})", "epochs must be a whole number, got 1.5"},
-           {R"({"lr": null})", "lr must be a number, got null"},
-           {R"({"ema_warmup": 1})", "ema_warmup must be true or false, got 1"},
-           {R"({"freeze": 3})", "freeze must be a list of texts, or one text, got 3"},
-           {R"({"optimizer": 3})", "optimizer must be text, got 3"},
-           {R"({"seed": -1})", "seed must be a whole number that is not negative, got -1"},
-           {R"({"augment": {"flip": "x"}})", "augment.flip must be a number, got \"x\""},
-           {R"({"augment": {"flip": 2}})", "augment.flip must be 0 to 1, got 2"},
-           {R"({"augment": 2})", "not a JSON object"},
-           {R"({"lr": 1000})", "lr must be below 1000, got 1000"},
-           {R"({"lr": 0})", "lr must be above 0, got 0"},
-           {R"({"min_lr": 1})", "min_lr must be 0 to lr (0.001), got 1"},
-           {R"({"mixup": -1})", "mixup must be 0 or 0.001 to 1000, got -1"},
-           {R"({"epochs": )", "not JSON from byte 12 on"}}) {
-    INFO(text);
-    CHECK_THROWS_AS(RunOptions::from_json(text), UsageError);
-    CHECK_THROWS_WITH(RunOptions::from_json(text), Catch::Contains(says));
-    CHECK_THROWS_WITH(RunOptions::from_json(text), !Catch::Contains("json.exception"));
-  }
 }
 
 }  // namespace

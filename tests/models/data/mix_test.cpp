@@ -153,13 +153,7 @@ TEST_CASE("mix: the same for any number of threads", "[models][threads]") {
   CHECK(test::same_bits(results[0], results[1]));
 }
 
-TEST_CASE("mix: impossible options and labels are refused", "[models][errors]") {
-  CHECK_THROWS_AS((Mix{.mixup = -1}.validate()), UsageError);
-  CHECK_THROWS_AS((Mix{.cutmix = std::nan("")}.validate()), UsageError);
-  CHECK_THROWS_AS((Mix{.probability = 1.5}.validate()), UsageError);
-  CHECK_THROWS_AS((Mix{.cutmix_probability = -0.1}.validate()), UsageError);
-  CHECK_THROWS_AS((Mix{.off_epoch = -1}.validate()), UsageError);
-  CHECK_NOTHROW(Mix{}.validate());
+TEST_CASE("mix: impossible labels are refused", "[models][errors]") {
   const Tensor images = numbered(2, 4, 4, 1);
   Random random(1, RandomPlace::kTest);
   const std::vector<int32_t> wrong = {0, 5};

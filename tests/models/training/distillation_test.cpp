@@ -151,18 +151,8 @@ TEST_CASE("distillation: values and gradients are PyTorch's", "[models]") {
   }
 }
 
-TEST_CASE("distillation: impossible options and shapes are refused", "[models][errors]") {
-  constexpr auto kSoft = DistillationKind::kSoft;
-  constexpr auto kHard = DistillationKind::kHard;
-  Distillation{kSoft, 1, 4}.validate();
-  Distillation{kHard, 0, 1}.validate();
-  for (const Distillation& bad :
-       {Distillation{kSoft, 1.1, 1}, Distillation{kSoft, -0.1, 1}, Distillation{kSoft, 0.5, 0},
-        Distillation{kSoft, 0.5, std::nan("")}, Distillation{kHard, 0.5, 2},
-        Distillation{DistillationKind::kNone, 0.6, 1}}) {
-    CHECK_THROWS_AS(bad.validate(), UsageError);
-  }
-  const Distillation soft{kSoft, 0.5, 1};
+TEST_CASE("distillation: impossible shapes are refused", "[models][errors]") {
+  const Distillation soft{DistillationKind::kSoft, 0.5, 1};
   CHECK_THROWS_AS(distillation_loss(soft, Tensor::zeros({3, 4}), Tensor::zeros({3, 5})),
                   ShapeError);
   CHECK_THROWS_AS(distillation_loss(soft, Tensor::zeros({4}), Tensor::zeros({4})), ShapeError);
