@@ -1,6 +1,5 @@
 // The program: one command per file, exit status 0 done, 1 it failed, 2 wrong usage.
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -11,10 +10,10 @@
 #include <system_error>
 
 #include "apps/command_line/command.hpp"
+#include "apps/command_line/help_format.hpp"
 #include "apps/command_line/usage_error.hpp"
 #include "apps/terminal/bus_error.hpp"
 #include "apps/terminal/standard_streams.hpp"
-#include "apps/terminal/wrap_text.hpp"
 #include "core/error.hpp"
 #include "core/interrupt.hpp"
 #include "core/isa.hpp"
@@ -25,31 +24,6 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
-
-/// Help whose lines fit a terminal.
-class HelpFormat : public CLI::Formatter {
- public:
-  HelpFormat() { column_width(kLeft); }
-
- private:
-  static constexpr int kLeft = 30;  // columns of the names
-
-  static std::string wrapped(const std::string& text) {
-    return vitrine::wrap_text(text, vitrine::kColumns - kLeft, "");
-  }
-  std::string make_option_desc(const CLI::Option* option) const override {
-    return wrapped(CLI::Formatter::make_option_desc(option));
-  }
-  std::string make_description(const CLI::App* command) const override {
-    return vitrine::wrap_text(command->get_description()) + "\n";
-  }
-  std::string make_subcommand(const CLI::App* command) const override {
-    std::stringstream out;
-    CLI::detail::format_help(out, command->get_display_name(true),
-                             wrapped(command->get_description()), kLeft);
-    return out.str();
-  }
-};
 
 /// One line on standard error, whatever the text holds.
 int complain(const std::string& text, int status) {
@@ -125,7 +99,7 @@ int main(int argc, char** argv) try {
   vitrine::open_standard_streams();
   std::set_terminate(end_program);
   CLI::App app{"Vitrine: vision transformers that train and infer on the CPU", "vitrine"};
-  app.formatter(std::make_shared<HelpFormat>());
+  app.formatter(std::make_shared<vitrine::HelpFormat>());
   app.set_version_flag("--version", version);
   app.require_subcommand(1);
   vitrine::add_train(app);

@@ -27,7 +27,7 @@ CLI::App& add_command(CLI::App& parent, const std::string& name, const std::stri
                       Work work) {
   CLI::App& command = *parent.add_subcommand(name, help);
   auto common = std::make_shared<CommonOptions>();
-  const std::string heading = "Common";
+  const std::string heading = kCommonHeading;
   add_option(command, "--threads", common->threads, "number of threads (default: all processors)")
       .range(1, kMaxThreads)
       .group(heading);

@@ -21,6 +21,9 @@ struct CommonOptions {
   bool json = false;
 };
 
+/// Under which help lists them.
+inline constexpr const char* kCommonHeading = "Common";
+
 /// A command's work; returns the exit status.
 using Work = std::function<int(const CommonOptions&)>;
 

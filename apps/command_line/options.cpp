@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <type_traits>
 
+#include "apps/command_line/help_format.hpp"
 #include "apps/command_line/parse_number.hpp"
 #include "core/text/nearest_name.hpp"
 
@@ -104,10 +104,24 @@ Option& Option::value_if_alone(const std::string& value) {
   return *this;
 }
 
+Option& Option::values(const std::string& words) {
+  option_->option_text(words);
+  return *this;
+}
+
 Option& Option::group(const std::string& heading) {
   option_->group(heading);
   return *this;
 }
+
+HelpAll::HelpAll(CLI::App& command, const std::string& legend)
+    : format_(std::make_shared<HelpFormat>()) {
+  command.set_help_all_flag("--help-all", "Print this message with all options and exit");
+  command.formatter(format_);
+  command.footer(legend);
+}
+
+void HelpAll::alone_lists(const Option& option) { format_->leave_out(option.option_); }
 
 template <class T>
 Option add_option(CLI::App& command, const std::string& names, T& value, const std::string& help) {
@@ -118,6 +132,10 @@ template <class T>
 Option add_option_function(CLI::App& command, const std::string& names,
                            const std::function<void(const T&)>& use, const std::string& help) {
   return Option(checked<T>(command.add_option_function<T>(names, use, help)));
+}
+
+std::string kept_together(std::string_view words) {
+  return CLI::detail::find_and_replace(std::string(words), " ", std::string(kNoBreak));
 }
 
 Option add_flag(CLI::App& command, const std::string& names, bool& value, const std::string& help) {

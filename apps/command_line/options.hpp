@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // How commands declare their options. CLI11 reads and checks them; its header, which takes longer
@@ -14,6 +16,8 @@ class Option;
 }  // namespace CLI
 
 namespace vitrine {
+
+class HelpFormat;
 
 /// An option that was declared; the calls chain.
 class Option {
@@ -33,11 +37,27 @@ class Option {
   Option& show_default();
   /// The flag alone stands for this value.
   Option& value_if_alone(const std::string& value);
+  /// What help says may stand behind it, instead of the type of its value.
+  Option& values(const std::string& words);
   /// The heading under which help lists it.
   Option& group(const std::string& heading);
 
  private:
+  friend class HelpAll;
   CLI::Option* option_;
+};
+
+/// Declares --help-all of a command that has more options than most people need: help that lists
+/// all of them.
+class HelpAll {
+ public:
+  /// `legend` stands at the end of both.
+  HelpAll(CLI::App& command, const std::string& legend);
+  /// --help does not list this one.
+  void alone_lists(const Option& option);
+
+ private:
+  std::shared_ptr<HelpFormat> format_;
 };
 
 /// Declares an option or, without dashes, an argument of the command. T is int, int64_t, uint64_t,
@@ -50,6 +70,9 @@ Option add_option(CLI::App& command, const std::string& names, T& value, const s
 template <class T>
 Option add_option_function(CLI::App& command, const std::string& names,
                            const std::function<void(const T&)>& use, const std::string& help);
+
+/// Words that help shall not break between lines.
+std::string kept_together(std::string_view words);
 
 /// True if it is there; it takes no value.
 Option add_flag(CLI::App& command, const std::string& names, bool& value, const std::string& help);

@@ -333,8 +333,39 @@ def test_forms_that_convert_does_not_write_are_refused():
 
 
 def test_help_fits_eighty_columns():
-    for words in ([], ["train"], ["eval"], ["classify"], ["features"], ["convert"], ["visualize"], ["visualize", "attention"],
-                  ["bench", "train"], ["study", "position"]):
-        for line in run(*words, "--help").stdout.splitlines():
+    commands = ([], ["train"], ["eval"], ["classify"], ["features"], ["convert"], ["visualize"], ["visualize", "attention"],
+                ["bench", "train"], ["study", "position"])
+    for words in (*([*command, "--help"] for command in commands), ["train", "--help-all"]):
+        for line in run(*words).stdout.splitlines():
             assert len(line) <= 80 or " " not in line.strip(), (words, line)
     assert "pictures: grey or colour, and of 28, 32, 64, 128, 224" in " ".join(run("train", "--help").stdout.split())
+
+
+def test_help_of_train_is_short_and_help_all_has_every_option():
+    short, full = run("train", "--help").stdout, run("train", "--help-all").stdout
+    listed = [set(re.findall(r"^  (?:-.,)?(--[a-z0-9-]+)", text, re.M)) for text in (short, full)]
+    assert listed[0] < listed[1] and len(listed[0]) <= 30, listed[0]
+    assert f"--help-all lists {len(listed[1]) - len(listed[0])} more options." in short and "more options" not in full
+    for section in ("Options", "Data", "Model", "Schedule", "Optimizer", "Mixing", "Augmentation", "Common"):
+        assert f"\n\n{section}:\n" in short, section
+    # Every option of config.json, but for those of another name; with defaults and ranges.
+    run("train", "--data", "idx:data", *QUICK, "--epochs", 1, "--out", "helped")
+    config = json.loads(read("helped/config.json"))
+    keys = [*config.pop("augment"), *config]
+    others = {"init_weights": "--weights", "exif": "--no-exif"}
+    assert {others.get(key, "--" + key.replace("_", "-")) for key in keys} <= listed[1]
+    words = " ".join(full.split())
+    for text in ("highest learning rate [0.001; above 0 and below 1000]", "learning rate at the end [1e-06; 0 to lr]", "[1/12; at least 0",
+                 "--schedule constant|linear|cosine|step", "--ema-warmup [BOOL]", "in files init_weights [best]"):
+        assert text in words, text
+
+
+def test_flags_that_files_always_had():
+    options = ["--data", "idx:data", *QUICK, "--epochs", 1, "--out", "flagged", "--beta1", 0.8, "--warmup-lr", 1e-5, "--decay-all", "--erase-area-min", 0.1,
+               "--ema-warmup", "false"]
+    run("train", *options)
+    config = json.loads(read("flagged/config.json"))
+    assert (config["beta1"], config["warmup_lr"], config["decay_all"], config["augment"]["erase_area_min"]) == (0.8, 1e-5, True, 0.1)
+    refused(*DATA, "--beta1", 1, status=2, says="--beta1 1: must be at least 0 and below 1")
+    refused(*DATA, "--set", "drop_path=-1", status=2, says="--set drop_path=-1: must be at least 0 and below 1")
+    refused(*DATA, "--beta", 1, status=2, says="did you mean --beta1?")
