@@ -161,6 +161,7 @@ int samples(const VisualizeOptions& o, const CommonOptions& common) {
   print_notes(matched.notes, common);
   const int64_t count = std::min(o.count, matched.data->size());
   std::vector<int64_t> numbers;
+  numbers.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) numbers.push_back(i * matched.data->size() / count);
   const auto data = some_of(matched.data, numbers);
   std::vector<ClassifiedPicture> sheet;

@@ -99,7 +99,7 @@ Image read_image(const std::string& path, int channels, Exif exif) {
 
 Image read_image_from_standard_input(int channels, Exif exif) {
   constexpr std::string_view kName = "standard input";
-  const auto look = [](Bytes start) { check_picture_start(start, kName); };
+  const auto look = [&](Bytes start) { check_picture_start(start, kName); };
   return decode_image(read_standard_input(kMaxImageFileBytes, look), channels, kName, exif);
 }
 
