@@ -31,7 +31,7 @@ struct Description {
   std::string source;  ///< where it comes from: a file, or "configuration by name"
   std::unique_ptr<Network> network;
   std::vector<std::string> labels;
-  std::string preprocess;  ///< JSON, empty for a name
+  json preprocess;  ///< null for a name
   std::vector<std::string> notes;
 };
 
@@ -74,11 +74,11 @@ void print_as_json(const Description& d) {
   });
   json out = {{"parameters", c.parameters()},
               {"macs", c.macs()},
-              {"config", parse_json(c.to_json())},
+              {"config", c.to_json()},
               {"layers", layers},
               {"tensors", tensors}};
   if (!d.labels.empty()) out["labels"] = d.labels;
-  if (!d.preprocess.empty()) out["preprocess"] = parse_json(d.preprocess);
+  if (!d.preprocess.is_null()) out["preprocess"] = d.preprocess;
   print_json(out);
 }
 
@@ -125,7 +125,7 @@ void print_text(const Description& d, bool all_layers) {
   for (const std::string& note : d.notes) print("  {}\n", note);
   print("  image {} x {} x {}, {} classes\n", c.image_height, c.image_width, c.channels, c.classes);
   print("  {}\n", c.summary());
-  if (!d.preprocess.empty()) print("  preprocessing {}\n", d.preprocess);
+  if (!d.preprocess.is_null()) print("  preprocessing {}\n", write_json(d.preprocess));
   print("\n");
   print_table(table_lines(c, all_layers), c);
   print("\n  {} parameters, {:.3f} GMAC per image\n", c.parameters(),

@@ -90,7 +90,7 @@ json shared_options(const StudyOptions& o, const CommonOptions& common) {
 }
 
 json options_of(const Variant& v, const RunOptions& shared) {
-  json options = parse_json(shared.to_json());
+  json options = shared.to_json();
   options["position"] = v.position;
   options["position_at"] = v.at;
   options["pool"] = v.pool;
@@ -107,12 +107,12 @@ void check_model(const RunOptions& shared) {
     throw UsageError(
         fmt::format("--model {}: a study of positions needs a vision transformer", shared.model));
   }
-  json object = parse_json(config->to_json());
+  json object = config->to_json();
   for (const Variant& v : kPositionVariants) {
     object["position"] = v.position;
     object["position_at"] = v.at;
     object["global_pool"] = v.pool;
-    VitConfig::from_json(write_json(object));
+    VitConfig::from_json(object);
   }
 }
 
@@ -138,7 +138,7 @@ json record_of(const std::vector<Result>& results, const RunOptions& shared) {
                         {"test_loss", r.test.loss()}});
   }
   return {{"study", "position"},
-          {"options", parse_json(shared.to_json())},
+          {"options", shared.to_json()},
           {"images", results.front().test.images},
           {"variants", variants}};
 }
@@ -178,7 +178,7 @@ Image draw(const std::vector<Result>& results, const RunOptions& shared) {
 }
 
 int position_study(const StudyOptions& o, const CommonOptions& common) {
-  const RunOptions shared = RunOptions::from_json(write_json(shared_options(o, common)));
+  const RunOptions shared = RunOptions::from_json(shared_options(o, common));
   check_model(shared);
   check_new_folder(o.out, o.resume);
   const bool quiet = common.quiet || common.json;

@@ -53,6 +53,6 @@ tidy: $(TIDIED) ## clang-tidy on everything
 .PHONY: tidy-changed
 tidy-changed: build/packages/lint
 	@base=$$(git rev-parse -q --verify $(BASE)^{commit} || git rev-parse -q --verify HEAD~1^{commit} || git hash-object -t tree /dev/null); \
-	changed=$$(git diff -M -l2000 --diff-filter=d -I'^#include ' -I'^$$' $$base -- '*.cpp' | sed -n 's|^+++ b/||p'; git ls-files -o --exclude-standard -- '*.cpp'); \
+	changed=$$(git diff -M -l2000 --diff-filter=d --ignore-blank-lines -I'^#include ' $$base -- '*.cpp' | sed -n 's|^+++ b/||p'; git ls-files -o --exclude-standard -- '*.cpp'); \
 	set --; for f in $$changed; do case " $(TIDY_SOURCES) " in *" $$f "*) set -- "$$@" build/tidy/$$f.ok;; esac; done; \
 	[ $$# -eq 0 ] || $(MAKE) "$$@" || exit 1; echo "lint: clang-tidy on $$# changed files"

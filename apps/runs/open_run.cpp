@@ -25,11 +25,11 @@ std::string result_file(const RunFolder& folder) { return folder.path + "/result
 /// What `given` changes of the run's own options. Throws UsageError if it may not.
 json changes_of(json given, const RunOptions& own, const std::string& folder) {
   if (given.contains("model") && given["model"] == "") given.erase("model");  // what was chosen
-  const json stored = parse_json(own.to_json());
+  const json stored = own.to_json();
   json wanted = stored;
   wanted.merge_patch(given);
   // What is unknown, or impossible, is refused as it would be for a new run.
-  wanted = parse_json(RunOptions::from_json(write_json(wanted)).to_json());
+  wanted = RunOptions::from_json(std::move(wanted)).to_json();
   json changes = json::object();
   for (const auto& [key, value] : stored.items()) {
     if (wanted.at(key) == value) continue;
@@ -97,7 +97,7 @@ void say_more_epochs(const Run& run, int64_t before, const CommonOptions& common
 
 std::unique_ptr<Run> go_on(const RunFolder& folder, const RunOptions& own, const json& changes,
                            const CommonOptions& common) {
-  std::unique_ptr<Run> run = Run::resume(folder.path, folder.workers, write_json(changes));
+  std::unique_ptr<Run> run = Run::resume(folder.path, folder.workers, changes);
   if (changes.contains("epochs")) {
     std::error_code ignored;
     fs::remove(result_file(folder), ignored);  // it will be another
@@ -132,8 +132,7 @@ std::unique_ptr<Run> open_run(const RunFolder& folder, const json& given,
           folder.path));
     }
     if (folder.resume) check_holds_no_other(folder.path);
-    return std::make_unique<Run>(folder.path, RunOptions::from_json(write_json(given)),
-                                 folder.workers);
+    return std::make_unique<Run>(folder.path, RunOptions::from_json(given), folder.workers);
   }
   const json changes = changes_of(given, *own, folder.path);
   if (Run::has_checkpoint(folder.path)) return go_on(folder, *own, changes, common);
@@ -142,9 +141,9 @@ std::unique_ptr<Run> open_run(const RunFolder& folder, const json& given,
                   "config.json",
                   folder.path),
       common);
-  json options = parse_json(own->to_json());
+  json options = own->to_json();
   options.merge_patch(changes);
-  return std::make_unique<Run>(folder.path, RunOptions::from_json(write_json(options)),
+  return std::make_unique<Run>(folder.path, RunOptions::from_json(std::move(options)),
                                folder.workers);
 }
 

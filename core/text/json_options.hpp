@@ -40,7 +40,7 @@ class OptionWriter {
   /// A configuration within a configuration; left out if there is none.
   template <class Config>
   void nested(const char* key, const std::optional<Config>& value) {
-    if (value) object[key] = parse_json(value->to_json());
+    if (value) object[key] = value->to_json();
   }
 
   nlohmann::json object = nlohmann::json::object();
@@ -61,7 +61,6 @@ constexpr const char* type_words() {
 /// values of another type as OptionError.
 class OptionReader {
  public:
-  explicit OptionReader(std::string_view text) : OptionReader(parse_json(text)) {}
   explicit OptionReader(nlohmann::json object) : object_(std::move(object)) {
     if (!object_.is_object()) throw UsageError("not a JSON object");
   }
@@ -101,7 +100,7 @@ class OptionReader {
   void nested(const char* key, std::optional<Config>& value) {
     take(key, [&](const nlohmann::json& v) {
       value.reset();
-      if (!v.is_null()) value = Config::from_json(write_json(v));
+      if (!v.is_null()) value = Config::from_json(v);
     });
   }
   /// use(value), if the key is there; `wanted` says what a value must be that use() cannot read.
@@ -143,17 +142,16 @@ class OptionReader {
   std::vector<std::string> known_;
 };
 
-/// Options from JSON text: read(options, object) fills them in. Throws UsageError, which begins
-/// with `prefix`, for whatever is wrong with the text.
+/// Options from a JSON object: read(options, object) fills them in. Throws UsageError, which begins
+/// with `prefix`, for whatever is wrong with it.
 template <class Options, class Read>
-Options read_options(std::string_view prefix, std::string_view text, Read&& read) {
+Options read_options(std::string_view prefix, nlohmann::json object, Read&& read) {
+  const Dissolved at_the_end(object);
   const auto refuse = [&](std::string_view what) {
     throw UsageError(fmt::format("{}{}", what.starts_with(prefix) ? "" : prefix, what));
   };
   Options options;
   try {
-    nlohmann::json object = parse_json(text);
-    const Dissolved at_the_end(object);
     if (!object.is_object()) throw UsageError("not a JSON object");
     read(options, std::move(object));
   } catch (const nlohmann::json::exception& e) {

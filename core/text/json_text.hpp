@@ -6,8 +6,10 @@
 #include <string_view>
 #include <type_traits>
 
-// JSON from text and back. Compiled once: in every file that called them, nlohmann's templates
-// would take longer to compile than all the rest of it.
+// JSON from text and back. Text from outside becomes a value here alone, so that whoever gets a
+// value may copy, compare and write it: none is deeper than the stack has room for. Compiled once:
+// in every file that called them, nlohmann's templates would take longer to compile than all the
+// rest of it. Headers that only name the type include <nlohmann/json_fwd.hpp>.
 
 namespace vitrine {
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,10 +60,10 @@ struct Augment {
   void validate() const;
   /// A JSON object with every value under its name here; `fill` is "zero", "edge" or
   /// "reflect", `erase_mode` "const", "rand" or "pixel".
-  std::string to_json() const;
+  nlohmann::json to_json() const;
   /// The inverse; what is left out keeps its default. Throws UsageError on unknown keys and
   /// impossible values.
-  static Augment from_json(std::string_view text);
+  static Augment from_json(nlohmann::json object);
 
   bool operator==(const Augment&) const = default;
 };

@@ -6,6 +6,8 @@
 
 namespace vitrine {
 
+using nlohmann::json;
+
 void Augment::validate() const {
   each_augment_option(*this, kCheckRange);
   require_option(interpolation.empty() ||
@@ -14,15 +16,15 @@ void Augment::validate() const {
   if (!auto_augment.empty()) static_cast<void>(AutoAugment(auto_augment));
 }
 
-std::string Augment::to_json() const {
+json Augment::to_json() const {
   OptionWriter writer;
   each_augment_option(*this, by_key(writer));
-  return write_json(writer.object);
+  return std::move(writer.object);
 }
 
-Augment Augment::from_json(std::string_view text) {
+Augment Augment::from_json(json all) {
   const auto a =
-      read_options<Augment>("augmentation: ", text, [](Augment& o, nlohmann::json object) {
+      read_options<Augment>("augmentation: ", std::move(all), [](Augment& o, json object) {
         OptionReader reader(std::move(object));
         each_augment_option(o, by_key(reader));
         reader.refuse_unknown();

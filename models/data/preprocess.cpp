@@ -8,8 +8,8 @@
 #include "core/error.hpp"
 #include "core/images/luma.hpp"
 #include "core/text/enum_names.hpp"
+#include "core/text/json_options.hpp"
 #include "core/text/json_problem.hpp"
-#include "core/text/json_text.hpp"
 #include "ops/normalize.hpp"
 
 namespace vitrine {
@@ -17,8 +17,10 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::string_view kPrefix = "preprocessing: ";
+
 [[noreturn]] void impossible(std::string_view what) {
-  throw UsageError(fmt::format("preprocessing: {}", what));
+  throw UsageError(fmt::format("{}{}", kPrefix, what));
 }
 
 constexpr EnumNames<CropMode, 3> kCropModes = {{{CropMode::kCenter, "center"},
@@ -144,26 +146,24 @@ void Preprocess::validate() const {
   }
 }
 
-std::string Preprocess::to_json() const {
-  json object = {{"input_size", {channels, height, width}},
-                 {"interpolation", resize_filter_name(interpolation)},
-                 {"crop_pct", crop_pct},
-                 {"crop_mode", name_of(kCropModes, crop_mode)},
-                 {"mean", mean},
-                 {"exif", exif == Exif::kUpright},
-                 {"std", stddev}};
-  const Dissolved at_the_end(object);
+json Preprocess::to_json() const {
+  OptionWriter writer;
+  writer("input_size", std::vector<int64_t>{channels, height, width});
+  writer("interpolation", resize_filter_name(interpolation));
+  writer("crop_pct", crop_pct);
+  writer("crop_mode", crop_mode, kCropModes);
+  writer("mean", mean);
+  writer("exif", exif == Exif::kUpright);
+  writer("std", stddev);
   if (crop_rounding != CropRounding::kEven) {
-    object["crop_rounding"] = name_of(kCropRoundings, crop_rounding);
+    writer("crop_rounding", crop_rounding, kCropRoundings);
   }
-  return write_json(object);
+  return std::move(writer.object);
 }
 
-Preprocess Preprocess::from_json(std::string_view text) {
+Preprocess Preprocess::from_json(const json& object) {
   Preprocess rule;
   try {
-    json object = parse_json(text);
-    const Dissolved at_the_end(object);
     if (!object.is_object()) impossible("not a JSON object");
     rule = read(object);
   } catch (const json::exception& e) {
@@ -171,6 +171,12 @@ Preprocess Preprocess::from_json(std::string_view text) {
   }
   rule.validate();
   return rule;
+}
+
+Preprocess Preprocess::parse(std::string_view text) {
+  json object = parse_options(kPrefix, text);
+  const Dissolved at_the_end(object);
+  return from_json(object);
 }
 
 ImageView with_channels(const ImageView& picture, int channels, ReusedVector<uint8_t>& storage) {

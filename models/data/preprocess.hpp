@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -52,11 +53,13 @@ struct Preprocess {
   void validate() const;
   /// {"input_size": [C, H, W], "interpolation", "crop_pct", "crop_mode", "mean", "std",
   /// "exif": whether files are turned}, and "crop_rounding" unless it is timm's.
-  std::string to_json() const;
+  nlohmann::json to_json() const;
   /// The inverse. What is left out keeps its default; unknown keys are ignored, so that timm's own
   /// config.json can be read. So pictures are turned for models from before "exif", whose training
   /// took them as stored. Throws UsageError on impossible values.
-  static Preprocess from_json(std::string_view text);
+  static Preprocess from_json(const nlohmann::json& object);
+  /// The same of its text.
+  static Preprocess parse(std::string_view text);
 
   bool operator==(const Preprocess&) const = default;
 };

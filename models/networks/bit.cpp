@@ -54,20 +54,20 @@ std::string BitConfig::summary() const {
   return fmt::format("{}; {} x {} pixels", backbone.summary(), image_height, image_width);
 }
 
-std::string BitConfig::to_json() const {
+nlohmann::json BitConfig::to_json() const {
   OptionWriter writer;
-  writer.object = parse_json(backbone.to_json());
+  writer.object = backbone.to_json();
   writer("kind", "resnetv2");
   each_option(*this, writer);
-  return write_json(writer.object);
+  return std::move(writer.object);
 }
 
-BitConfig BitConfig::from_json(std::string_view text) {
-  return read_network_config<BitConfig>(text, [](BitConfig& c, nlohmann::json object) {
+BitConfig BitConfig::from_json(nlohmann::json all) {
+  return read_network_config<BitConfig>(std::move(all), [](BitConfig& c, nlohmann::json object) {
     object.erase("kind");
     OptionReader reader(std::move(object));
     each_option(c, reader);
-    c.backbone = ResNetV2Config::from_json(write_json(reader.rest()));
+    c.backbone = ResNetV2Config::from_json(reader.rest());
   });
 }
 

@@ -20,10 +20,10 @@ struct BitConfig : NetworkConfig {
   void each_layer(const LayerVisitor& f) const override;
   void validate() const override;
   std::string summary() const override;
-  std::string to_json() const override;
+  nlohmann::json to_json() const override;
   std::unique_ptr<Network> build() const override;
   /// What is left out keeps its default. Throws UsageError on unknown keys and impossible values.
-  static BitConfig from_json(std::string_view text);
+  static BitConfig from_json(nlohmann::json object);
 };
 
 /// The configuration of resnetv2_50x1_bit, 50x3, 101x1, 101x3, 152x2 and 152x4, with _<pixels>,

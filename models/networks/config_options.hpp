@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string_view>
-
 #include "core/text/json_options.hpp"
 #include "models/networks/config_check.hpp"
 
@@ -17,8 +15,8 @@ void each_common_option(Config& config, F& f) {
 
 /// A network's configuration, as read_options.
 template <class Config, class Read>
-Config read_network_config(std::string_view text, const Read& read) {
-  const auto config = read_options<Config>(kConfigError, text, read);
+Config read_network_config(nlohmann::json object, const Read& read) {
+  const auto config = read_options<Config>(kConfigError, std::move(object), read);
   config.validate();
   return config;
 }

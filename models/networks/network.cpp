@@ -5,6 +5,7 @@
 #include "core/check.hpp"
 #include "core/error.hpp"
 #include "core/formats/file.hpp"
+#include "core/text/json_problem.hpp"
 #include "core/text/json_text.hpp"
 #include "models/networks/bit.hpp"
 #include "models/networks/config_check.hpp"
@@ -20,7 +21,7 @@ constexpr int64_t kMaxConfigBytes = int64_t{1} << 20;
 std::unique_ptr<NetworkConfig> read_config_file(const std::string& path) {
   const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
   try {
-    return network_config_from_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    return parse_network_config({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   } catch (const UsageError& e) {
     throw UsageError(fmt::format("{}: {}", path, e.what()));
   }
@@ -57,8 +58,7 @@ void Network::check_images(std::string_view kind, const Tensor& images) const {
   check_shape(kind, "images", images, {batch, c.image_height, c.image_width, c.channels});
 }
 
-std::unique_ptr<NetworkConfig> network_config_from_json(std::string_view text) {
-  nlohmann::json object = try_parse_json(text);
+std::unique_ptr<NetworkConfig> network_config_from_json(nlohmann::json object) {
   const Dissolved at_the_end(object);
   const auto kind_of = [&]() -> std::string {
     if (!object.is_object() || !object.contains("kind")) return "vit";
@@ -67,16 +67,22 @@ std::unique_ptr<NetworkConfig> network_config_from_json(std::string_view text) {
   };
   const std::string kind = kind_of();
   if (kind == "vit" || kind == "hybrid") {
-    return std::make_unique<VitConfig>(VitConfig::from_json(text));
+    return std::make_unique<VitConfig>(VitConfig::from_json(std::move(object)));
   }
-  if (kind == "resnet") return std::make_unique<ResNetConfig>(ResNetConfig::from_json(text));
-  if (kind == "resnetv2") return std::make_unique<BitConfig>(BitConfig::from_json(text));
+  if (kind == "resnet")
+    return std::make_unique<ResNetConfig>(ResNetConfig::from_json(std::move(object)));
+  if (kind == "resnetv2")
+    return std::make_unique<BitConfig>(BitConfig::from_json(std::move(object)));
   throw UsageError(fmt::format(
       "model configuration: unknown kind '{}'; known are vit, hybrid, resnet, resnetv2", kind));
 }
 
+std::unique_ptr<NetworkConfig> parse_network_config(std::string_view text) {
+  return network_config_from_json(parse_options(kConfigError, text));
+}
+
 std::unique_ptr<NetworkConfig> network_config(const std::string& name) {
-  if (name.starts_with('{')) return network_config_from_json(name);
+  if (name.starts_with('{')) return parse_network_config(name);
   if (name.ends_with(".json")) return read_config_file(name);
   if (const auto c = resnet_config(name)) return std::make_unique<ResNetConfig>(*c);
   if (const auto c = bit_config(name)) return std::make_unique<BitConfig>(*c);

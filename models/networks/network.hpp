@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -36,7 +37,7 @@ struct NetworkConfig {
   /// Sizes and switches on a line, for people.
   virtual std::string summary() const = 0;
   /// A JSON object with every value, under timm's names, and the "kind" of network.
-  virtual std::string to_json() const = 0;
+  virtual nlohmann::json to_json() const = 0;
   /// The network, its parameters uninitialised.
   virtual std::unique_ptr<Network> build() const = 0;
 
@@ -51,7 +52,9 @@ struct NetworkConfig {
 
 /// Any network from its JSON object. Throws UsageError on unknown kinds, unknown keys and
 /// impossible values.
-std::unique_ptr<NetworkConfig> network_config_from_json(std::string_view text);
+std::unique_ptr<NetworkConfig> network_config_from_json(nlohmann::json object);
+/// The same of its text.
+std::unique_ptr<NetworkConfig> parse_network_config(std::string_view text);
 
 /// The configuration of a name (vit_config, resnet_config, bit_config), of a file that ends in
 /// .json, or of a JSON object's text. Throws UsageError, with what is known, if it is none of

@@ -218,20 +218,21 @@ std::string ResNetConfig::summary() const {
                      deep() ? "3 x (3 x 3)" : "7 x 7", stem_channels(), image_height, image_width);
 }
 
-std::string ResNetConfig::to_json() const {
+nlohmann::json ResNetConfig::to_json() const {
   OptionWriter writer;
   writer("kind", "resnet");
   each_option(*this, writer);
-  return write_json(writer.object);
+  return std::move(writer.object);
 }
 
-ResNetConfig ResNetConfig::from_json(std::string_view text) {
-  return read_network_config<ResNetConfig>(text, [](ResNetConfig& c, nlohmann::json object) {
-    object.erase("kind");
-    OptionReader reader(std::move(object));
-    each_option(c, reader);
-    reader.refuse_unknown();
-  });
+ResNetConfig ResNetConfig::from_json(nlohmann::json all) {
+  return read_network_config<ResNetConfig>(std::move(all),
+                                           [](ResNetConfig& c, nlohmann::json object) {
+                                             object.erase("kind");
+                                             OptionReader reader(std::move(object));
+                                             each_option(c, reader);
+                                             reader.refuse_unknown();
+                                           });
 }
 
 std::unique_ptr<Network> ResNetConfig::build() const { return std::make_unique<ResNet>(*this); }

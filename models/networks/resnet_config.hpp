@@ -53,10 +53,10 @@ struct ResNetConfig : NetworkConfig {
   void each_layer(const LayerVisitor& f) const override;
   void validate() const override;
   std::string summary() const override;
-  std::string to_json() const override;
+  nlohmann::json to_json() const override;
   std::unique_ptr<Network> build() const override;
   /// What is left out keeps its default. Throws UsageError on unknown keys and impossible values.
-  static ResNetConfig from_json(std::string_view text);
+  static ResNetConfig from_json(nlohmann::json object);
 };
 
 /// The configuration of a name of timm's with _<pixels>, _gray and _c<classes> behind it in this

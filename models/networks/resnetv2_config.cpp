@@ -151,15 +151,15 @@ std::string ResNetV2Config::summary() const {
                      fmt::join(layers, ", "), fmt::join(channels, ", "));
 }
 
-std::string ResNetV2Config::to_json() const {
+nlohmann::json ResNetV2Config::to_json() const {
   OptionWriter writer;
   each_option(*this, writer);
-  return write_json(writer.object);
+  return std::move(writer.object);
 }
 
-ResNetV2Config ResNetV2Config::from_json(std::string_view text) {
+ResNetV2Config ResNetV2Config::from_json(nlohmann::json object) {
   ResNetV2Config config;
-  OptionReader reader(text);
+  OptionReader reader(std::move(object));
   each_option(config, reader);
   reader.refuse_unknown();
   config.validate();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -55,9 +56,9 @@ struct ResNetV2Config {
   /// On a line, for people.
   std::string summary() const;
   /// A JSON object with every value, under timm's names.
-  std::string to_json() const;
+  nlohmann::json to_json() const;
   /// What is left out keeps its default. Throws UsageError on unknown keys and impossible values.
-  static ResNetV2Config from_json(std::string_view text);
+  static ResNetV2Config from_json(nlohmann::json object);
 };
 
 }  // namespace vitrine

@@ -214,15 +214,15 @@ std::string VitConfig::summary() const {
       heads, hidden(), name_of(kActivationTexts, activation), norm_eps, image_height, image_width);
 }
 
-std::string VitConfig::to_json() const {
+nlohmann::json VitConfig::to_json() const {
   OptionWriter writer;
   writer("kind", backbone ? "hybrid" : "vit");
   each_option(*this, writer);
-  return write_json(writer.object);
+  return std::move(writer.object);
 }
 
-VitConfig VitConfig::from_json(std::string_view text) {
-  return read_network_config<VitConfig>(text, [](VitConfig& c, json object) {
+VitConfig VitConfig::from_json(json all) {
+  return read_network_config<VitConfig>(std::move(all), [](VitConfig& c, json object) {
     const std::string kind = object.value("kind", "vit");
     object.erase("kind");
     if (kind != "vit" && kind != "hybrid") {

@@ -119,10 +119,10 @@ struct VitConfig : NetworkConfig {
   void each_layer(const LayerVisitor& f) const override;
   void validate() const override;
   std::string summary() const override;
-  std::string to_json() const override;
+  nlohmann::json to_json() const override;
   std::unique_ptr<Network> build() const override;
   /// What is left out keeps its default. Throws UsageError on unknown keys and impossible values.
-  static VitConfig from_json(std::string_view text);
+  static VitConfig from_json(nlohmann::json object);
 };
 
 /// The configuration of a name:

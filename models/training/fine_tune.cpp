@@ -32,10 +32,10 @@ bool is_head(std::string_view parameter) {
 
 std::unique_ptr<NetworkConfig> fine_tune_config(const Model& source, int64_t classes,
                                                 bool new_head) {
-  nlohmann::json object = parse_json(source.network->network_config().to_json());
+  nlohmann::json object = source.network->network_config().to_json();
   object["num_classes"] = classes;
   if (new_head && object.contains("pre_logits")) object["pre_logits"] = 0;
-  return network_config_from_json(write_json(object));
+  return network_config_from_json(std::move(object));
 }
 
 bool same_head(Network& network, const Model& source) {

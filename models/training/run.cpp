@@ -126,7 +126,7 @@ void Run::check_room() const {
 }
 
 void Run::write_config() const {
-  const std::string text = write_json(parse_json(options_.to_json()), 2) + "\n";
+  const std::string text = write_json(options_.to_json(), 2) + "\n";
   write_file_atomically(path(kConfig), std::as_bytes(std::span(text)));
 }
 

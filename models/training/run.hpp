@@ -4,6 +4,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -64,8 +65,10 @@ struct RunOptions {
   double dropout = 0;
 
   /// A JSON object with every value; from_json throws UsageError on unknown keys.
-  std::string to_json() const;
-  static RunOptions from_json(std::string_view text);
+  nlohmann::json to_json() const;
+  static RunOptions from_json(nlohmann::json object);
+  /// The same of its text.
+  static RunOptions parse(std::string_view text);
 };
 
 /// Options of config.json that may be others when a run goes on.
@@ -115,7 +118,7 @@ class Run {
   /// falls to the end (linear, cosine) is from the next step on that of a run of the new length.
   /// Throws as above.
   static std::unique_ptr<Run> resume(const std::string& folder, int workers,
-                                     std::string_view changes = "{}");
+                                     const nlohmann::json& changes);
   static bool has_checkpoint(const std::string& folder);
   /// Lines of metrics.jsonl that the checkpoint in a folder counts; 0 if there is none.
   static int64_t checkpoint_lines(const std::string& folder);

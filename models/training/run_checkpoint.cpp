@@ -36,7 +36,7 @@ json checkpoint_options(const SafetensorsFile& file) {
     json options = parse_json(found->second).at("options");
     // Runs began without a word about it while training took pictures as they were stored.
     if (!options.contains("exif")) options["exif"] = false;
-    return parse_json(RunOptions::from_json(write_json(options)).to_json());
+    return RunOptions::from_json(std::move(options)).to_json();
   } catch (const json::exception& e) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1,
                       "vitrine.training: " + json_problem(e));
@@ -54,11 +54,11 @@ std::string Run::teachers_fingerprint() const {
   return all;
 }
 
-std::unique_ptr<Run> Run::resume(const std::string& folder, int workers, std::string_view changes) {
+std::unique_ptr<Run> Run::resume(const std::string& folder, int workers, const json& changes) {
   json stored = checkpoint_options(SafetensorsFile(folder + "/" + kCheckpoint));
   const json before = stored;
-  stored.merge_patch(parse_json(changes));
-  std::unique_ptr<Run> run(new Run(folder, RunOptions::from_json(write_json(stored)), workers,
+  stored.merge_patch(changes);
+  std::unique_ptr<Run> run(new Run(folder, RunOptions::from_json(std::move(stored)), workers,
                                    /*fresh=*/false));
   // In the checkpoint too: whoever goes on from it does so with the same number of epochs.
   if (run->options_.epochs != before["epochs"]) run->save_checkpoint();
@@ -71,12 +71,12 @@ std::optional<RunOptions> Run::stored_options(const std::string& folder) {
   std::error_code ignored;
   try {
     if (has_checkpoint(folder)) {
-      return RunOptions::from_json(write_json(checkpoint_options(SafetensorsFile(path))));
+      return RunOptions::from_json(checkpoint_options(SafetensorsFile(path)));
     }
     path = folder + "/" + kConfig;
     if (!std::filesystem::exists(path, ignored)) return std::nullopt;
     const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
-    return RunOptions::from_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    return RunOptions::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   } catch (const UsageError& e) {
     throw FormatError(FormatKind::kBadHeader, path, -1, e.what());
   }
@@ -198,7 +198,7 @@ void Run::save_checkpoint() const {
   std::vector<NamedTensor> tensors = model_tensors(model_);
   for (NamedTensor& tensor : state_tensors(*training_)) tensors.push_back(std::move(tensor));
   const auto sums = [](const Sums& s) { return json{s.loss, s.correct, s.images}; };
-  json state = {{"options", parse_json(options_.to_json())},
+  json state = {{"options", options_.to_json()},
                 {"isa", isa_name(active_isa())},
                 {"epoch", epoch_},
                 {"step", step_},

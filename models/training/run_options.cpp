@@ -5,6 +5,8 @@
 namespace vitrine {
 namespace {
 
+using nlohmann::json;
+
 /// What one option asks of another.
 void check_together(const RunOptions& o) {
   if (o.update.nesterov && o.update.momentum == 0) throw UsageError("nesterov needs momentum");
@@ -28,6 +30,8 @@ void check_together(const RunOptions& o) {
   if (!o.resampling.empty()) value_of(kPositionResamplings, "position_resampling", o.resampling);
 }
 
+constexpr std::string_view kPrefix = "training options: ";
+
 /// "augment.flip" and its like.
 std::vector<std::string> augment_keys() {
   std::vector<std::string> keys;
@@ -40,27 +44,30 @@ std::vector<std::string> augment_keys() {
 
 }  // namespace
 
-std::string RunOptions::to_json() const {
+json RunOptions::to_json() const {
   OptionWriter writer;
   each_run_option(*this, by_key(writer));
-  writer("augment", parse_json(augment.to_json()));
-  return write_json(writer.object);
+  writer("augment", augment.to_json());
+  return std::move(writer.object);
 }
 
-RunOptions RunOptions::from_json(std::string_view text) {
-  auto o = read_options<RunOptions>("training options: ", text,
-                                    [](RunOptions& options, nlohmann::json object) {
-                                      OptionReader reader(std::move(object));
-                                      each_run_option(options, by_key(reader));
-                                      reader.take("augment", [&](const nlohmann::json& v) {
-                                        try {
-                                          options.augment = Augment::from_json(write_json(v));
-                                        } catch (const OptionError& e) {
-                                          throw e.within("augment.");
-                                        }
-                                      });
-                                      reader.refuse_unknown(augment_keys());
-                                    });
+RunOptions RunOptions::parse(std::string_view text) {
+  return from_json(parse_options(kPrefix, text));
+}
+
+RunOptions RunOptions::from_json(json all) {
+  auto o = read_options<RunOptions>(kPrefix, std::move(all), [](RunOptions& options, json object) {
+    OptionReader reader(std::move(object));
+    each_run_option(options, by_key(reader));
+    reader.take("augment", [&](const json& v) {
+      try {
+        options.augment = Augment::from_json(v);
+      } catch (const OptionError& e) {
+        throw e.within("augment.");
+      }
+    });
+    reader.refuse_unknown(augment_keys());
+  });
   each_run_option(std::as_const(o), kCheckRange);
   check_together(o);
   o.update.seed = o.seed;

@@ -81,7 +81,7 @@ std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& dat
     }
   }
   base->classes = data.classes();
-  json object = parse_json(base->to_json());
+  json object = base->to_json();
   const auto set = [&](const char* key, const json& value, bool asked) {
     if (object.contains(key)) {
       if (asked) object[key] = value;
@@ -97,7 +97,7 @@ std::unique_ptr<NetworkConfig> configure(const RunOptions& o, const Dataset& dat
   set("drop_path_rate", o.drop_path, o.drop_path > 0);
   set("pos_drop_rate", o.dropout, o.dropout > 0);
   set("proj_drop_rate", o.dropout, o.dropout > 0);
-  auto config = network_config_from_json(write_json(object));
+  auto config = network_config_from_json(std::move(object));
   const bool other_size =
       config->image_height != base->image_height || config->image_width != base->image_width;
   check_patches(o, other_size, *config);

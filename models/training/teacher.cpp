@@ -32,9 +32,9 @@ std::string fingerprint_of(const Model& model) {
   const auto add_text = [&](const std::string& text) {
     hash = fnv1a(std::as_bytes(std::span(text)), hash);
   };
-  add_text(model.network->network_config().to_json());
+  add_text(write_json(model.network->network_config().to_json()));
   // Not how files are read: a teacher gets the student's pictures.
-  nlohmann::json seen = parse_json(model.preprocess.to_json());
+  nlohmann::json seen = model.preprocess.to_json();
   seen.erase("exif");
   add_text(write_json(seen));
   model.network->visit([&](const std::string& name, Parameter& p, Role) {

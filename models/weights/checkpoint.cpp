@@ -62,8 +62,8 @@ void check_pictures_fit(const NetworkConfig& c, const Preprocess& p, std::string
 
 Metadata model_metadata(const Model& model) {
   Metadata metadata{{kFormatKey, std::to_string(kFormatVersion)},
-                    {"vitrine.config", model.network->network_config().to_json()},
-                    {"vitrine.preprocess", model.preprocess.to_json()}};
+                    {"vitrine.config", write_json(model.network->network_config().to_json())},
+                    {"vitrine.preprocess", write_json(model.preprocess.to_json())}};
   if (!model.labels.empty()) metadata["vitrine.labels"] = write_json(json(model.labels));
   if (model.resampling != Model().resampling) {
     metadata["vitrine.position_resampling"] = name_of(kPositionResamplings, model.resampling);
@@ -107,11 +107,11 @@ Model read_model_description(const TensorArchive& archive) {
   check_version(archive);
   Model model;
   try {
-    const auto config = network_config_from_json(require_metadata(archive, "vitrine.config"));
+    const auto config = parse_network_config(require_metadata(archive, "vitrine.config"));
     int64_t numbers = 0;
     for (const auto& [name, tensor] : archive.tensors()) numbers += tensor.size();
     model.network = build_network(*config, numbers, archive);
-    model.preprocess = Preprocess::from_json(require_metadata(archive, "vitrine.preprocess"));
+    model.preprocess = Preprocess::parse(require_metadata(archive, "vitrine.preprocess"));
     check_pictures_fit(*config, model.preprocess, archive.path());
     const auto resampling = archive.metadata().find("vitrine.position_resampling");
     if (resampling != archive.metadata().end()) {

@@ -73,7 +73,7 @@ Claims claims_of_options(const std::string& source, const json& said, const json
 
 void check_claims(const Claims& claims, const NetworkConfig& network, const MappedWeights& weights,
                   std::string_view path, std::vector<std::string>& notes) {
-  json options = parse_json(network.to_json());
+  json options = network.to_json();
   const Dissolved at_the_end(options);
   for (const Claim& claim : claims) {
     const std::string difference = claim.difference({network, options, weights});

@@ -119,8 +119,10 @@ Model read_foreign_description(const TensorArchive& archive, MappedWeights& weig
   model.preprocess = fit_preprocess(facts, c, archive.path());
   model.notes.push_back(
       fmt::format("read as {} weights; {}: {}", weights.origin, facts.source, c.summary()));
+  nlohmann::json rule = model.preprocess.to_json();
+  const Dissolved at_the_end(rule);
   model.notes.push_back(
-      fmt::format("preprocessing by {}: {}", facts.preprocess_source, model.preprocess.to_json()));
+      fmt::format("preprocessing by {}: {}", facts.preprocess_source, write_json(rule)));
   std::ranges::copy(facts.notes, std::back_inserter(model.notes));
   std::ranges::copy(weights.notes, std::back_inserter(model.notes));
   if (facts.labels.size() == static_cast<size_t>(c.classes)) {

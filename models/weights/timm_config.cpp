@@ -208,7 +208,7 @@ SourceFacts TimmConfig::read(std::string_view origin) {
   const std::unique_ptr<NetworkConfig> known = read_architecture();
   SourceFacts facts = facts_of_origin(origin);
   facts.source = fmt::format("config.json (timm {})", architecture_);
-  json usual = parse_json(known->to_json());
+  json usual = known->to_json();
   const Dissolved at_the_end(usual);
   const Dissolved said_at_the_end(said_);
   said_["kind"] = usual["kind"];

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/error.hpp"
+#include "core/text/json_text.hpp"
 #include "models/networks/network.hpp"
 #include "models/training/run.hpp"
 #include "models/weights/source_facts.hpp"
@@ -21,7 +22,7 @@ void try_to(Use use) {
   }
 }
 
-void require_same(const std::string& a, const std::string& b) {
+void require_same(const nlohmann::json& a, const nlohmann::json& b) {
   if (a != b) std::abort();
 }
 
@@ -30,18 +31,18 @@ void require_same(const std::string& a, const std::string& b) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   try_to([&] {
-    const auto config = network_config_from_json(text);
+    const auto config = parse_network_config(text);
     config->parameters();
     config->macs();
     config->summary();
     require_same(network_config_from_json(config->to_json())->to_json(), config->to_json());
   });
   try_to([&] {
-    const RunOptions options = RunOptions::from_json(text);
+    const RunOptions options = RunOptions::parse(text);
     require_same(RunOptions::from_json(options.to_json()).to_json(), options.to_json());
   });
   try_to([&] {
-    const Preprocess rule = Preprocess::from_json(text);
+    const Preprocess rule = Preprocess::parse(text);
     require_same(Preprocess::from_json(rule.to_json()).to_json(), rule.to_json());
   });
   try_to([&] { facts_of_hugging_face(text, text, "fuzz"); });

@@ -20,13 +20,13 @@ namespace {
 /// The configuration behind timm's name, with what the case changes.
 std::unique_ptr<NetworkConfig> config_of(const Json& entry) {
   const auto config = network_config(entry.at("model").get<std::string>());
-  Json values = Json::parse(config->to_json());
+  Json values = config->to_json();
   values.update(entry.at("kwargs"));
   if (values.contains("init_values")) {  // what timm's constructor calls it
     values["layer_scale"] = values["init_values"].is_null() ? Json(0) : values["init_values"];
     values.erase("init_values");
   }
-  return network_config_from_json(write_json(values));
+  return network_config_from_json(values);
 }
 
 void check_names(Network& network, const Json& entry, Result& result) {

@@ -29,7 +29,7 @@ struct NetworkCase {
 
   /// With the manifest's weights.
   std::unique_ptr<Network> build() const {
-    auto built = network_config_from_json(write_json(entry.at("arch")))->build();
+    auto built = network_config_from_json(entry.at("arch"))->build();
     load_weights(*built, own_weights(weights.content()), weights.content());
     return built;
   }
@@ -159,7 +159,7 @@ void check_export(const Manifest& manifest, const Json& entry, const Json& part,
   const NetworkCase network(manifest, entry);
   const Mode mode{entry.at("modes").at("eval"), network.golden};
   const Tensor images = to_nhwc(network.golden.tensor(entry.at("input")));
-  const auto config = network_config_from_json(write_json(entry.at("arch")));
+  const auto config = network_config_from_json(entry.at("arch"));
   for (const std::string& file : files_of(part)) {
     const auto imported = import_network((manifest.folder() / network.folder / file).string(),
                                          part.contains("config") ? nullptr : config.get());

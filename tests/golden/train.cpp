@@ -27,7 +27,7 @@ std::unique_ptr<NetworkConfig> config_of(const Manifest& manifest, const Json& e
   const Manifest networks(weights.parent_path().parent_path());
   for (const Json& network : networks.json().at("cases")) {
     if (network.at("id") != entry.at("model")) continue;
-    return network_config_from_json(write_json(network.at("arch")));
+    return network_config_from_json(network.at("arch"));
   }
   throw Error(fmt::format("{}: no network '{}'", networks.folder().string(),
                           entry.at("model").get<std::string>()));

@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "core/error.hpp"
+#include "core/text/json_problem.hpp"
+
 using namespace vitrine;
 
 namespace {
@@ -70,4 +73,11 @@ TEST_CASE("JSON is read up to a depth, and no deeper", "[json][errors]") {
   CHECK_NOTHROW(parse_json(wide + "]"));
   CHECK(try_parse_json("[1").is_discarded());
   CHECK_FALSE(try_parse_json("[1]").is_discarded());
+}
+
+TEST_CASE("what somebody wrote and is no JSON is refused in the name of what it is for",
+          "[json][errors]") {
+  CHECK(parse_options("options: ", R"({"lr": 1})") == nlohmann::json{{"lr", 1}});
+  CHECK_THROWS_AS(parse_options("options: ", R"({"lr": )"), UsageError);
+  CHECK_THROWS_WITH(parse_options("options: ", R"({"lr": )"), "options: not JSON from byte 8 on");
 }

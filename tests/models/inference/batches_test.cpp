@@ -83,7 +83,7 @@ TEST_CASE("batches: a network says the same bits of a picture in any batch", "[m
           "img_size": 32, "num_classes": 7})");
   INFO(config);
   const auto network =
-      (config.front() == '{' ? network_config_from_json(config) : network_config(config))->build();
+      (config.front() == '{' ? parse_network_config(config) : network_config(config))->build();
   network->initialize(3);
   network->visit([](const std::string& name, Parameter& p, Role role) {
     if (name.ends_with("head.weight")) p.value = test::random_tensor(p.value.shape(), 1);

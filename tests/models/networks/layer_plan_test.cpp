@@ -9,6 +9,7 @@
 #include <map>
 #include <vector>
 
+#include "core/text/json_text.hpp"
 #include "models/networks/network.hpp"
 #include "tests/numbers.hpp"
 #include "tests/profiling.hpp"
@@ -80,7 +81,7 @@ const LayerPlan* layer_of_module(const std::vector<LayerPlan>& layers, const std
 TEST_CASE("layers have the parameters that the network visits", "[models]") {
   for (const char* text : kConfigs) {
     CAPTURE(text);
-    const auto config = network_config_from_json(text);
+    const auto config = parse_network_config(text);
     std::map<std::string, int64_t> want;
     config->build()->visit([&](const std::string& name, const Parameter& p, Role role) {
       if (role != Role::kBuffer) want[layer_of(name, role)] += p.value.numel();
@@ -99,7 +100,7 @@ TEST_CASE("layers have the parameters that the network visits", "[models]") {
 
 TEST_CASE("layers have the shapes that a probe sees", "[models]") {
   for (const char* text : kConfigs) {
-    const auto config = network_config_from_json(text);
+    const auto config = parse_network_config(text);
     const auto network = config->build();
     network->initialize(1);
     const std::vector<LayerPlan> layers = layers_of(*config);
@@ -134,7 +135,7 @@ TEST_CASE("layers have the multiply-adds of a pass", "[models]") {
   constexpr int64_t kBatch = 2;
   for (const char* text : kConfigs) {
     CAPTURE(text);
-    const auto config = network_config_from_json(text);
+    const auto config = parse_network_config(text);
     const auto network = config->build();
     network->initialize(1);
     const Profiling on(true);

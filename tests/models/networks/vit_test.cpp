@@ -11,6 +11,7 @@
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "core/tape.hpp"
+#include "core/text/json_text.hpp"
 #include "models/networks/position_embedding.hpp"
 #include "ops/cross_entropy.hpp"
 #include "tests/isas.hpp"
@@ -385,12 +386,12 @@ TEST_CASE("vit_config: impossible configurations and unknown names are refused",
   CHECK_THROWS_AS(vit_config("vit_d32_l2_h4_patch40_28"), UsageError);
   CHECK_THROWS_AS(vit_config("vit_d0_l2_h4_patch4_28"), UsageError);
   CHECK_THROWS_AS(vit_config("vit_d999999_l999_h1_patch1_9999"), UsageError);
-  CHECK_THROWS_AS(VitConfig::from_json("{\"depht\": 3}"), UsageError);
-  CHECK_THROWS_AS(VitConfig::from_json("{\"depth\": \"three\"}"), UsageError);
-  CHECK_THROWS_AS(VitConfig::from_json("[]"), UsageError);
-  CHECK_THROWS_AS(VitConfig::from_json(R"({"distilled": true, "global_pool": "avg"})"), UsageError);
-  CHECK_THROWS_AS(VitConfig::from_json("{"), UsageError);
-  CHECK_THROWS_AS(VitConfig::from_json("{\"class_token\": false}"), UsageError);
+  CHECK_THROWS_AS(parse_network_config("{\"depht\": 3}"), UsageError);
+  CHECK_THROWS_AS(parse_network_config("{\"depth\": \"three\"}"), UsageError);
+  CHECK_THROWS_AS(parse_network_config("[]"), UsageError);
+  CHECK_THROWS_AS(parse_network_config(R"({"distilled": true, "global_pool": "avg"})"), UsageError);
+  CHECK_THROWS_AS(parse_network_config("{"), UsageError);
+  CHECK_THROWS_AS(parse_network_config("{\"class_token\": false}"), UsageError);
   CHECK(vit_config("vit_d32_l2_h4_patch4_28_gray_c7").classes == 7);
   CHECK(names_classes("vit_d32_l2_h4_patch4_28_gray_c7"));
   CHECK_FALSE(names_classes("vit_base_patch16_224"));

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "core/error.hpp"
+#include "core/text/json_text.hpp"
 #include "models/networks/bit.hpp"
 #include "models/networks/resnet.hpp"
 #include "models/networks/vit.hpp"
@@ -18,7 +19,7 @@ namespace {
 
 Model made(std::string_view json) {
   Model model;
-  model.network = network_config_from_json(json)->build();
+  model.network = parse_network_config(json)->build();
   model.network->initialize(7);
   return model;
 }
@@ -108,7 +109,7 @@ TEST_CASE("fine_tune: the head of the same classes comes along, in the order tha
 
 TEST_CASE("fine_tune: weights of another network are refused, with what differs", "[models]") {
   Model source = made(kVit);
-  VitConfig other = VitConfig::from_json(kVit);
+  VitConfig other = VitConfig::from_json(parse_json(kVit));
   other.width = 32;
   other.depth = 2;
   other.qk_norm = true;

@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/random.hpp"
+#include "core/text/json_text.hpp"
 #include "models/networks/bit.hpp"
 #include "models/networks/name_suffix.hpp"
 #include "models/networks/resnet.hpp"
@@ -103,7 +104,7 @@ TEST_CASE("networks of convolutions are as large as timm's", "[models]") {
 
 TEST_CASE("a network has as many numbers as its configuration says", "[models]") {
   for (const char* text : {kSmallResNet, kSmallBit, kSmallHybrid}) {
-    const auto config = network_config_from_json(text);
+    const auto config = parse_network_config(text);
     const auto network = config->build();
     int64_t trained = 0;
     network->visit([&](const std::string&, const Parameter& p, Role role) {
@@ -153,7 +154,7 @@ TEST_CASE("names and JSON of networks of convolutions", "[models]") {
         R"({"kind": "vit", "backbone": {"layers": [], "channels": []}})",
         R"({"kind": "hybrid"})"}) {
     CAPTURE(text);
-    CHECK_THROWS_AS(network_config_from_json(text), UsageError);
+    CHECK_THROWS_AS(parse_network_config(text), UsageError);
   }
 }
 
@@ -161,7 +162,7 @@ TEST_CASE("a configuration may be a file", "[models]") {
   const TempDir folder;
   const std::string path =
       folder.add("small.json", std::as_bytes(std::span(std::string_view(kSmallResNet))));
-  CHECK(network_config(path)->to_json() == network_config_from_json(kSmallResNet)->to_json());
+  CHECK(network_config(path)->to_json() == parse_network_config(kSmallResNet)->to_json());
   CHECK_THROWS_AS(network_config(folder.file("no.json")), IoError);
 }
 
@@ -172,7 +173,7 @@ TEST_CASE("layers of networks of convolutions, from the stem to the head", "[mod
   CHECK(resnet->layer_of("layer1.1.bn2.weight") == 2);
   CHECK(resnet->layer_of("layer4.1.conv2.weight") == 8);
   CHECK(resnet->layer_of("fc.bias") == 9);
-  const auto bit = network_config_from_json(kSmallBit)->build();
+  const auto bit = parse_network_config(kSmallBit)->build();
   CHECK(bit->layers() == 5);
   CHECK(bit->layer_of("stem.conv.weight") == 0);
   CHECK(bit->layer_of("stages.0.blocks.1.conv1.weight") == 2);
@@ -189,7 +190,7 @@ TEST_CASE("training is the same for any number of threads, and after resuming", 
     std::vector<float> want;
     for (const int n : {1, 2, 3}) {
       set_threads(n);
-      const auto network = network_config_from_json(text)->build();
+      const auto network = parse_network_config(text)->build();
       network->initialize(3);
       Training training(*network, options);
       train(training, 4);
@@ -204,7 +205,7 @@ TEST_CASE("training is the same for any number of threads, and after resuming", 
     }
     set_threads(0);
 
-    Model model{network_config_from_json(text)->build(), {.height = 33, .width = 33}, {}};
+    Model model{parse_network_config(text)->build(), {.height = 33, .width = 33}, {}};
     model.network->initialize(3);
     Training first(*model.network, options);
     train(first, 2);
@@ -227,7 +228,7 @@ TEST_CASE("training is the same for any number of threads, and after resuming", 
 
 TEST_CASE("a model that is packed as it is read answers as one that is frozen later", "[models]") {
   for (const char* text : {kSmallResNet, kSmallBit, kSmallHybrid}) {
-    Model model{network_config_from_json(text)->build(), {.height = 33, .width = 33}, {}};
+    Model model{parse_network_config(text)->build(), {.height = 33, .width = 33}, {}};
     model.network->initialize(3);
     const TempDir folder;
     save_model(folder.file("model.safetensors"), model);
@@ -245,7 +246,7 @@ TEST_CASE("a model that is packed as it is read answers as one that is frozen la
 }
 
 TEST_CASE("running statistics move in training, and their average follows", "[models]") {
-  ResNet network(ResNetConfig::from_json(kSmallResNet));
+  ResNet network(ResNetConfig::from_json(parse_json(kSmallResNet)));
   network.initialize(3);
   const auto statistics = [&] {
     const std::span<const float> values = network.stem[0].norm.running_mean.value.values();
@@ -268,7 +269,7 @@ TEST_CASE("running statistics move in training, and their average follows", "[mo
 }
 
 TEST_CASE("drop path of a ResNet is for training alone", "[models]") {
-  ResNetConfig config = ResNetConfig::from_json(kSmallResNet);
+  ResNetConfig config = ResNetConfig::from_json(parse_json(kSmallResNet));
   ResNet plain(config);
   plain.initialize(3);
   config.drop_path = 0.9;

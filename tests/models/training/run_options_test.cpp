@@ -31,8 +31,7 @@ TEST_CASE("run options: every entry has a key of its own, help, a section and a 
   };
   each_run_option(usual, look_at_section);
   each_augment_option(usual.augment, look);
-  CHECK(keys.size() ==
-        parse_json(usual.to_json()).size() - 1 + parse_json(usual.augment.to_json()).size());
+  CHECK(keys.size() == usual.to_json().size() - 1 + usual.augment.to_json().size());
 }
 
 TEST_CASE("run options: ranges, in words", "[models]") {
@@ -55,15 +54,15 @@ TEST_CASE("run options: ranges, in words", "[models]") {
 }
 
 TEST_CASE("run options: unknown ones are refused with the nearest name", "[models][errors]") {
-  CHECK_THROWS_WITH(RunOptions::from_json(R"({"epoch": 3})"),
+  CHECK_THROWS_WITH(RunOptions::parse(R"({"epoch": 3})"),
                     "training options: unknown key 'epoch'; did you mean 'epochs'?");
-  CHECK_THROWS_WITH(RunOptions::from_json(R"({"augment": {"flipp": 1}})"),
+  CHECK_THROWS_WITH(RunOptions::parse(R"({"augment": {"flipp": 1}})"),
                     Catch::Contains("did you mean 'flip'?"));
-  CHECK_THROWS_WITH(RunOptions::from_json(R"({"flip": 1})"),
+  CHECK_THROWS_WITH(RunOptions::parse(R"({"flip": 1})"),
                     Catch::Contains("did you mean 'augment.flip'?"));
-  CHECK_THROWS_WITH(RunOptions::from_json(R"({"schedule": "cosin"})"),
+  CHECK_THROWS_WITH(RunOptions::parse(R"({"schedule": "cosin"})"),
                     Catch::Contains("did you mean cosine? known are constant, linear, cosine"));
-  CHECK_THROWS_WITH(RunOptions::from_json(R"({"zzzzzzzz": 3})"),
+  CHECK_THROWS_WITH(RunOptions::parse(R"({"zzzzzzzz": 3})"),
                     "training options: unknown key 'zzzzzzzz'");
 }
 
@@ -101,9 +100,9 @@ TEST_CASE("run options: values of another type and out of range are refused by k
             "distillation_tau must be 0.001 to 1000, got 0"},
            {R"({"epochs": )", "not JSON from byte 12 on"}}) {
     INFO(text);
-    CHECK_THROWS_AS(RunOptions::from_json(text), UsageError);
-    CHECK_THROWS_WITH(RunOptions::from_json(text), Catch::Contains(says));
-    CHECK_THROWS_WITH(RunOptions::from_json(text), !Catch::Contains("json.exception"));
+    CHECK_THROWS_AS(RunOptions::parse(text), UsageError);
+    CHECK_THROWS_WITH(RunOptions::parse(text), Catch::Contains(says));
+    CHECK_THROWS_WITH(RunOptions::parse(text), !Catch::Contains("json.exception"));
   }
 }
 
@@ -119,7 +118,7 @@ TEST_CASE("run options: what one asks of another", "[models][errors]") {
            {R"({"position_resampling": "bicubic"})",
             "position_resampling is for weights that a run starts from: name them with init"}}) {
     INFO(text);
-    CHECK_THROWS_WITH(RunOptions::from_json(text), says);
+    CHECK_THROWS_WITH(RunOptions::parse(text), says);
   }
   for (const char* good :
        {R"({"distillation": "soft", "teacher": "x", "distillation_alpha": 1,

@@ -2,6 +2,7 @@
 // Not here: PyTorch's trajectories (golden_check train), whole runs (tests/program).
 
 #include "models/training/training.hpp"
+#include "core/text/json_text.hpp"
 #include "models/training/training_state.hpp"
 
 #include <catch2/catch.hpp>
@@ -207,7 +208,7 @@ TEST_CASE("checkpoint: a file that does not fit is refused before it is used", "
       Preprocess other{.height = h, .width = 16, .channels = c};
       other.mean.resize(static_cast<size_t>(c));
       other.stddev.resize(static_cast<size_t>(c));
-      metadata["vitrine.preprocess"] = other.to_json();
+      metadata["vitrine.preprocess"] = write_json(other.to_json());
     });
     CHECK(kind() == "mismatch");
   }
@@ -221,7 +222,7 @@ TEST_CASE("checkpoint: a file that does not fit is refused before it is used", "
     VitConfig huge = as_vit(*model.network).config;  // terabytes, if it were believed
     huge.width = 16384;
     huge.depth = 1000;
-    metadata["vitrine.config"] = huge.to_json();
+    metadata["vitrine.config"] = write_json(huge.to_json());
   });
   CHECK(kind() == "mismatch");
   CHECK_THROWS_AS(load_model(folder.path() + "/nothing.safetensors"), IoError);

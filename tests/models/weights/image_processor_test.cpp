@@ -22,7 +22,7 @@ HuggingFacePreprocess read(const std::string& text, std::string_view type = "vit
 
 /// Sizes and crops of a rule, for people.
 std::string geometry(const Preprocess& rule) {
-  json object = parse_json(rule.to_json());
+  json object = rule.to_json();
   object.erase("mean");
   object.erase("std");
   object.erase("exif");

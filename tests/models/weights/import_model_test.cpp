@@ -9,6 +9,7 @@
 #include <map>
 
 #include "core/error.hpp"
+#include "core/text/json_text.hpp"
 #include "models/networks/vit.hpp"
 #include "models/weights/export_model.hpp"
 #include "models/weights/load_model.hpp"

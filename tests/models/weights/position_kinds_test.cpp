@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/tape.hpp"
+#include "core/text/json_text.hpp"
 #include "models/networks/vit.hpp"
 #include "models/weights/checkpoint.hpp"
 #include "models/weights/hugging_face_preprocess.hpp"
@@ -85,7 +86,7 @@ TEST_CASE("position: the gradient of every table follows the loss", "[models][gr
     Vit vit = random_vit(c);
     const Tensor images = random_tensor({2, 12, 16, 3}, 4);
     const std::vector<int32_t> labels = {1, 3};
-    CAPTURE(c.to_json());
+    CAPTURE(write_json(c.to_json()));
     std::map<std::string, Tensor> gradients;
     {
       Tape tape;
@@ -141,7 +142,7 @@ TEST_CASE("position: patches in another order are another picture, unless there 
     std::swap_ranges(row, row + kPatch, row + kPatch);
   }
   for (const VitConfig& c : configs) {
-    CAPTURE(c.to_json());
+    CAPTURE(write_json(c.to_json()));
     const Vit vit = random_vit(c);
     const double distance = max_error(vit(swapped).values(), vit(images).values());
     CHECK((distance > 1e-4) == (c.position != Position::kNone));
@@ -151,7 +152,7 @@ TEST_CASE("position: patches in another order are another picture, unless there 
 TEST_CASE("position: every kind is saved and loaded", "[models]") {
   const test::TempDir dir;
   for (const VitConfig& c : kinds()) {
-    CAPTURE(c.to_json());
+    CAPTURE(write_json(c.to_json()));
     Model model = test::initialized_model(c);
     const std::string path = dir.file("model.safetensors");
     save_model(path, model);

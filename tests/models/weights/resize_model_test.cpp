@@ -5,6 +5,7 @@
 // the ecosystems compute (vit_test, tests/program/test_timm.py and test_transformers.py).
 
 #include "models/weights/resize_model.hpp"
+#include "core/text/json_text.hpp"
 #include "models/weights/checkpoint.hpp"
 #include "models/weights/load_model.hpp"
 
@@ -50,7 +51,7 @@ constexpr const char* kBit =
         "preact": true, "stem_type": "fixed", "num_classes": 5, "img_size": 32})";
 
 Model made(const char* text) {
-  const auto config = network_config_from_json(text);
+  const auto config = parse_network_config(text);
   Model model;
   model.network = config->build();
   model.network->initialize(7);
@@ -61,7 +62,7 @@ Model made(const char* text) {
 
 /// The network of `text` at another size, not resized: built.
 std::unique_ptr<Network> built(const char* text, int64_t height, int64_t width) {
-  const auto config = network_config_from_json(text);
+  const auto config = parse_network_config(text);
   config->image_height = height;
   config->image_width = width;
   return config->build();
@@ -147,7 +148,7 @@ void copy_weights(Network& from, Network& to) {
 void check_refused(Model& model, int64_t height, int64_t width, const char* resampling,
                    const char* words) {
   CAPTURE(height, width, resampling);
-  const std::string config = model.network->network_config().to_json();
+  const nlohmann::json config = model.network->network_config().to_json();
   const Preprocess rule = model.preprocess;
   CHECK_THROWS_WITH(resize_model(model, height, width, resampling), Catch::Contains(words));
   CHECK_THROWS_AS(resize_model(model, height, width, resampling), UsageError);

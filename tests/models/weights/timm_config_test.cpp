@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "core/error.hpp"
+#include "core/text/json_text.hpp"
 #include "models/networks/resnet.hpp"
 #include "models/weights/checkpoint.hpp"
 #include "models/weights/load_model.hpp"
@@ -290,7 +291,7 @@ TEST_CASE("stems whose first convolution is narrower", "[models]") {
       "channels": [8, 12], "stem_width": 10, "stem_type": "deep_tiered"}, "num_classes": 3,
       "pretrained_cfg": {"input_size": [3, 32, 32]})");
   CHECK(got.network->network_config().to_json() == config.to_json());
-  CHECK_THROWS_AS(network_config_from_json(
-                      R"({"kind": "resnet", "stem_type": "deep_tiered", "stem_width": 3})"),
-                  UsageError);
+  CHECK_THROWS_AS(
+      parse_network_config(R"({"kind": "resnet", "stem_type": "deep_tiered", "stem_width": 3})"),
+      UsageError);
 }
