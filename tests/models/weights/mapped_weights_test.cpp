@@ -16,6 +16,7 @@ namespace {
 TensorArchive archive_of(const TempDir& dir, const std::vector<std::string>& names) {
   static constexpr std::array<float, 8> kValues = {0, 1, 2, 3, 4, 5, 6, 7};
   std::vector<NamedTensor> tensors;
+  tensors.reserve(names.size());
   for (size_t i = 0; i < names.size(); ++i) {
     tensors.push_back(
         {names[i], {Dtype::kF32, {1}, std::as_bytes(std::span(kValues).subspan(i, 1))}});
