@@ -15,14 +15,15 @@ class Error : public std::runtime_error {
   explicit Error(std::string_view what);
 };
 
-/// The caller's mistake: shapes or arguments that do not fit together.
+/// The caller's mistake: sizes, ranks or axes that do not fit together.
 /// Text: "[layer_norm] gamma must be (768) to match x (2, 197, 768), got (512)".
 class ShapeError : public Error {
  public:
   using Error::Error;
 };
 
-/// The user's mistake: an unknown name or option. Programs end with status 2.
+/// Wrong use: an unknown name or option, a value out of its range, a call in the wrong state.
+/// Programs end with status 2. Text of operations: "[dropout] p must be in [0, 1], got 2".
 class UsageError : public Error {
  public:
   using Error::Error;

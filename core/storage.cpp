@@ -6,10 +6,10 @@ namespace vitrine {
 
 float* Storage::mutable_data() {
   if (captures() > 0) {
-    throw ShapeError(
+    throw UsageError(
         "[tensor] a live tape needs this storage for its backward: run backward, or clone() first");
   }
-  if (frozen_) throw ShapeError("[tensor] this storage is frozen: clone() it to write");
+  if (frozen_) throw UsageError("[tensor] this storage is frozen: clone() it to write");
   version_.fetch_add(1, std::memory_order_acq_rel);
   return buffer_.floats();
 }
@@ -27,7 +27,7 @@ void Storage::set_packed(std::shared_ptr<const void> content) {
 
 void Storage::move_out(std::function<void(float*)> unpack) {
   const std::lock_guard lock(moving_mutex_);
-  if (!frozen_) throw ShapeError("[tensor] only the content of a frozen storage can be moved out");
+  if (!frozen_) throw UsageError("[tensor] only the content of a frozen storage can be moved out");
   unpack_ = std::move(unpack);
   buffer_ = Buffer();
   borrowed_ = nullptr;

@@ -37,7 +37,7 @@ class Storage {
     if (moved_out_.load(std::memory_order_acquire)) bring_back();
     return borrowed_ != nullptr ? borrowed_ : buffer_.floats();
   }
-  /// For writing. Throws ShapeError if 2 or 3 forbids it.
+  /// For writing. Throws UsageError if 2 or 3 forbids it.
   float* mutable_data();
 
   uint64_t version() const { return version_.load(std::memory_order_acquire); }

@@ -108,7 +108,7 @@ Gradients Tape::backward(const Tensor& loss) {
 }
 
 Gradients Tape::backward(std::span<const Tensor> outputs, std::span<const Tensor> cotangents) {
-  if (done_) throw ShapeError("[backward] ran already on this tape: record again");
+  if (done_) throw UsageError("[backward] ran already on this tape: record again");
   if (outputs.size() != cotangents.size()) {
     throw ShapeError(
         fmt::format("[backward] {} outputs but {} cotangents", outputs.size(), cotangents.size()));

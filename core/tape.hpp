@@ -129,7 +129,7 @@ class Tape {
   /// Gradients of the scalar `loss` with respect to every watched tensor.
   Gradients backward(const Tensor& loss);
   /// Gradients of sum over k of sum(cotangents[k] * outputs[k]). Throws ShapeError if the shapes
-  /// differ or backward ran before.
+  /// differ, UsageError if backward ran before.
   Gradients backward(std::span<const Tensor> outputs, std::span<const Tensor> cotangents);
 
  private:

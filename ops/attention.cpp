@@ -18,7 +18,7 @@ using detail::side_by_side;
 constexpr const char* kSdpa = "scaled_dot_product_attention";
 
 AttentionProblem of_qkv(const char* op, const Tensor& qkv, int64_t heads, float scale) {
-  check_rank(op, "qkv", qkv, 3);
+  check_rank_at_least(op, "qkv", qkv, 3);
   const int64_t width = qkv.dim(-1);
   if (qkv.rank() != 3 || heads < 1 || width == 0 || width % (3 * heads) != 0) {
     throw ShapeError(
@@ -60,11 +60,11 @@ Shape scores_shape(const Tensor& q, const Tensor& k) { return q.shape().with(-1,
 /// v may be undefined, for those who only want the probabilities.
 AttentionProblem of_separate(const char* op, const Tensor& q, const Tensor& k, const Tensor& v,
                              const Tensor& mask, float scale, bool causal) {
-  check_rank(op, "q", q, 2);
-  check_rank(op, "k", k, 2);
+  check_rank_at_least(op, "q", q, 2);
+  check_rank_at_least(op, "k", k, 2);
   const int64_t hd = q.dim(-1);
   check(hd > 0, op, "q and k must have at least one number per row");
-  check_shape(op, "k", k, q.shape().with(-2, k.dim(-2)));
+  check_shape(op, "k", k, q.shape().with(-2, k.dim(-2)), "q", q.shape());
   if (mask.defined()) check_mask(op, mask, scores_shape(q, k));
   AttentionProblem problem;
   problem.count = q.shape().product(0, q.rank() - 2);
@@ -73,7 +73,7 @@ AttentionProblem of_separate(const char* op, const Tensor& q, const Tensor& k, c
   problem.head_dim = hd;
   problem.q = separate_heads(q.data(), problem.queries, hd);
   problem.k = separate_heads(k.data(), problem.keys, hd);
-  if (v.defined()) check_shape(op, "v", v, k.shape());
+  if (v.defined()) check_shape(op, "v", v, k.shape(), "k", k.shape());
   if (v.defined()) problem.v = separate_heads(v.data(), problem.keys, hd);
   problem.leading = Shape(q.shape().dims().first(static_cast<size_t>(q.rank() - 2)));
   problem.mask = mask.defined() ? &mask : nullptr;
@@ -124,9 +124,10 @@ Tensor attention_backward(const Tensor& dy, const Tensor& qkv, int64_t heads, fl
   const int64_t tokens = problem.queries;
   const int64_t hd = problem.head_dim;
   const int64_t width = heads * hd;
-  check_shape("attention_backward", "dy", dy, {qkv.dim(0), tokens, width});
-  check_shape("attention_backward", "y", y, dy.shape());
-  check_shape("attention_backward", "max_sum", max_sum, {qkv.dim(0), heads, tokens, 2});
+  check_shape("attention_backward", "dy", dy, {qkv.dim(0), tokens, width}, "qkv", qkv.shape());
+  check_shape("attention_backward", "y", y, dy.shape(), "dy", dy.shape());
+  check_shape("attention_backward", "max_sum", max_sum, {qkv.dim(0), heads, tokens, 2}, "qkv",
+              qkv.shape());
   Tensor dqkv = Tensor::empty(qkv.shape());
   const auto part = [&](int64_t i) {
     return side_by_side(dqkv.mutable_data(), tokens, 3 * width, i * width, hd);
@@ -143,7 +144,7 @@ Tensor attention_backward(const Tensor& dy, const Tensor& qkv, int64_t heads, fl
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const Tensor& mask, float scale, bool causal) {
   const ProfileScope profile("attention");
-  check_rank(kSdpa, "v", v, 2);
+  check_rank_at_least(kSdpa, "v", v, 2);
   const AttentionProblem problem = of_separate(kSdpa, q, k, v, mask, scale, causal);
   Tensor y = uninitialised_unless_empty(problem, q.shape());
   Tape* tape = Tape::recording({&q, &k, &v});
@@ -169,11 +170,11 @@ AttentionGradients scaled_dot_product_attention_backward(const Tensor& dy, const
                                                          bool causal, const Tensor& y,
                                                          const Tensor& max_sum, Needs needs) {
   constexpr const char* kName = "scaled_dot_product_attention_backward";
-  check_rank(kName, "v", v, 2);
+  check_rank_at_least(kName, "v", v, 2);
   const AttentionProblem problem = of_separate(kName, q, k, v, mask, scale, causal);
-  check_shape(kName, "dy", dy, q.shape());
-  check_shape(kName, "y", y, q.shape());
-  check_shape(kName, "max_sum", max_sum, max_sum_shape(q));
+  check_shape(kName, "dy", dy, q.shape(), "q", q.shape());
+  check_shape(kName, "y", y, q.shape(), "q", q.shape());
+  check_shape(kName, "max_sum", max_sum, max_sum_shape(q), "q", q.shape());
   AttentionGradients g;
   if (needs[0]) g.dq = uninitialised_unless_empty(problem, q.shape());
   if (needs[1]) g.dk = uninitialised_unless_empty(problem, k.shape());

@@ -24,9 +24,9 @@ Tensor attention(const Tensor& qkv, int64_t heads);
 /// 1 / sqrt(head_dim), eq. 1 of the paper.
 float default_attention_scale(int64_t head_dim);
 
-/// The same for heads that lie one after another, and for sequences of two lengths:
+/// Attention of heads that lie one after another, and of sequences of two lengths:
 /// softmax(scale q k^T + mask) v.
-///   q       (..., N, hd), k (..., M, hd), v (..., M, hd): the leading axes are the same
+///   q       (..., N, hd), k (..., M, hd), v (..., M, hd): the leading axes are equal
 ///   mask    undefined, or added to the scores: (..., N, M), whose leading axes broadcast to those
 ///           of q, and whose N or M may be 1; -inf hides a key. A row without any key is NaN, as in
 ///           PyTorch. Not differentiable.
@@ -39,7 +39,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
 /// What attention() would multiply V with: (B, H, N, N), every row sums to 1. For those who want to
 /// look at it; not differentiable.
 Tensor attention_probabilities(const Tensor& qkv, int64_t heads, float scale);
-/// The same for scaled_dot_product_attention(): (..., N, M).
+/// What scaled_dot_product_attention() would multiply v with: (..., N, M). Not differentiable.
 Tensor attention_probabilities(const Tensor& q, const Tensor& k, const Tensor& mask, float scale,
                                bool causal = false);
 

@@ -61,8 +61,8 @@ Tensor pool(const Tensor& x, Means given) {
 Tensor avg_pool2d(const Tensor& x, const Window& window, const AvgPool2dOptions& o) {
   const ProfileScope profile("avg_pool2d");
   check_images("avg_pool2d", x);
-  check(o.divisor != 0, "avg_pool2d", "the divisor must not be 0");
-  check(window.dilation == Size2d{1, 1}, "avg_pool2d", "the dilation must be 1");
+  check_usage(o.divisor != 0, "avg_pool2d", "the divisor must not be 0");
+  check_usage(window.dilation == Size2d{1, 1}, "avg_pool2d", "the dilation must be 1");
   const Size2d image{x.dim(1), x.dim(2)};
   return pool(
       x, {pool_grid("avg_pool2d", image, window, o.ceil_mode), o.count_include_pad, o.divisor});

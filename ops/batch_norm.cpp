@@ -24,14 +24,14 @@ void update(Tensor& running, const Tensor& batch, float momentum, double factor)
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tensor& running_mean,
                   Tensor& running_var, const BatchNormOptions& o, const Tensor& residual) {
   const ProfileScope profile("batch_norm");
-  check_rank("batch_norm", "x", x, 1);
+  check_rank_at_least("batch_norm", "x", x, 1);
   const int64_t channels = x.dim(-1);
   check(channels > 0, "batch_norm", "x has no channels");
   const ChannelNormInputs inputs{x, gamma, beta, residual, o.relu};
   check_inputs("batch_norm", inputs);
   if (!o.training || running_mean.defined() || running_var.defined()) {
-    check_shape("batch_norm", "running_mean", running_mean, {channels});
-    check_shape("batch_norm", "running_var", running_var, {channels});
+    check_shape("batch_norm", "running_mean", running_mean, {channels}, "x", x.shape());
+    check_shape("batch_norm", "running_var", running_var, {channels}, "x", x.shape());
   }
   const ChannelNormSizes sizes{1, rows_of(x), channels, channels};
   GroupMoments moments{running_mean, running_var};
@@ -52,13 +52,13 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tens
 FoldedBatchNorm fold_batch_norm(const Tensor& weight, const Tensor& bias, const Tensor& gamma,
                                 const Tensor& beta, const Tensor& running_mean,
                                 const Tensor& running_var, float eps) {
-  check_rank("fold_batch_norm", "weight", weight, 1);
+  check_rank_at_least("fold_batch_norm", "weight", weight, 1);
   const int64_t outputs = weight.dim(0);
   for (const auto& [name, t] : {std::pair{"bias", &bias}, {"gamma", &gamma}, {"beta", &beta}}) {
-    if (t->defined()) check_shape("fold_batch_norm", name, *t, {outputs});
+    if (t->defined()) check_shape("fold_batch_norm", name, *t, {outputs}, "weight", weight.shape());
   }
-  check_shape("fold_batch_norm", "running_mean", running_mean, {outputs});
-  check_shape("fold_batch_norm", "running_var", running_var, {outputs});
+  check_shape("fold_batch_norm", "running_mean", running_mean, {outputs}, "weight", weight.shape());
+  check_shape("fold_batch_norm", "running_var", running_var, {outputs}, "weight", weight.shape());
   FoldedBatchNorm folded{weight.clone(), Tensor::empty({outputs})};
   const Tensor rstd = reciprocal_deviation(running_var, eps);
   const auto at = [](const Tensor& t, int64_t i, double otherwise) {

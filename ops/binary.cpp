@@ -70,8 +70,8 @@ BinaryGradients additive_backward(BinaryFunction f, const Tensor& dy, const Shap
 
 Tensor binary(std::string_view name, BinaryFunction f, const Tensor& a, const Tensor& b) {
   const ProfileScope profile(name);
-  check_rank(name, "a", a, 0);
-  check_rank(name, "b", b, 0);
+  check_rank_at_least(name, "a", a, 0);
+  check_rank_at_least(name, "b", b, 0);
   const Shape shape = broadcast_shape(name, a.shape(), b.shape());
   Tape* tape = Tape::recording({&a, &b});
   const bool keep = tape != nullptr && !additive(f);
@@ -103,7 +103,7 @@ Tensor binary(std::string_view name, BinaryFunction f, const Tensor& a, const Te
 /// f(a, b) with a number b; the backward pass multiplies by `slope`.
 Tensor with_number(std::string_view name, BinaryFunction f, const Tensor& a, float b, float slope) {
   const ProfileScope profile(name);
-  check_rank(name, "a", a, 0);
+  check_rank_at_least(name, "a", a, 0);
   Tensor y = reusable(a) ? a.detach() : Tensor::empty(a.shape());
   const kernels::Binary& kernel = *kernels::active().binary;
   const float* from = a.data();
@@ -156,7 +156,7 @@ Tensor mul(Tensor a, float b) { return with_number("mul", BinaryFunction::kMul, 
 BinaryGradients binary_backward(BinaryFunction f, const Tensor& dy, const Tensor& a,
                                 const Tensor& b, Needs needs) {
   const Shape shape = broadcast_shape("binary_backward", a.shape(), b.shape());
-  check_shape("binary_backward", "dy", dy, shape);
+  check_shape("binary_backward", "dy", dy, shape, "a", a.shape());
   if (additive(f)) return additive_backward(f, dy, a.shape(), b.shape(), needs);
   BinaryGradients g;
   if (needs[0]) g.da = Tensor::empty(shape);

@@ -21,13 +21,15 @@ struct BinaryCrossEntropyOptions : CrossEntropyOptions {
 ///   labels  B class numbers in [0, C), or options.ignore_index; the target is 1 for it, else 0,
 ///           and smoothed as by cross_entropy
 ///   returns () or (B), see Reduction; the mean over no rows is NaN; differentiable in logits
-/// Error: below 4e-7 (loss + 1e-6) for each row, targets in [0, 1]. Throws ShapeError.
+/// Error: below 4e-7 (loss + 1e-6) for each row, targets in [0, 1]. Throws ShapeError,
+/// and UsageError for a smoothing or a label out of range.
 /// Source: timm's BinaryCrossEntropy (sum_classes, smoothing); Beyer et al. 2020, arXiv 2006.07159
 /// (why); PyTorch's function of this name.
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, std::span<const int32_t> labels,
                                         const BinaryCrossEntropyOptions& options = {});
 
-/// The same with a target per class (mixup, several labels); ignore_index has no meaning here.
+/// Binary cross-entropy with a target per class (mixup, several labels); ignore_index has no
+/// meaning here.
 ///   probabilities  (B, C), each in [0, 1]; differentiable
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& probabilities,
                                         const BinaryCrossEntropyOptions& options = {});

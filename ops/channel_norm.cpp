@@ -172,9 +172,10 @@ Tensor reciprocal_deviation(const Tensor& var, float eps) {
 
 void check_inputs(const char* op, const ChannelNormInputs& in) {
   const int64_t channels = in.x.dim(-1);
-  if (in.gamma.defined()) check_shape(op, "gamma", in.gamma, {channels});
-  if (in.beta.defined()) check_shape(op, "beta", in.beta, {channels});
-  if (in.residual.defined()) check_shape(op, "residual", in.residual, in.x.shape());
+  if (in.gamma.defined()) check_shape(op, "gamma", in.gamma, {channels}, "x", in.x.shape());
+  if (in.beta.defined()) check_shape(op, "beta", in.beta, {channels}, "x", in.x.shape());
+  if (in.residual.defined())
+    check_shape(op, "residual", in.residual, in.x.shape(), "x", in.x.shape());
 }
 
 Tensor channel_norm(const ChannelNormInputs& in, const ChannelNormSizes& s,

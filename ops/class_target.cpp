@@ -14,8 +14,8 @@ void check_arguments(std::string_view op, const Tensor& logits,
     throw ShapeError(fmt::format("[{}] logits must be (B, C), got {}", op,
                                  logits.defined() ? logits.shape().str() : "nothing"));
   }
-  check(options.label_smoothing >= 0 && options.label_smoothing <= 1, op,
-        fmt::format("label_smoothing must be in [0, 1], got {}", options.label_smoothing));
+  check_usage(options.label_smoothing >= 0 && options.label_smoothing <= 1, op,
+              fmt::format("label_smoothing must be in [0, 1], got {}", options.label_smoothing));
 }
 
 /// Number of rows that have a loss.
@@ -37,7 +37,7 @@ kernels::CrossEntropyTarget label_target(std::string_view op, const Tensor& logi
   for (size_t row = 0; row < labels.size(); ++row) {
     const int32_t label = labels[row];
     if ((label >= 0 && label < logits.dim(1)) || label == options.ignore_index) continue;
-    throw ShapeError(fmt::format("[{}] the label of row {} must be in [0, {}), got {}", op, row,
+    throw UsageError(fmt::format("[{}] the label of row {} must be in [0, {}), got {}", op, row,
                                  logits.dim(1), label));
   }
   return {labels.data(), nullptr, options.label_smoothing, options.ignore_index};
@@ -47,7 +47,7 @@ kernels::CrossEntropyTarget probability_target(std::string_view op, const Tensor
                                                const Tensor& probabilities,
                                                const CrossEntropyOptions& options) {
   check_arguments(op, logits, options);
-  check_shape(op, "probabilities", probabilities, logits.shape());
+  check_shape(op, "probabilities", probabilities, logits.shape(), "logits", logits.shape());
   return {nullptr, probabilities.data(), options.label_smoothing, options.ignore_index};
 }
 

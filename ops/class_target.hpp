@@ -13,7 +13,8 @@
 
 namespace vitrine {
 
-/// The target of labels, or of probabilities, for a kernel. Throws ShapeError, in the name of `op`.
+/// The target of labels, or of probabilities, for a kernel. Throws ShapeError, and UsageError for a
+/// smoothing or a label out of range, in the name of `op`.
 kernels::CrossEntropyTarget label_target(std::string_view op, const Tensor& logits,
                                          std::span<const int32_t> labels,
                                          const CrossEntropyOptions& options);

@@ -17,7 +17,7 @@ Shape joined_shape(std::span<const Tensor> parts, int64_t axis) {
   const Shape& first = parts[0].shape();
   int64_t size = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
-    check_rank("concat", fmt::format("part {}", i), parts[i], 1);
+    check_rank_at_least("concat", fmt::format("part {}", i), parts[i], 1);
     const Shape& shape = parts[i].shape();
     if (shape.rank() != first.rank() || shape.with(axis, 0) != first.with(axis, 0)) {
       throw ShapeError(
@@ -35,7 +35,7 @@ Shape joined_shape(std::span<const Tensor> parts, int64_t axis) {
 Tensor concat(std::span<const Tensor> parts, int64_t axis) {
   const ProfileScope profile("concat");
   check(!parts.empty(), "concat", "needs at least one part");
-  check_rank("concat", "part 0", parts[0], 1);
+  check_rank_at_least("concat", "part 0", parts[0], 1);
   const int64_t at = parts[0].shape().normalize_axis(axis);
   Tensor y = Tensor::empty(joined_shape(parts, at));
 
@@ -73,7 +73,7 @@ Tensor concat(std::span<const Tensor> parts, int64_t axis) {
 
 Tensor stack(std::span<const Tensor> parts, int64_t axis) {
   check(!parts.empty(), "stack", "needs at least one part");
-  check_rank("stack", "part 0", parts[0], 0);
+  check_rank_at_least("stack", "part 0", parts[0], 0);
   const Shape& shape = parts[0].shape();
   const int64_t at = axis < 0 ? axis + shape.rank() + 1 : axis;
   if (at < 0 || at > shape.rank()) {
@@ -84,7 +84,7 @@ Tensor stack(std::span<const Tensor> parts, int64_t axis) {
   with_axis.insert(with_axis.begin() + at, 1);
   std::vector<Tensor> rows;
   for (size_t i = 0; i < parts.size(); ++i) {
-    check_shape("stack", fmt::format("part {}", i), parts[i], shape);
+    check_shape("stack", fmt::format("part {}", i), parts[i], shape, "part 0", shape);
     rows.push_back(parts[i].reshape(Shape(with_axis)));
   }
   return concat(rows, at);

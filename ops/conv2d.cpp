@@ -141,11 +141,11 @@ Tensor convolve(const char* op, const Tensor& x, const Tensor& weight, const Ten
   GemmEpilogue epilogue;
   epilogue.relu = options.relu;
   if (bias.defined()) {
-    check_shape(op, "bias", bias, {s.outputs});
+    check_shape(op, "bias", bias, {s.outputs}, "weight", weight.shape());
     epilogue.bias = bias.data();
   }
   if (residual.defined()) {
-    check_shape(op, "residual", residual, s.y());
+    check_shape(op, "residual", residual, s.y(), "x", x.shape());
     epilogue.residual = residual.data();
     epilogue.residual_pitch = s.outputs;
   }
@@ -345,15 +345,16 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
 Tensor conv2d_add(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
                   const Conv2dOptions& options) {
   const ProfileScope profile("conv2d_add");
-  check_rank("conv2d_add", "residual", residual, 4);
+  check_rank_at_least("conv2d_add", "residual", residual, 4);
   return convolve("conv2d_add", x, weight, bias, residual, options);
 }
 
 void pack_conv2d_weight(const Tensor& weight, int64_t groups) {
-  check_rank("pack_conv2d_weight", "weight", weight, 4);
-  check(
-      weight.rank() == 4 && weight.storage().frozen() && groups > 0 && weight.dim(0) % groups == 0,
-      "pack_conv2d_weight", "weight must be a frozen (O, C, kh, kw), O a multiple of the groups");
+  constexpr std::string_view kMust =
+      "weight must be a frozen (O, C, kh, kw), O a multiple of the groups";
+  check(weight.defined() && weight.rank() == 4 && groups > 0 && weight.dim(0) % groups == 0,
+        "pack_conv2d_weight", kMust);
+  check_usage(weight.storage().frozen(), "pack_conv2d_weight", kMust);
   if (weight.numel() == 0 || weight.storage().borrowed()) return;
   const int64_t outputs = weight.dim(0) / groups;
   std::vector<std::shared_ptr<const PackedMatrix>> packed;
@@ -376,7 +377,7 @@ void pack_conv2d_weight(const Tensor& weight, int64_t groups) {
 Conv2dGradients conv2d_backward(const Tensor& dy, const Tensor& x, const Tensor& weight,
                                 const Conv2dOptions& options, Needs needs) {
   const Sizes s = sizes_of("conv2d_backward", x, weight, options);
-  check_shape("conv2d_backward", "dy", dy, s.y());
+  check_shape("conv2d_backward", "dy", dy, s.y(), "x", x.shape());
   Conv2dGradients g;
   if (needs[0]) g.dx = gradient_of_x(s, options, dy, x, weight);
   if (needs[1]) g.dweight = gradient_of_weight(s, options, dy, x, weight);

@@ -21,23 +21,24 @@ struct Conv2dOptions {
 ///   weight  (O, C / groups, kh, kw), as PyTorch stores it; a frozen one is packed once. Output o
 ///           sees the channels of group o / (O / groups)
 ///   bias    (O), or undefined
-///   returns (B, H', W', O), H' = (H + top + bottom - (kh - 1) d - 1) / s + 1, W' likewise;
-///           differentiable in x, weight and bias
-/// Error: that of a product over kh kw C / groups. Throws ShapeError.
+///   returns (B, H', W', O), H' = (H + top + bottom - (kh - 1) d - 1) / s + 1, W' from
+///           W, left, right and kw; differentiable in x, weight and bias
+/// Error: that of a product over kh kw C / groups. Throws ShapeError, and UsageError
+/// as places() does.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
               const Conv2dOptions& options = {});
 
 /// conv2d(x, weight, bias) + residual, and the options' ReLU after the sum: the end of a residual
 /// block whose batch norm is folded.
 ///   residual (B, H', W', O)
-///   returns  the same; differentiable in all of them. Throws ShapeError.
+///   returns  (B, H', W', O); differentiable in all of them. Throws what conv2d does.
 Tensor conv2d_add(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
                   const Conv2dOptions& options = {});
 
 /// Packs a frozen weight for the active ISA now, for convolutions with so many groups. If it is all
 /// that its storage holds, the packed form is the only one from then on, until somebody asks for
 /// data(). To be called before other threads know the weight. A borrowed one is left for
-/// packed_weight. Throws ShapeError unless it is frozen and has four axes.
+/// packed_weight. Throws ShapeError unless it has four axes, UsageError unless it is frozen.
 void pack_conv2d_weight(const Tensor& weight, int64_t groups = 1);
 
 struct Conv2dGradients {

@@ -26,14 +26,14 @@ struct CrossEntropyOptions {
 ///   logits  (B, C)
 ///   labels  B class numbers in [0, C), or options.ignore_index
 ///   returns () or (B), see Reduction; the mean over no rows is NaN; differentiable in logits
-/// Error: below 3e-7 (1 + loss) for each row. Throws ShapeError; for a label out of range the text
-/// names its row.
+/// Error: below 3e-7 (1 + loss) for each row. Throws ShapeError, and UsageError
+/// for a smoothing or a label out of range, whose row the text names.
 /// Source: Szegedy et al. 2016, arXiv 1512.00567, section 7 (label smoothing).
 Tensor cross_entropy(const Tensor& logits, std::span<const int32_t> labels,
                      const CrossEntropyOptions& options = {});
 
-/// The same with a distribution per row as the target (mixup, distillation); ignore_index has no
-/// meaning here.
+/// Cross-entropy with a distribution per row as the target (mixup, distillation); ignore_index has
+/// no meaning here.
 ///   probabilities  (B, C), need not add up to 1; differentiable
 Tensor cross_entropy(const Tensor& logits, const Tensor& probabilities,
                      const CrossEntropyOptions& options = {});

@@ -24,13 +24,14 @@ constexpr uint32_t kMaxPlace = 1U << 24;
 
 void check_probability(std::string_view op, const Tensor& x, float p) {
   check(x.defined(), op, "x must be a tensor, got nothing");
-  check(p >= 0 && p <= 1, op, fmt::format("p must be in [0, 1], got {}", p));
+  check_usage(p >= 0 && p <= 1, op, fmt::format("p must be in [0, 1], got {}", p));
 }
 
 float kept_scale(float p, bool scale_by_keep) { return scale_by_keep ? 1.0F / (1.0F - p) : 1.0F; }
 
 DropoutMask mask_of(std::string_view op, float p, const RandomKey& key, float scale) {
-  check(key.place < kMaxPlace, op, fmt::format("place must be below 2^24, got {}", key.place));
+  check_usage(key.place < kMaxPlace, op,
+              fmt::format("place must be below 2^24, got {}", key.place));
   // The low byte keeps these streams apart from those of class Random.
   const uint32_t stream = key.place << 8 | static_cast<uint32_t>(RandomPlace::kDropout);
   return {key.seed, key.step, stream, p, scale};
@@ -106,7 +107,7 @@ Tensor dropout(const Tensor& x, float p, const RandomKey& key) {
 Tensor drop_path(const Tensor& x, float p, const RandomKey& key, bool scale_by_keep) {
   const ProfileScope profile("drop_path");
   check_probability("drop_path", x, p);
-  check_rank("drop_path", "x", x, 1);
+  check_rank_at_least("drop_path", "x", x, 1);
   if (p == 0) return x;
   const DropoutMask mask = mask_of("drop_path", p, key, kept_scale(p, scale_by_keep));
   return apply_factors(x, draw_factors(x.dim(0), mask));
@@ -115,8 +116,8 @@ Tensor drop_path(const Tensor& x, float p, const RandomKey& key, bool scale_by_k
 Tensor drop_path_add(const Tensor& residual, const Tensor& branch, float p, const RandomKey& key) {
   const ProfileScope profile("drop_path_add");
   check_probability("drop_path_add", branch, p);
-  check_rank("drop_path_add", "branch", branch, 1);
-  check_shape("drop_path_add", "residual", residual, branch.shape());
+  check_rank_at_least("drop_path_add", "branch", branch, 1);
+  check_shape("drop_path_add", "residual", residual, branch.shape(), "branch", branch.shape());
   const DropoutMask mask = mask_of("drop_path_add", p, key, kept_scale(p, true));
   const Tensor factors = draw_factors(branch.dim(0), mask);
   Tensor y = scale_samples(branch, factors, residual);
@@ -132,7 +133,7 @@ Tensor drop_path_add(const Tensor& residual, const Tensor& branch, float p, cons
 Tensor apply_keep_mask(const Tensor& x, const Tensor& keep, float p) {
   const ProfileScope profile("apply_keep_mask");
   check_probability("apply_keep_mask", x, p);
-  check_shape("apply_keep_mask", "keep", keep, x.shape());
+  check_shape("apply_keep_mask", "keep", keep, x.shape(), "x", x.shape());
   const auto masked = [scale = kept_scale(p, true)](const Tensor& from, const Tensor& flags) {
     Tensor y = Tensor::empty(from.shape());
     float* to = y.mutable_data();
@@ -155,8 +156,8 @@ Tensor apply_keep_mask(const Tensor& x, const Tensor& keep, float p) {
 Tensor apply_sample_mask(const Tensor& x, const Tensor& keep, float p, bool scale_by_keep) {
   const ProfileScope profile("apply_sample_mask");
   check_probability("apply_sample_mask", x, p);
-  check_rank("apply_sample_mask", "x", x, 1);
-  check_shape("apply_sample_mask", "keep", keep, {x.dim(0)});
+  check_rank_at_least("apply_sample_mask", "x", x, 1);
+  check_shape("apply_sample_mask", "keep", keep, {x.dim(0)}, "x", x.shape());
   Tensor factors = Tensor::empty(keep.shape());
   float* to = factors.mutable_data();
   for (int64_t b = 0; b < keep.numel(); ++b) {

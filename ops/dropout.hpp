@@ -20,7 +20,7 @@ struct RandomKey {
 ///   x       any shape, fewer than 2^34 elements
 ///   p       in [0, 1]; 0 returns x itself
 ///   returns x's shape; differentiable in x
-/// Throws ShapeError.
+/// Throws ShapeError, and UsageError for a p or a place of the key that is out of range.
 /// Source: Srivastava et al. 2014, JMLR 15, section 4, scaled while training ('inverted').
 Tensor dropout(const Tensor& x, float p, const RandomKey& key);
 
@@ -29,21 +29,22 @@ Tensor dropout(const Tensor& x, float p, const RandomKey& key);
 ///   x       (B, ...)
 ///   p       in [0, 1]; 0 returns x itself
 ///   returns x's shape; differentiable in x
-/// Throws ShapeError.
+/// Throws ShapeError, and UsageError for a p or a place of the key that is out of range.
 /// Source: Huang et al. 2016, arXiv 1603.09382; scaled as timm does.
 Tensor drop_path(const Tensor& x, float p, const RandomKey& key, bool scale_by_keep = true);
 
 /// residual + drop_path(branch, p, key) in one pass; a dropped sample's branch is not even read.
 ///   residual, branch  (B, ...)
 ///   returns           their shape; differentiable in both
-/// Throws ShapeError.
+/// Throws ShapeError, and UsageError for a p or a place of the key that is out of range.
 Tensor drop_path_add(const Tensor& residual, const Tensor& branch, float p, const RandomKey& key);
 
 /// dropout with a mask from elsewhere: x / (1 - p) where keep is not 0, otherwise 0.
 ///   keep  x's shape
 Tensor apply_keep_mask(const Tensor& x, const Tensor& keep, float p);
 
-/// drop_path with flags from elsewhere.
+/// drop_path with flags from elsewhere: a sample whose flag in keep is 0 becomes 0, the others are
+/// divided by 1 - p if `scale_by_keep`.
 ///   keep  (B)
 Tensor apply_sample_mask(const Tensor& x, const Tensor& keep, float p, bool scale_by_keep = true);
 

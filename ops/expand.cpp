@@ -10,7 +10,7 @@ namespace vitrine {
 
 Tensor expand(const Tensor& x, const Shape& shape) {
   const ProfileScope profile("expand");
-  check_rank("expand", "x", x, 0);
+  check_rank_at_least("expand", "x", x, 0);
   const int64_t missing = shape.rank() - x.rank();
   bool fits = missing >= 0;
   for (int64_t i = 0; i < x.rank() && fits; ++i) {

@@ -11,7 +11,7 @@ namespace vitrine {
 
 Tensor flip(const Tensor& x, const std::vector<int64_t>& axes) {
   const ProfileScope profile("flip");
-  check_rank("flip", "x", x, 0);
+  check_rank_at_least("flip", "x", x, 0);
   std::array<bool, Shape::kMaxRank> reversed{};
   for (const int64_t axis : axes) {
     bool& named = reversed[static_cast<size_t>(axis_or_scalar(x.shape(), axis))];

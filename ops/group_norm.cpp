@@ -11,7 +11,7 @@ namespace vitrine {
 Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& gamma, const Tensor& beta,
                   float eps, bool relu, const Tensor& residual) {
   const ProfileScope profile("group_norm");
-  check_rank("group_norm", "x", x, 2);
+  check_rank_at_least("group_norm", "x", x, 2);
   const int64_t channels = x.dim(-1);
   if (groups < 1 || channels % groups != 0 || channels == 0) {
     throw ShapeError(fmt::format("[group_norm] {} groups must divide the channels of x {}", groups,

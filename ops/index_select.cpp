@@ -54,12 +54,12 @@ Tensor index_select_backward(const Tensor& dy, const Shape& shape, int64_t axis,
 
 Tensor index_select(const Tensor& x, int64_t axis, const std::vector<int64_t>& indices) {
   const ProfileScope profile("index_select");
-  check_rank("index_select", "x", x, 1);
+  check_rank_at_least("index_select", "x", x, 1);
   const int64_t at = x.shape().normalize_axis(axis);
   const View view(x.shape(), at);
   for (const int64_t index : indices) {
     if (index >= 0 && index < view.n) continue;
-    throw ShapeError(fmt::format("[index_select] index {} must be within axis {} of {}", index, at,
+    throw UsageError(fmt::format("[index_select] index {} must be within axis {} of {}", index, at,
                                  x.shape().str()));
   }
   const auto count = static_cast<int64_t>(indices.size());

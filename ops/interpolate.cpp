@@ -161,11 +161,11 @@ void check_options(const Tensor& x, Size2d size, const InterpolateOptions& o) {
     throw ShapeError(fmt::format("[interpolate] sides must be from 1 to {}, got {} to ({}, {})",
                                  kLargest, x.shape().str(), size.h, size.w));
   }
-  check(o.mode != Interpolation::kNearest || (!o.align_corners && !o.antialias), "interpolate",
-        "the nearest pixel knows no align_corners and no antialias");
+  check_usage(o.mode != Interpolation::kNearest || (!o.align_corners && !o.antialias),
+              "interpolate", "the nearest pixel knows no align_corners and no antialias");
   for (const auto& scale : {o.scale_h, o.scale_w}) {
-    check(!scale.has_value() || (*scale > 0 && std::isfinite(*scale)), "interpolate",
-          "scales must be above 0");
+    check_usage(!scale.has_value() || (*scale > 0 && std::isfinite(*scale)), "interpolate",
+                "scales must be above 0");
   }
 }
 

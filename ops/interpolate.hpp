@@ -24,7 +24,8 @@ struct InterpolateOptions {
 ///   x       (B, H, W, C)
 ///   size    of the result, from 1 to 2^20 along each axis, as the images must have
 ///   returns (B, h, w, C); differentiable
-/// Error: below 1e-6 times the largest |x|. Throws ShapeError.
+/// Error: below 1e-6 times the largest |x|. Throws ShapeError, and UsageError for options
+/// that do not go together.
 /// Source: Keys 1981, Cubic convolution interpolation for digital image processing.
 Tensor interpolate(const Tensor& x, Size2d size, const InterpolateOptions& options = {});
 

@@ -20,18 +20,18 @@ const float* pointer(const Tensor& t) { return t.defined() ? t.data() : nullptr;
 
 int64_t rows_per_chunk(int64_t rows, int64_t width) {
   const int64_t by_work = std::max<int64_t>(kChunkElements / std::max<int64_t>(width, 1), 1);
-  return std::max(by_work, (rows + kMaxChunks - 1) / kMaxChunks);
+  return std::max(by_work, ceil_div(rows, kMaxChunks));
 }
 
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float eps) {
   const ProfileScope profile("layer_norm");
-  check_rank("layer_norm", "x", x, 1);
+  check_rank_at_least("layer_norm", "x", x, 1);
   const int64_t width = x.dim(-1);
   if (gamma.defined() || beta.defined()) {
-    check_shape("layer_norm", "gamma", gamma, {width});
-    check_shape("layer_norm", "beta", beta, {width});
+    check_shape("layer_norm", "gamma", gamma, {width}, "x", x.shape());
+    check_shape("layer_norm", "beta", beta, {width}, "x", x.shape());
   }
   const int64_t rows = rows_of(x);
   Tensor y = Tensor::empty(x.shape());
@@ -62,7 +62,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, floa
 
 LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
                                        const LayerNormStatistics& statistics, Needs needs) {
-  check_shape("layer_norm_backward", "dy", dy, x.shape());
+  check_shape("layer_norm_backward", "dy", dy, x.shape(), "x", x.shape());
   const int64_t width = x.dim(-1);
   const int64_t rows = rows_of(x);
   const int64_t grain = rows_per_chunk(rows, width);
@@ -72,7 +72,7 @@ LayerNormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const 
   // In a residual network x goes round the branch too: its gradient from there is added in passing.
   Tensor sum = needs.take_sum(0);
   if (needs[0]) g.dx = sum.defined() && sum.unique() ? sum : Tensor::empty(x.shape());
-  if (sum.defined()) check_shape("layer_norm_backward", "sum", sum, x.shape());
+  if (sum.defined()) check_shape("layer_norm_backward", "sum", sum, x.shape(), "x", x.shape());
   float* dx = needs[0] ? g.dx.mutable_data() : nullptr;
   // Partial sums of dgamma and dbeta, one row of each per chunk.
   Tensor partial = Tensor::zeros({2, chunks, width});

@@ -15,10 +15,10 @@ namespace vitrine {
 namespace {
 
 void check_arguments(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  check_rank(op, "x", x, 1);
-  check_rank(op, "weight", weight, 2);
-  check_shape(op, "weight", weight, {weight.dim(0), x.dim(-1)});
-  if (bias.defined()) check_shape(op, "bias", bias, {weight.dim(0)});
+  check_rank_at_least(op, "x", x, 1);
+  check_rank_at_least(op, "weight", weight, 2);
+  check_shape(op, "weight", weight, {weight.dim(0), x.dim(-1)}, "x", x.shape());
+  if (bias.defined()) check_shape(op, "bias", bias, {weight.dim(0)}, "weight", weight.shape());
 }
 
 /// (..., N) = epilogue(x W^T)
@@ -36,15 +36,15 @@ Tensor product(const Tensor& x, const Tensor& weight, const GemmEpilogue& epilog
   return y;
 }
 
-/// activation(x W^T + b). If `before` is given it becomes the argument of the activation.
+/// activation(x W^T + b). If `preactivation` is given it becomes the argument of the activation.
 Tensor activated(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation,
-                 Tensor* before) {
+                 Tensor* preactivation) {
   GemmEpilogue epilogue;
   epilogue.activation = activation;
   if (bias.defined()) epilogue.bias = bias.data();
-  if (before != nullptr) {
-    *before = Tensor::empty(x.shape().with(-1, weight.dim(0)));
-    epilogue.preactivation_out = before->mutable_data();
+  if (preactivation != nullptr) {
+    *preactivation = Tensor::empty(x.shape().with(-1, weight.dim(0)));
+    epilogue.preactivation_out = preactivation->mutable_data();
     epilogue.preactivation_out_pitch = weight.dim(0);
   }
   return product(x, weight, epilogue);
@@ -73,11 +73,11 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Activat
   check_arguments("linear", x, weight, bias);
   Tape* tape = Tape::recording({&x, &weight, &bias});
   const bool keeps = tape != nullptr && activation != Activation::kNone;
-  Tensor before;
-  Tensor y = activated(x, weight, bias, activation, keeps ? &before : nullptr);
+  Tensor preactivation;
+  Tensor y = activated(x, weight, bias, activation, keeps ? &preactivation : nullptr);
   if (tape == nullptr) return y;
 
-  Tensor saved = before;
+  Tensor saved = preactivation;
   if (keeps && derivative_from_output(function_of(activation))) saved = y;
   tape->record({&x, &weight, &bias}, y,
                [x = saved_for(weight, x), weight = Saved(weight), saved = Saved(saved), activation](
@@ -96,8 +96,8 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   const ProfileScope profile("linear_add");
   check_arguments("linear_add", x, weight, bias);
   const int64_t n = weight.dim(0);
-  check_shape("linear_add", "residual", residual, x.shape().with(-1, n));
-  if (scale.defined()) check_shape("linear_add", "scale", scale, {n});
+  check_shape("linear_add", "residual", residual, x.shape().with(-1, n), "x", x.shape());
+  if (scale.defined()) check_shape("linear_add", "scale", scale, {n}, "weight", weight.shape());
   Tape* tape = Tape::recording({&x, &weight, &bias, &residual, &scale});
   // The gradient of scale needs the product by itself.
   if (tape != nullptr && scale.defined()) return add(residual, mul(linear(x, weight, bias), scale));
@@ -116,7 +116,7 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
 Tensor mlp(const Tensor& x, const Tensor& fc1_weight, const Tensor& fc1_bias, Activation activation,
            const Tensor& fc2_weight, const Tensor& fc2_bias, const Tensor& residual,
            const Tensor& scale) {
-  if (scale.defined() && !residual.defined()) throw ShapeError("[mlp] scale wants a residual");
+  if (scale.defined() && !residual.defined()) throw UsageError("[mlp] scale wants a residual");
   Tape* tape =
       Tape::recording({&x, &fc1_weight, &fc1_bias, &fc2_weight, &fc2_bias, &residual, &scale});
   const bool keeps_output =
@@ -133,20 +133,22 @@ Tensor mlp(const Tensor& x, const Tensor& fc1_weight, const Tensor& fc1_bias, Ac
   }
   const ProfileScope profile("mlp");
   check_arguments("mlp", x, fc1_weight, fc1_bias);
-  Tensor before;  // the argument of the activation
-  const Tensor hidden = activated(x, fc1_weight, fc1_bias, activation, &before);
+  Tensor preactivation;  // the argument of the activation
+  const Tensor hidden = activated(x, fc1_weight, fc1_bias, activation, &preactivation);
   check_arguments("mlp", hidden, fc2_weight, fc2_bias);
   if (residual.defined()) {
-    check_shape("mlp", "residual", residual, x.shape().with(-1, fc2_weight.dim(0)));
+    check_shape("mlp", "residual", residual, x.shape().with(-1, fc2_weight.dim(0)), "x", x.shape());
   }
   Tensor y = added(hidden, fc2_weight, fc2_bias, residual, scale);
-  tape->record(
-      {&x, &fc1_weight, &fc1_bias, &fc2_weight, &fc2_bias, &residual}, y,
-      [x = saved_for(fc1_weight, x), fc1_weight = Saved(fc1_weight), before = Saved(before),
-       fc2_weight = Saved(fc2_weight), activation](const Tensor& dy, Needs needs) {
-        MlpGradients g = mlp_backward(dy, x, fc1_weight, before, activation, fc2_weight, needs);
-        return std::vector{g.fc1.dx, g.fc1.dweight, g.fc1.dbias, g.fc2.dweight, g.fc2.dbias, dy};
-      });
+  tape->record({&x, &fc1_weight, &fc1_bias, &fc2_weight, &fc2_bias, &residual}, y,
+               [x = saved_for(fc1_weight, x), fc1_weight = Saved(fc1_weight),
+                preactivation = Saved(preactivation), fc2_weight = Saved(fc2_weight),
+                activation](const Tensor& dy, Needs needs) {
+                 MlpGradients g =
+                     mlp_backward(dy, x, fc1_weight, preactivation, activation, fc2_weight, needs);
+                 return std::vector{g.fc1.dx,      g.fc1.dweight, g.fc1.dbias,
+                                    g.fc2.dweight, g.fc2.dbias,   dy};
+               });
   return y;
 }
 
@@ -154,8 +156,8 @@ LinearGradients linear_backward(const Tensor& dy, const Tensor& x, const Tensor&
                                 Needs needs) {
   const int64_t n = weight.dim(0);
   const int64_t k = weight.dim(1);
-  check_rank("linear_backward", "dy", dy, 1);
-  check_shape("linear_backward", "dy", dy, dy.shape().with(-1, n));
+  check_rank_at_least("linear_backward", "dy", dy, 1);
+  check_shape("linear_backward", "dy", dy, dy.shape().with(-1, n), "weight", weight.shape());
   const int64_t rows = rows_of(dy);
   LinearGradients g;
   if (needs[0]) {
@@ -164,7 +166,7 @@ LinearGradients linear_backward(const Tensor& dy, const Tensor& x, const Tensor&
          k);
   }
   if (needs[1]) {
-    check_shape("linear_backward", "x", x, dy.shape().with(-1, k));
+    check_shape("linear_backward", "x", x, dy.shape().with(-1, k), "dy", dy.shape());
     g.dweight = Tensor::empty(weight.shape());
     gemm(Trans::kYes, Trans::kNo, n, k, rows, dy.data(), n, x.data(), k, g.dweight.mutable_data(),
          k);
@@ -174,26 +176,27 @@ LinearGradients linear_backward(const Tensor& dy, const Tensor& x, const Tensor&
 }
 
 MlpGradients mlp_backward(const Tensor& dy, const Tensor& x, const Tensor& fc1_weight,
-                          const Tensor& before, Activation activation, const Tensor& fc2_weight,
-                          Needs needs) {
+                          const Tensor& preactivation, Activation activation,
+                          const Tensor& fc2_weight, Needs needs) {
   const int64_t width = fc2_weight.dim(0);
   const int64_t hidden_width = fc2_weight.dim(1);
-  check_shape("mlp_backward", "dy", dy, before.shape().with(-1, width));
-  Tensor dbefore = Tensor::empty(before.shape());
-  Tensor hidden = needs[3] ? Tensor::empty(before.shape()) : Tensor();
+  check_shape("mlp_backward", "dy", dy, preactivation.shape().with(-1, width), "preactivation",
+              preactivation.shape());
+  Tensor dpreactivation = Tensor::empty(preactivation.shape());
+  Tensor hidden = needs[3] ? Tensor::empty(preactivation.shape()) : Tensor();
   GemmEpilogue epilogue;
   epilogue.activation = activation;
-  epilogue.preactivation_in = before.data();
+  epilogue.preactivation_in = preactivation.data();
   epilogue.preactivation_in_pitch = hidden_width;
   if (needs[3]) epilogue.activated_out = hidden.mutable_data();
   gemm(Trans::kNo, Trans::kNo, rows_of(dy), hidden_width, width, dy.data(), width,
-       fc2_weight.data(), hidden_width, dbefore.mutable_data(), hidden_width, epilogue);
+       fc2_weight.data(), hidden_width, dpreactivation.mutable_data(), hidden_width, epilogue);
 
   MlpGradients g;
   const uint64_t fc2_needs = uint64_t{needs[3]} << 1 | uint64_t{needs[4]} << 2;
   g.fc2 = linear_backward(dy, hidden, fc2_weight, Needs(fc2_needs));
   hidden = Tensor();
-  g.fc1 = linear_backward(dbefore, x, fc1_weight, needs);
+  g.fc1 = linear_backward(dpreactivation, x, fc1_weight, needs);
   return g;
 }
 

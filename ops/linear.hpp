@@ -27,9 +27,10 @@ Tensor linear_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
 ///   fc1_weight (M, K), fc1_bias (M), fc2_weight (N, M), fc2_bias (N); biases may be undefined
 ///   residual   (..., N), or undefined for 0; scale (N), LayerScale's gamma, or undefined for 1: it
 ///              wants a residual
-///   returns    (..., N); differentiable in all of them. Throws ShapeError.
-/// The same bits as linear and linear_add in turn. For backward the argument of the activation is
-/// kept, but not the hidden layer, which is computed again beside the derivative.
+///   returns    (..., N); differentiable in all of them. Throws ShapeError, and UsageError for a
+///              scale without a residual.
+/// The bits are those of linear and linear_add in turn. For backward the argument of the activation
+/// is kept, but not the hidden layer, which is computed again beside the derivative.
 Tensor mlp(const Tensor& x, const Tensor& fc1_weight, const Tensor& fc1_bias, Activation activation,
            const Tensor& fc2_weight, const Tensor& fc2_bias, const Tensor& residual = {},
            const Tensor& scale = {});
@@ -51,11 +52,12 @@ struct MlpGradients {
   LinearGradients fc2;  ///< dx stays undefined: it never is in memory
 };
 
-/// Gradients of activation(x W1^T + b1) W2^T + b2; `before` is x W1^T + b1, (..., M). needs[0] is
-/// x, needs[1] and [2] are weight and bias of fc1, needs[3] and [4] those of fc2.
-///   d hidden = dy W2,  d before = d hidden * activation'(before),  dW2 = dy^T activation(before)
+/// Gradients of activation(x W1^T + b1) W2^T + b2; `preactivation` is x W1^T + b1, (..., M).
+/// needs[0] is x, needs[1] and [2] are weight and bias of fc1, needs[3] and [4] those of fc2.
+///   d hidden = dy W2,  d preactivation = d hidden * activation'(preactivation),  dW2 = dy^T
+///   activation(preactivation)
 MlpGradients mlp_backward(const Tensor& dy, const Tensor& x, const Tensor& fc1_weight,
-                          const Tensor& before, Activation activation, const Tensor& fc2_weight,
-                          Needs needs);
+                          const Tensor& preactivation, Activation activation,
+                          const Tensor& fc2_weight, Needs needs);
 
 }  // namespace vitrine

@@ -80,8 +80,8 @@ struct Operands {
 };
 
 void check_arguments(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
-  check_rank("matmul", "a", a, transpose_a ? 2 : 1);
-  check_rank("matmul", "b", b, transpose_b ? 2 : 1);
+  check_rank_at_least("matmul", "a", a, transpose_a ? 2 : 1);
+  check_rank_at_least("matmul", "b", b, transpose_b ? 2 : 1);
   const int64_t k_a = a.dim(transpose_a ? -2 : -1);
   const int64_t k_b = b.rank() == 1 ? b.dim(0) : b.dim(transpose_b ? -1 : -2);
   if (k_a != k_b) {
@@ -130,7 +130,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
 MatmulGradients matmul_backward(const Tensor& dy, const Tensor& a, const Tensor& b,
                                 bool transpose_a, bool transpose_b, Needs needs) {
   check_arguments(a, b, transpose_a, transpose_b);
-  check_shape("matmul_backward", "dy", dy, result_shape(a, b, transpose_a, transpose_b));
+  check_shape("matmul_backward", "dy", dy, result_shape(a, b, transpose_a, transpose_b), "a",
+              a.shape());
   const Operands operands(a, b, transpose_a, transpose_b);
   const Operand& left = operands.a;
   const Operand& right = operands.b;

@@ -16,10 +16,10 @@ namespace vitrine {
 ///   ceil_mode a last window may hang over the end, if it begins within the image or the padding
 ///             before it
 ///   returns   (B, H', W', C), sizes as for conv2d; differentiable
-/// Exact. Throws ShapeError.
+/// Exact. Throws ShapeError, and UsageError as places() and pool_grid() do.
 Tensor max_pool2d(const Tensor& x, const Window& window, bool ceil_mode = false);
 
-/// The same over windows that cut the image into `size` parts: part i of m over n pixels is
+/// Max pooling over windows that cut the image into `size` parts: part i of m over n pixels is
 /// [floor(i n / m), ceil((i + 1) n / m)).
 Tensor adaptive_max_pool2d(const Tensor& x, Size2d size);
 

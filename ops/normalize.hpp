@@ -19,8 +19,8 @@ inline constexpr int64_t kMaxNormalizeChannels = 4;
 Tensor normalize_u8(std::span<const uint8_t> pixels, const Shape& shape,
                     std::span<const float> mean, std::span<const float> stddev);
 
-/// The same into memory that is there; `to` has as many floats as there are pixels times channels.
-/// Runs on the calling thread.
+/// normalize_u8 into memory that is there; `to` has as many floats as there are pixels times
+/// channels. Runs on the calling thread.
 void normalize_u8_into(std::span<const uint8_t> pixels, std::span<const float> mean,
                        std::span<const float> stddev, std::span<float> to);
 

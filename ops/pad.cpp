@@ -39,7 +39,7 @@ Shape padded(const Shape& shape, const Pads& pads) {
 
 Tensor pad(const Tensor& x, const Pads& pads, float value) {
   const ProfileScope profile("pad");
-  check_rank("pad", "x", x, 0);
+  check_rank_at_least("pad", "x", x, 0);
   Tensor y = Tensor::full(padded(x.shape(), pads), value);
   const auto x_strides = strides_of(x.shape());
   const auto y_strides = strides_of(y.shape());

@@ -35,7 +35,7 @@ AxisList checked(const Tensor& x, const AxisList& axes) {
 
 Tensor permute(const Tensor& x, const AxisList& axes) {
   const ProfileScope profile("permute");
-  check_rank("permute", "x", x, 0);
+  check_rank_at_least("permute", "x", x, 0);
   const AxisList order = checked(x, axes);
   AxisList sizes;
   for (const int64_t axis : order) sizes.push_back(x.shape()[axis]);
@@ -61,7 +61,7 @@ Tensor permute(const Tensor& x, const AxisList& axes) {
 }
 
 Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1) {
-  check_rank("transpose", "x", x, 0);
+  check_rank_at_least("transpose", "x", x, 0);
   AxisList axes(static_cast<size_t>(x.rank()), 0);
   std::iota(axes.begin(), axes.end(), 0);
   const auto a = static_cast<size_t>(axis_or_scalar(x.shape(), axis0));

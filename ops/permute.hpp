@@ -7,7 +7,7 @@
 
 namespace vitrine {
 
-/// The same numbers with the axes in another order: axis i of the result is axis axes[i] of x, so
+/// x's numbers with the axes in another order: axis i of the result is axis axes[i] of x, so
 /// {0, 2, 3, 1} turns NCHW into NHWC. A copy. Negative axes count from the end. Differentiable.
 /// Throws ShapeError unless every axis is named once.
 Tensor permute(const Tensor& x, const AxisList& axes);

@@ -51,7 +51,7 @@ void check_half(std::string_view op, int64_t kernel, int64_t dilation, int64_t b
                 int64_t after) {
   const int64_t half = ((kernel - 1) * dilation + 1) / 2;
   if (std::max(before, after) > half) {
-    throw ShapeError(fmt::format("[{}] padding ({}, {}) must be at most half of the window, {}", op,
+    throw UsageError(fmt::format("[{}] padding ({}, {}) must be at most half of the window, {}", op,
                                  before, after, half));
   }
 }

@@ -93,8 +93,8 @@ struct PoolGrid {
   }
 };
 
-/// Windows of one size. Throws ShapeError as places() does, if a side of the image is above 2^20,
-/// and if a padding is more than half of the window, which could then see nothing.
+/// Windows of one size. Throws what places() does, ShapeError if a side of the image is above 2^20,
+/// and UsageError if a padding is more than half of the window, which could then see nothing.
 PoolGrid pool_grid(std::string_view op, Size2d image, const Window& window, bool ceil);
 
 /// PyTorch's adaptive windows: window i of m over n pixels is [floor(i n / m), ceil((i + 1) n /

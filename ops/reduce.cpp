@@ -148,12 +148,12 @@ Tensor amax(const Tensor& x, const AxisList& axes, bool keepdim) {
 }
 
 Tensor amin(const Tensor& x, const AxisList& axes, bool keepdim) {
-  check_rank("amin", "x", x, 0);
+  check_rank_at_least("amin", "x", x, 0);
   return neg(largest("amin", neg(x), axes, keepdim));
 }
 
 Tensor amax_backward(const Tensor& dy, const Tensor& x, const Tensor& y) {
-  check_shape("amax_backward", "dy", dy, y.shape());
+  check_shape("amax_backward", "dy", dy, y.shape(), "y", y.shape());
   Tensor winners = expand(y, x.shape());  // then 1 where x is the largest, else 0
   float* to = winners.mutable_data();
   const float* from = x.data();
@@ -166,7 +166,7 @@ Tensor amax_backward(const Tensor& dy, const Tensor& x, const Tensor& y) {
 
 std::vector<int32_t> argmax(const Tensor& x, int64_t axis) {
   const ProfileScope profile("argmax");
-  check_rank("argmax", "x", x, 1);
+  check_rank_at_least("argmax", "x", x, 1);
   const Reduction r("argmax", x, {axis});
   check_not_empty("argmax", r, x);
   std::vector<int32_t> result(static_cast<size_t>(r.results()));
@@ -189,7 +189,7 @@ std::vector<int32_t> argmax(const Tensor& x, int64_t axis) {
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   const ProfileScope profile("sum_to");
-  check_rank("sum_to", "x", x, 0);
+  check_rank_at_least("sum_to", "x", x, 0);
   if (x.shape() == shape) return x;
   const int64_t missing = x.rank() - shape.rank();
   AxisList axes;

@@ -103,7 +103,7 @@ Tensor add_parts(const Reduction& r, const Cut& cut, const Tensor& partial) {
 }  // namespace
 
 Reduction::Reduction(std::string_view op, const Tensor& given, const AxisList& axes) {
-  check_rank(op, "x", given, 0);
+  check_rank_at_least(op, "x", given, 0);
   const Shape& shape = given.shape();
   const Axes reduced = reduced_axes(op, shape, axes);
   AxisList with_ones;

@@ -32,8 +32,8 @@ Tensor relative_attention_probabilities(const Tensor& q, const Tensor& k, const 
   constexpr const char* kName = "relative_attention_probabilities";
   const ProfileScope profile(kName);
   check(q.rank() == 4 && q.dim(2) > 0, kName, "q must be (B, H, N, hd) with at least one token");
-  check_shape(kName, "k", k, q.shape());
-  check_shape(kName, "offsets", offsets, {2 * q.dim(2) - 1, q.dim(3)});
+  check_shape(kName, "k", k, q.shape(), "q", q.shape());
+  check_shape(kName, "offsets", offsets, {2 * q.dim(2) - 1, q.dim(3)}, "q", q.shape());
   const Tensor scaled = mul(q, scale);
   const Tensor content = matmul(scaled, k, false, true);
   return softmax(add(content, by_key(linear(scaled, offsets, Tensor()))), -1);

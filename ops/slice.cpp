@@ -38,7 +38,7 @@ Slice plan(const Shape& x, const AxisList& starts, const AxisList& stops, const 
     const int64_t size = x[static_cast<int64_t>(i)];
     const int64_t step = steps.empty() ? 1 : steps[i];
     if (step < 1) {
-      throw ShapeError(fmt::format("[slice] step {} of axis {} must be at least 1", step, i));
+      throw UsageError(fmt::format("[slice] step {} of axis {} must be at least 1", step, i));
     }
     const int64_t start = position(starts[i], size);
     const int64_t length = std::max<int64_t>(position(stops[i], size) - start, 0);
@@ -60,7 +60,7 @@ Slice plan(const Shape& x, const AxisList& starts, const AxisList& stops, const 
 Tensor slice(const Tensor& x, const AxisList& starts, const AxisList& stops,
              const AxisList& steps) {
   const ProfileScope profile("slice");
-  check_rank("slice", "x", x, 0);
+  check_rank_at_least("slice", "x", x, 0);
   const Slice s = plan(x.shape(), starts, stops, steps);
   Tensor y = Tensor::empty(s.shape);
   if (y.numel() > 0) strided_copy(s.loops, x.data() + s.start, y.mutable_data());
@@ -75,7 +75,7 @@ Tensor slice(const Tensor& x, const AxisList& starts, const AxisList& stops,
 Tensor slice_backward(const Tensor& dy, const Shape& shape, const AxisList& starts,
                       const AxisList& stops, const AxisList& steps) {
   const Slice s = plan(shape, starts, stops, steps);
-  check_shape("slice_backward", "dy", dy, s.shape);
+  check_shape("slice_backward", "dy", dy, s.shape, "x", shape);
   Tensor dx = Tensor::zeros(shape);
   if (dy.numel() == 0) return dx;
   LoopNest back;
@@ -88,7 +88,7 @@ Tensor slice_backward(const Tensor& dy, const Shape& shape, const AxisList& star
 }
 
 Tensor slice_axis(const Tensor& x, int64_t axis, int64_t start, int64_t stop, int64_t step) {
-  check_rank("slice", "x", x, 1);
+  check_rank_at_least("slice", "x", x, 1);
   const size_t rank = static_cast<size_t>(x.rank());
   const size_t at = static_cast<size_t>(x.shape().normalize_axis(axis));
   AxisList starts(rank, 0);
@@ -101,7 +101,7 @@ Tensor slice_axis(const Tensor& x, int64_t axis, int64_t start, int64_t stop, in
 }
 
 std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis) {
-  check_rank("split", "x", x, 1);
+  check_rank_at_least("split", "x", x, 1);
   const int64_t at = x.shape().normalize_axis(axis);
   int64_t left = x.shape()[at];
   bool fits = true;

@@ -15,7 +15,8 @@ inline constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
 /// x[start : stop : step] on every axis, Python's rule: negative positions count from the end, and
 /// what lies outside is left out. `steps` {} means 1 everywhere. A copy. Differentiable.
 ///   slice(x, {0, 1}, {kEnd, kEnd}, {1, 2})    is x[:, 1::2]
-/// Throws ShapeError unless there is one start, stop and step >= 1 per axis.
+/// Throws ShapeError unless there is one start, stop and step per axis, UsageError for steps
+/// below 1.
 Tensor slice(const Tensor& x, const AxisList& starts, const AxisList& stops,
              const AxisList& steps = {});
 
@@ -23,7 +24,7 @@ Tensor slice(const Tensor& x, const AxisList& starts, const AxisList& stops,
 Tensor slice_backward(const Tensor& dy, const Shape& shape, const AxisList& starts,
                       const AxisList& stops, const AxisList& steps = {});
 
-/// The same on one axis: x without its class token is slice_axis(x, 1, 1, kEnd).
+/// slice of one axis, the others whole: x without its class token is slice_axis(x, 1, 1, kEnd).
 Tensor slice_axis(const Tensor& x, int64_t axis, int64_t start, int64_t stop, int64_t step = 1);
 
 /// Cuts x along an axis into parts of these sizes. Differentiable. Throws ShapeError unless the

@@ -93,7 +93,7 @@ Tensor run(const Rows& rows, ForwardKernel kernel, const Tensor& x) {
 Tensor run_backward(std::string_view op, BackwardKernel kernel, const Tensor& dy, const Tensor& y,
                     int64_t axis) {
   const Rows rows = rows_along(op, y, axis);
-  check_shape(op, "dy", dy, y.shape());
+  check_shape(op, "dy", dy, y.shape(), "y", y.shape());
   return along<2>(rows, {dy.data(), y.data()}, y.shape(),
                   [&](int64_t count, const auto& in, float* out) {
                     kernel(count, rows.width, in[0], in[1], out);

@@ -10,7 +10,7 @@ namespace vitrine {
 
 Tensor standardize_weight(const Tensor& weight, float eps, StandardizeForm form) {
   const ProfileScope profile("standardize_weight");
-  check_rank("standardize_weight", "weight", weight, 2);
+  check_rank_at_least("standardize_weight", "weight", weight, 2);
   const Tensor rows = weight.reshape({weight.dim(0), weight.shape().product(1, weight.rank())});
   if (form == StandardizeForm::kRoot) {
     return layer_norm(rows, Tensor(), Tensor(), eps).reshape(weight.shape());

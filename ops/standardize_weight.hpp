@@ -12,7 +12,7 @@ enum class StandardizeForm {
 
 /// Weight standardisation: every output channel's kernel gets mean 0 and (biased) variance 1.
 ///   weight  (O, ...); a row per output channel
-///   returns the same shape; differentiable
+///   returns weight's shape; differentiable
 /// Error: as layer_norm's, relative to the largest |y| of a row. Throws ShapeError.
 /// Source: Qiao et al. 2019, arXiv 1903.10520, eq. 5 to 8.
 Tensor standardize_weight(const Tensor& weight, float eps,

@@ -16,7 +16,7 @@ constexpr int64_t kChunkElements = 1 << 14;
 
 Tensor unary(std::string_view name, UnaryFunction f, const Tensor& x) {
   const ProfileScope profile(name);
-  check_rank(name, "x", x, 0);
+  check_rank_at_least(name, "x", x, 0);
   Tape* tape = Tape::recording({&x});
   const bool keep_x = tape != nullptr && !derivative_from_output(f);
   Tensor y = !keep_x && reusable(x) ? x.detach() : Tensor::empty(x.shape());
@@ -57,8 +57,8 @@ Tensor quick_gelu(Tensor x) { return unary("quick_gelu", UnaryFunction::kQuickGe
 // NOLINTEND(performance-unnecessary-value-param)
 
 Tensor unary_backward(UnaryFunction f, const Tensor& dy, const Tensor& saved) {
-  check_rank("unary_backward", "saved", saved, 0);
-  check_shape("unary_backward", "dy", dy, saved.shape());
+  check_rank_at_least("unary_backward", "saved", saved, 0);
+  check_shape("unary_backward", "dy", dy, saved.shape(), "saved", saved.shape());
   Tensor dx = Tensor::empty(dy.shape());
   const kernels::Unary& kernel = *kernels::active().unary;
   float* to = dx.mutable_data();

@@ -40,12 +40,14 @@ int64_t same_total(int64_t image, int64_t kernel, int64_t stride, int64_t dilati
 void check_window(std::string_view op, const Window& window) {
   const auto& [kernel, stride, dilation, padding] = window;
   if (!within(1, kernel) || !within(1, stride) || !within(1, dilation)) {
-    throw ShapeError(fmt::format(
+    const std::string text = fmt::format(
         "[{}] kernel ({}, {}), stride ({}, {}) and dilation ({}, {}) must be from 1 to {}", op,
-        kernel.h, kernel.w, stride.h, stride.w, dilation.h, dilation.w, kLargest));
+        kernel.h, kernel.w, stride.h, stride.w, dilation.h, dilation.w, kLargest);
+    if (!within(1, kernel)) throw ShapeError(text);  // a convolution's is in its weight's shape
+    throw UsageError(text);
   }
   if (!within(0, {padding.top, padding.bottom}) || !within(0, {padding.left, padding.right})) {
-    throw ShapeError(fmt::format("[{}] padding ({}, {}, {}, {}) must be from 0 to {}", op,
+    throw UsageError(fmt::format("[{}] padding ({}, {}, {}, {}) must be from 0 to {}", op,
                                  padding.top, padding.bottom, padding.left, padding.right,
                                  kLargest));
   }

@@ -26,14 +26,14 @@ struct Window {
 };
 
 /// The padding that TensorFlow calls SAME, for images of `image` pixels: ceil(image / stride)
-/// places, and where it is odd the larger half at the bottom and right. Throws ShapeError as places
-/// does.
+/// places, and where it is odd the larger half at the bottom and right. Throws UsageError as
+/// places does.
 Padding2d same_padding(std::string_view op, Size2d image, const Window& window);
 
 /// The number of places of a window in images of `image` pixels. With `ceil`, PyTorch's ceil_mode,
 /// a last window may hang over the end, if it begins within the image or the padding before it.
-/// Throws ShapeError with `op` in its text if a size, stride or dilation is below 1, a padding
-/// negative, any of them above 2^30, or no window fits.
+/// With `op` in its text, throws UsageError if a stride or dilation is below 1, a padding negative,
+/// or any of them above 2^30; ShapeError if a kernel size is, or if no window fits.
 Size2d places(std::string_view op, Size2d image, const Window& window, bool ceil = false);
 
 }  // namespace vitrine

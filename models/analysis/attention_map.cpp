@@ -5,7 +5,7 @@
 namespace vitrine {
 
 Tensor attention_map(const Tensor& attention, const TokenLayout& layout) {
-  check_rank("attention_map", "attention", attention, 3);
+  check_rank_at_least("attention_map", "attention", attention, 3);
   const int64_t heads = attention.dim(0);
   const int64_t tokens = layout.tokens();
   check_shape("attention_map", "attention", attention, {heads, tokens, tokens});

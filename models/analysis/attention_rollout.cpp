@@ -34,7 +34,7 @@ std::vector<double> through_block(const std::vector<double>& flow, const Tensor&
 Tensor attention_rollout(std::span<const Tensor> attention, const TokenLayout& layout) {
   check(!attention.empty(), "attention_rollout", "there must be at least one block");
   for (const Tensor& block : attention) {
-    check_rank("attention_rollout", "attention", block, 3);
+    check_rank_at_least("attention_rollout", "attention", block, 3);
     check_shape("attention_rollout", "attention", block,
                 {block.dim(0), layout.tokens(), layout.tokens()});
     check(block.dim(0) > 0, "attention_rollout", "a block must have at least one head");

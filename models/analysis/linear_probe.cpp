@@ -167,7 +167,7 @@ void solve(const NormalSums& s, double ridge, LinearProbe& probe) {
 
 /// A probe that can standardise and no more.
 LinearProbe standardized(const FeatureRows& train, int64_t classes) {
-  check_rank("linear_probe", "the features", train.values, 2);
+  check_rank_at_least("linear_probe", "the features", train.values, 2);
   check(classes >= 1 && static_cast<int64_t>(train.labels.size()) == train.values.dim(0),
         "linear_probe", "every row must have a label");
   if (train.labels.empty()) throw UsageError("a linear probe needs training pictures");

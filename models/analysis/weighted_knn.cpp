@@ -92,7 +92,7 @@ std::vector<Nearest> nearest(const Tensor& train, std::span<const int32_t> label
 
 Accuracy weighted_knn(const FeatureRows& train, const FeatureRows& test, int64_t classes,
                       const KnnOptions& options) {
-  check_rank("weighted_knn", "the training features", train.values, 2);
+  check_rank_at_least("weighted_knn", "the training features", train.values, 2);
   check_shape("weighted_knn", "the test features", test.values,
               {test.values.defined() ? test.values.dim(0) : 0, train.values.dim(1)});
   if (options.k < 1 || !(options.temperature > 0)) {

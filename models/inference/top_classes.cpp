@@ -11,7 +11,7 @@
 namespace vitrine {
 
 TopClasses top_classes(const Tensor& logits, int64_t k) {
-  check_rank("top_classes", "logits", logits, 2);
+  check_rank_at_least("top_classes", "logits", logits, 2);
   check(k >= 1, "top_classes", "k must be at least 1");
   const Tensor probabilities = softmax(logits, -1);  // (B, C)
   const int64_t classes = logits.dim(1);

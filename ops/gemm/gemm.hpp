@@ -20,11 +20,11 @@ void gemm(Trans a, Trans b, int64_t m, int64_t n, int64_t k, const float* a_data
           const float* b_data, int64_t ldb, float* c, int64_t ldc,
           const GemmEpilogue& epilogue = {});
 
-/// The same with B packed before. Its ISA must be the active one.
+/// C = epilogue(op(A) B) with B packed before. Its ISA must be the active one.
 void gemm(Trans a, int64_t m, const float* a_data, int64_t lda, const PackedMatrix& b, float* c,
           int64_t ldc, const GemmEpilogue& epilogue = {});
 
-/// The same with A gathered from images: B is (k, n) as `b` says, or packed before.
+/// C = epilogue(A op(B)) with A gathered from images: B is (k, n) as `b` says, or packed before.
 void gemm(const ImageRows& a, Trans b, int64_t n, const float* b_data, int64_t ldb, float* c,
           int64_t ldc, const GemmEpilogue& epilogue = {});
 void gemm(const ImageRows& a, const PackedMatrix& b, float* c, int64_t ldc,

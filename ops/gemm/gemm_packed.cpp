@@ -124,9 +124,9 @@ std::shared_ptr<const PackedMatrix> packed_weight(const Tensor& weight, MatrixOf
 }
 
 void pack_weight(const Tensor& weight) {
-  check_rank("pack_weight", "weight", weight, 2);
-  check(weight.rank() == 2 && weight.storage().frozen(), "pack_weight",
-        "weight must be a frozen matrix");
+  constexpr std::string_view kMust = "weight must be a frozen matrix";
+  check(weight.defined() && weight.rank() == 2, "pack_weight", kMust);
+  check_usage(weight.storage().frozen(), "pack_weight", kMust);
   if (weight.numel() == 0 || weight.storage().borrowed()) return;
   auto matrix = kept(weight, nullptr);
   if (matrix == nullptr) matrix = pack_and_keep(weight, nullptr);

@@ -78,7 +78,7 @@ std::shared_ptr<const PackedMatrix> packed_weight(const Tensor& weight,
 /// Packs a frozen weight (n, k) for the active ISA now. If it is all that its storage holds, the
 /// packed form is the only one from then on, until somebody asks for data(). To be called before
 /// other threads know the weight. A borrowed one is left for packed_weight. Throws ShapeError
-/// unless it is a matrix and frozen.
+/// unless it is a matrix, UsageError unless it is frozen.
 void pack_weight(const Tensor& weight);
 
 }  // namespace vitrine

@@ -107,7 +107,7 @@ Image affine(const ImageView& image, const AffineMap& map, ResizeFilter filter,
                     image.width, image.height, image.channels, fill.size()));
   }
   if (filter != ResizeFilter::kBilinear && filter != ResizeFilter::kBicubic) {
-    throw ShapeError(fmt::format("[affine] filter must be bilinear or bicubic, got {}",
+    throw UsageError(fmt::format("[affine] filter must be bilinear or bicubic, got {}",
                                  resize_filter_name(filter)));
   }
   Image result{image.width, image.height, image.channels, {}};

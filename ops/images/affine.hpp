@@ -17,7 +17,7 @@ struct AffineMap {
 /// (channels); where only neighbours lie outside, the border is repeated.
 /// Bit-equal to Pillow 13's Image.transform(AFFINE): in double, bilinear truncated, bicubic with
 /// a = -1 clipped and truncated.
-///   filter   kBilinear or kBicubic; ShapeError for others
+///   filter   kBilinear or kBicubic; UsageError for others
 Image affine(const ImageView& image, const AffineMap& map, ResizeFilter filter,
              std::span<const uint8_t> fill);
 

@@ -58,7 +58,7 @@ void average(const Box& box, int64_t n, int64_t step, uint8_t* values, std::vect
 
 void gaussian_blur(Image& image, double radius) {
   if (!(radius >= 0 && radius <= kMaxRadius)) {
-    throw ShapeError(
+    throw UsageError(
         fmt::format("[gaussian_blur] radius must be 0 to {}, got {}", kMaxRadius, radius));
   }
   if (radius == 0) return;

@@ -24,7 +24,7 @@ struct AttentionHead {
   bool causal = false;  // query i sees the keys j <= i
 };
 
-/// The same head on the way back. A null gradient is not wanted.
+/// One head of backward. A null gradient is not wanted.
 template <class T>
 struct AttentionBackwardHead {
   AttentionHead<T> head;

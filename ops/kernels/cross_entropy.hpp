@@ -12,7 +12,7 @@ struct CrossEntropyTarget {
   float smoothing;
   int32_t ignore_index;
 
-  /// The same for the rows from `row` on.
+  /// The target of the rows from `row` on.
   CrossEntropyTarget at(int64_t row, int64_t width) const {
     CrossEntropyTarget t = *this;
     if (labels != nullptr) t.labels += row;

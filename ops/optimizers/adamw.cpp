@@ -38,10 +38,11 @@ kernels::AdamWStep numbers_of(const AdamWItem& item, const AdamWOptions& o, int6
 void check_item(const AdamWItem& item) {
   check(item.param->defined(), "adamw", "param must be a tensor, got nothing");
   const Shape& shape = item.param->shape();
-  check_shape("adamw", "grad", *item.grad, shape);
-  check_shape("adamw", "m", *item.m, shape);
-  check_shape("adamw", "v", *item.v, shape);
-  if (item.average != nullptr) check_shape("adamw", "average", *item.average, shape);
+  check_shape("adamw", "grad", *item.grad, shape, "param", shape);
+  check_shape("adamw", "m", *item.m, shape, "param", shape);
+  check_shape("adamw", "v", *item.v, shape, "param", shape);
+  if (item.average != nullptr)
+    check_shape("adamw", "average", *item.average, shape, "param", shape);
 }
 
 }  // namespace
@@ -49,7 +50,7 @@ void check_item(const AdamWItem& item) {
 void adamw_(std::span<const AdamWItem> items, const AdamWOptions& options, int64_t step,
             const UpdateExtras& extras) {
   const ProfileScope profile("adamw");
-  check(step >= 1, "adamw", fmt::format("step must be at least 1, got {}", step));
+  check_usage(step >= 1, "adamw", fmt::format("step must be at least 1, got {}", step));
   struct Arrays {
     kernels::AdamWStep numbers;
     const float* grad;

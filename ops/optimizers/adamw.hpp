@@ -40,13 +40,13 @@ struct AdamWItem {
 ///   param = param - lr / (1 - beta1^step) m / (sqrt(v / (1 - beta2^step)) + eps)
 ///   step  1 for the first step
 /// lr and weight_decay of the options are not used. The bits are those of clip_grad_norm, adamw_
-/// and ema_ one after the other. Not recorded by a tape. Throws ShapeError, also if a live tape
-/// needs one of the tensors.
+/// and ema_ one after the other. Not recorded by a tape. Throws ShapeError, and UsageError for
+/// a step below 1 and if a live tape needs one of the tensors.
 /// Source: Loshchilov, Hutter 2019, arXiv 1711.05101; details as in torch.optim.AdamW.
 void adamw_(std::span<const AdamWItem> items, const AdamWOptions& options, int64_t step,
             const UpdateExtras& extras = {});
 
-/// The same for one tensor, with lr and weight_decay of the options.
+/// One step of AdamW for one tensor, with lr and weight_decay of the options.
 void adamw_(Tensor& param, const Tensor& grad, Tensor& m, Tensor& v, const AdamWOptions& options,
             int64_t step);
 

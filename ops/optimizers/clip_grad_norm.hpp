@@ -16,7 +16,7 @@ double clip_scale(double norm, double max_norm);
 
 /// Multiplies every gradient in place by clip_scale of their norm.
 ///   returns the norm before; where it is not finite, nor are the gradients afterwards
-/// Not recorded by a tape. Throws ShapeError if a live tape needs one of the tensors.
+/// Not recorded by a tape. Throws UsageError if a live tape needs one of the tensors.
 /// Source: Pascanu, Mikolov, Bengio 2013, arXiv 1211.5063, algorithm 1; torch.nn.utils.
 double clip_grad_norm(std::span<Tensor> grads, double max_norm);
 

@@ -16,7 +16,7 @@ constexpr int64_t kChunkElements = 1 << 14;  // 64 KiB of each array: some micro
 void ema_(Tensor& average, const Tensor& value, double decay) {
   const ProfileScope profile("ema");
   check(average.defined(), "ema", "average must be a tensor, got nothing");
-  check_shape("ema", "value", value, average.shape());
+  check_shape("ema", "value", value, average.shape(), "average", average.shape());
   // 1 - decay in double: in float it would be off by 1e-4 of itself for a decay of 0.9999.
   const auto gain = static_cast<float>(1 - decay);
   float* to = average.mutable_data();

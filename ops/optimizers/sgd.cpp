@@ -16,9 +16,9 @@ constexpr int64_t kChunkElements = 1 << 14;  // 64 KiB of each array: some micro
 void check_item(const SgdItem& item, bool has_buffer) {
   check(item.param->defined(), "sgd", "param must be a tensor, got nothing");
   const Shape& shape = item.param->shape();
-  check_shape("sgd", "grad", *item.grad, shape);
-  if (has_buffer) check_shape("sgd", "buffer", *item.buffer, shape);
-  if (item.average != nullptr) check_shape("sgd", "average", *item.average, shape);
+  check_shape("sgd", "grad", *item.grad, shape, "param", shape);
+  if (has_buffer) check_shape("sgd", "buffer", *item.buffer, shape, "param", shape);
+  if (item.average != nullptr) check_shape("sgd", "average", *item.average, shape, "param", shape);
 }
 
 }  // namespace
@@ -26,7 +26,7 @@ void check_item(const SgdItem& item, bool has_buffer) {
 void sgd_(std::span<const SgdItem> items, const SgdOptions& options, const UpdateExtras& extras) {
   const ProfileScope profile("sgd");
   const bool has_buffer = options.momentum != 0;
-  check(has_buffer || !options.nesterov, "sgd", "nesterov wants momentum > 0");
+  check_usage(has_buffer || !options.nesterov, "sgd", "nesterov wants momentum > 0");
   struct Arrays {
     kernels::SgdStep step;
     const float* grad;

@@ -30,13 +30,13 @@ struct SgdItem {
 ///   buffer = momentum buffer + g           (the first step makes it g)
 ///   param = param - lr (nesterov ? g + momentum buffer : buffer)
 /// lr and weight_decay of the options are not used. The bits are those of clip_grad_norm, sgd_ and
-/// ema_ one after the other. Not recorded by a tape. Throws ShapeError, also if a live tape needs
-/// one of the tensors.
+/// ema_ one after the other. Not recorded by a tape. Throws ShapeError, and UsageError for
+/// nesterov without momentum and if a live tape needs one of the tensors.
 /// Source: Sutskever et al. 2013, ICML 28(3); details as in torch.optim.SGD.
 void sgd_(std::span<const SgdItem> items, const SgdOptions& options,
           const UpdateExtras& extras = {});
 
-/// The same for one tensor, with lr and weight_decay of the options.
+/// One step of stochastic gradient descent for one tensor, with lr and weight_decay of the options.
 void sgd_(Tensor& param, const Tensor& grad, Tensor& buffer, const SgdOptions& options);
 
 }  // namespace vitrine

@@ -369,7 +369,8 @@ TEST_CASE("attention: arguments that do not fit are refused", "[ops][errors]") {
     return scaled_dot_product_attention(q_, k_, v_, mask, 1);
   };
   CHECK_THROWS_WITH(sdpa(q, Tensor::zeros({2, 3, 7, 4}), k, {}),
-                    "[scaled_dot_product_attention] k must be (2, 3, 7, 8), got (2, 3, 7, 4)");
+                    "[scaled_dot_product_attention] k must be (2, 3, 7, 8) to match q (2, 3, 5, "
+                    "8), got (2, 3, 7, 4)");
   CHECK_THROWS_WITH(sdpa(q, k, k, Tensor::zeros({5, 6})),
                     "[scaled_dot_product_attention] mask must broadcast to the scores "
                     "(2, 3, 5, 7), got (5, 6)");

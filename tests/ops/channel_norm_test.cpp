@@ -375,7 +375,8 @@ TEST_CASE("batch_norm and group_norm: arguments that do not fit are refused", "[
   Tensor wrong = Tensor::zeros({5});
   CHECK_THROWS_WITH(group_norm(x, 4, good, good, kEps),
                     "[group_norm] 4 groups must divide the channels of x (2, 5, 6)");
-  CHECK_THROWS_WITH(group_norm(x, 2, bad, good, kEps), "[group_norm] gamma must be (6), got (5)");
+  CHECK_THROWS_WITH(group_norm(x, 2, bad, good, kEps),
+                    "[group_norm] gamma must be (6) to match x (2, 5, 6), got (5)");
   CHECK_THROWS_AS(group_norm(x, 2, good, good, kEps, true, Tensor::zeros({2, 5, 5})), ShapeError);
   CHECK_THROWS_AS(group_norm(x, 0, good, good, kEps), ShapeError);
   CHECK_THROWS_AS(group_norm(x, -1, good, good, kEps), ShapeError);

@@ -245,7 +245,8 @@ TEST_CASE("layer_norm: arguments that do not fit are refused", "[ops][errors]") 
   const Tensor x = Tensor::zeros({2, 197, 768});
   const Tensor good = Tensor::zeros({768});
   const Tensor bad = Tensor::zeros({512});
-  CHECK_THROWS_WITH(layer_norm(x, bad, good, 1e-6F), "[layer_norm] gamma must be (768), got (512)");
+  CHECK_THROWS_WITH(layer_norm(x, bad, good, 1e-6F),
+                    "[layer_norm] gamma must be (768) to match x (2, 197, 768), got (512)");
   CHECK_THROWS_AS(layer_norm(x, good, Tensor(), 1e-6F), ShapeError);
   CHECK_THROWS_AS(layer_norm(Tensor(), good, good, 1e-6F), ShapeError);
   CHECK_THROWS_AS(layer_norm(Tensor::scalar(1), Tensor(), Tensor(), 1e-6F), ShapeError);

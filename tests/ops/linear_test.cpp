@@ -277,7 +277,7 @@ TEST_CASE("linear: arguments that do not fit are refused, empty ones are not", "
   const Tensor x = Tensor::zeros({2, 4});
   const Tensor weight = Tensor::zeros({3, 4});
   CHECK_THROWS_WITH(linear(x, Tensor::zeros({3, 5}), Tensor()),
-                    "[linear] weight must be (3, 4), got (3, 5)");
+                    "[linear] weight must be (3, 4) to match x (2, 4), got (3, 5)");
   CHECK_THROWS_AS(linear(x, weight, Tensor::zeros({4})), ShapeError);
   CHECK_THROWS_AS(linear(x, Tensor(), Tensor()), ShapeError);
   CHECK_THROWS_AS(linear(Tensor::scalar(1), weight, Tensor()), ShapeError);

@@ -43,7 +43,7 @@ TEST_CASE("packed weight: it is all that is kept, and gives back the same bits",
     Tensor weight = test::random_tensor({n, k}, 1);
     const Tensor before = weight.clone();
     const Tensor x = test::random_tensor({3, k}, 2);
-    CHECK_THROWS_AS(pack_weight(weight), ShapeError);
+    CHECK_THROWS_AS(pack_weight(weight), UsageError);
     weight.freeze();
     pack_weight(weight);
     CHECK(weight.storage().moved_out());

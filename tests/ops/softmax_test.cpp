@@ -199,7 +199,7 @@ TEST_CASE("softmax: odd shapes, and arguments that do not fit", "[ops][errors]")
   CHECK_THROWS_AS(softmax(Tensor::scalar(3), 1), ShapeError);
   CHECK_THROWS_WITH(softmax(Tensor(), 0), "[softmax] x must be a tensor, got nothing");
   CHECK_THROWS_WITH(softmax_backward(Tensor::zeros({3, 2}), x, 1),
-                    "[softmax_backward] dy must be (2, 3), got (3, 2)");
+                    "[softmax_backward] dy must be (2, 3) to match y (2, 3), got (3, 2)");
 }
 
 }  // namespace

@@ -124,7 +124,7 @@ TEST_CASE("run options: what one asks of another", "[models][errors]") {
        {R"({"distillation": "soft", "teacher": "x", "distillation_alpha": 1,
             "distillation_tau": 4})",
         R"({"distillation": "hard", "teacher": ["x"], "distillation_alpha": 0})"}) {
-    CHECK_NOTHROW(RunOptions::from_json(good));
+    CHECK_NOTHROW(RunOptions::parse(good));
   }
 }
 
