@@ -1,8 +1,6 @@
 #pragma once
 
-#include "core/tape.hpp"
 #include "core/tensor.hpp"
-#include "ops/conv2d.hpp"
 
 namespace vitrine {
 
@@ -17,10 +15,5 @@ namespace vitrine {
 /// Error: that of a product over p q C. Throws ShapeError.
 /// Source: Dosovitskiy et al. 2021, arXiv 2010.11929, eq. 1.
 Tensor patch_embed(const Tensor& x, const Tensor& weight, const Tensor& bias);
-
-/// Gradients of patch_embed; needs[0] is x, needs[1] weight, needs[2] bias. What is not needed
-/// stays undefined.
-Conv2dGradients patch_embed_backward(const Tensor& dy, const Tensor& x, const Tensor& weight,
-                                     Needs needs);
 
 }  // namespace vitrine

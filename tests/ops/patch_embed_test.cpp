@@ -1,8 +1,7 @@
 // patch_embed.
 //   formula   a direct convolution in double, and its differences as gradients, on every ISA: one
 //             and several channels, patches that are not square, images that leave a rest
-//   operation gradients that are not needed, tape, bit-identical results for any number of threads,
-//             errors
+//   operation tape, bit-identical results for any number of threads, errors
 // Not here: the product itself (gemm_test), the values of PyTorch (golden_check).
 
 #include "ops/patch_embed.hpp"
@@ -70,36 +69,28 @@ TEST_CASE("patch_embed: values and gradients are those of the convolution", "[op
   const Values weight = randoms<double>(s.weight().numel(), 2);
   const Values bias = randoms<double>(s.dim, 3);
   const Values dy = randoms<double>(s.y().numel(), 4);
-  const Tensor y = patch_embed(tensor(x, s.x()), tensor(weight, s.weight()), tensor(bias, {s.dim}));
+  Tensor images = tensor(x, s.x());
+  Tensor filters = tensor(weight, s.weight());
+  Tensor offsets = tensor(bias, {s.dim});
+  Tape tape;
+  for (Tensor* leaf : {&images, &filters, &offsets}) tape.watch(*leaf);
+  const Tensor y = patch_embed(images, filters, offsets);
   REQUIRE(y.shape() == s.y());
   CHECK(max_error(y.values(), convolve(s, x, weight, bias)) < 1e-6);
   const Tensor plain = patch_embed(tensor(x, s.x()), tensor(weight, s.weight()), Tensor());
   CHECK(max_error(plain.values(), convolve(s, x, weight, Values(bias.size(), 0.0))) < 1e-6);
 
-  const auto g = patch_embed_backward(tensor(dy, s.y()), tensor(x, s.x()),
-                                      tensor(weight, s.weight()), Needs::all());
-  REQUIRE(g.dx.shape() == s.x());
-  REQUIRE(g.dweight.shape() == s.weight());
-  REQUIRE(g.dbias.shape() == Shape{s.dim});
+  const Tensor cotangent = tensor(dy, s.y());
+  const Gradients g = tape.backward(std::span(&y, 1), std::span(&cotangent, 1));
   const auto dx =
       differences([&](const Values& v) { return dot(convolve(s, v, weight, bias), dy); }, x);
   const auto dweight =
       differences([&](const Values& v) { return dot(convolve(s, x, v, bias), dy); }, weight);
   const auto dbias =
       differences([&](const Values& v) { return dot(convolve(s, x, weight, v), dy); }, bias);
-  CHECK(max_error(g.dx.values(), dx) < 1e-6);
-  CHECK(max_error(g.dweight.values(), dweight) < 1e-6);
-  CHECK(max_error(g.dbias.values(), dbias) < 1e-6);
-}
-
-TEST_CASE("patch_embed: only what is needed is computed", "[ops]") {
-  const Tensor x = test::random_tensor({1, 4, 4, 3}, 1);
-  const Tensor weight = test::random_tensor({5, 3, 2, 2}, 2);
-  const Tensor dy = test::random_tensor({1, 4, 5}, 3);
-  const auto g = patch_embed_backward(dy, x, weight, Needs(0b010));
-  CHECK_FALSE(g.dx.defined());
-  CHECK(g.dweight.defined());
-  CHECK_FALSE(g.dbias.defined());
+  CHECK(max_error(g.of(images).values(), dx) < 1e-6);
+  CHECK(max_error(g.of(filters).values(), dweight) < 1e-6);
+  CHECK(max_error(g.of(offsets).values(), dbias) < 1e-6);
 }
 
 TEST_CASE("patch_embed: tape and the number of threads", "[ops][threads]") {
@@ -135,8 +126,6 @@ TEST_CASE("patch_embed: arguments that do not fit are refused", "[ops][errors]")
   CHECK_THROWS_AS(patch_embed(x, Tensor::zeros({64, 1, 0, 4}), bias), ShapeError);
   CHECK_THROWS_AS(patch_embed(x, Tensor(), bias), ShapeError);
   CHECK_THROWS_AS(patch_embed(Tensor(), weight, bias), ShapeError);
-  CHECK_THROWS_AS(patch_embed_backward(Tensor::zeros({2, 48, 64}), x, weight, Needs::all()),
-                  ShapeError);
   CHECK(patch_embed(Tensor::zeros({0, 28, 28, 1}), weight, bias).shape() == Shape{0, 49, 64});
 }
 
