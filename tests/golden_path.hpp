@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "tests/skipped.hpp"
+
 namespace vitrine::test {
 
 /// Where the golden data is: $VITRINE_GOLDEN, else ../shared/golden where that exists, else the
@@ -18,12 +20,14 @@ inline std::filesystem::path golden_dir() {
   return "tests/golden/data";
 }
 
-/// The manifest of a family such as "bad"; if it is not there, nothing, and a warning that says so.
+/// The manifest of a family such as "bad". If it is not there, nothing, and a line that says so; in
+/// CI, where $CI is set, that is a failure.
 inline std::optional<nlohmann::json> golden_manifest(const std::string& family) {
   const std::filesystem::path path = golden_dir() / family / "manifest.json";
   std::ifstream file(path);
   if (!file) {
-    WARN("skipped: there is no " << path);
+    if (std::getenv("CI") != nullptr) FAIL("there is no " << path);
+    say_skipped("there is no " + path.string());
     return std::nullopt;
   }
   return nlohmann::json::parse(file);

@@ -13,12 +13,13 @@
 #include "core/lasting_memory.hpp"
 #include "core/process_memory.hpp"
 #include "tests/sanitized.hpp"
+#include "tests/skipped.hpp"
 
 namespace vitrine {
 namespace {
 
 TEST_CASE("trim_heap gives back what was freed below a block in use", "[core][memory]") {
-  if (test::kSanitized) return;  // its allocator keeps what is freed
+  if (test::kSanitized) return test::say_skipped("a sanitizer's allocator keeps what is freed");
   constexpr size_t kBlocks = 4096;
   constexpr size_t kBlockBytes = size_t{1} << 14;  // small: the C library maps none by itself
   std::vector<std::unique_ptr<std::byte[]>> blocks(kBlocks);
@@ -50,7 +51,7 @@ TEST_CASE("lasting memory: pieces lie side by side and keep what was written", "
 }
 
 TEST_CASE("lasting memory: the last piece of a slab gives it back", "[core][memory]") {
-  if (test::kSanitized) return;                   // its allocator keeps what is freed
+  if (test::kSanitized) return test::say_skipped("a sanitizer's allocator keeps what is freed");
   constexpr int64_t kFloats = int64_t{50} << 20;  // more than a slab
   constexpr int64_t kBytes = kFloats * static_cast<int64_t>(sizeof(float));
   auto large = lasting_floats(kFloats);
@@ -79,7 +80,7 @@ TEST_CASE("lasting memory: a piece has the place of one like it that died", "[co
 }
 
 TEST_CASE("lasting memory: models that come and go take no more of it", "[core][memory]") {
-  if (test::kSanitized) return;  // its allocator keeps what is freed
+  if (test::kSanitized) return test::say_skipped("a sanitizer's allocator keeps what is freed");
   constexpr int kModels = 20;
   constexpr int64_t kFloats = 1'200'000;  // 4.8 MB
   std::vector<std::shared_ptr<float>> models(kModels);

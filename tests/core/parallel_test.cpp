@@ -20,6 +20,7 @@
 #include "core/openmp_executor.hpp"
 #include "core/random.hpp"
 #include "core/thread_pool.hpp"
+#include "tests/skipped.hpp"
 
 namespace vitrine {
 namespace {
@@ -118,8 +119,8 @@ TEST_CASE("set_pinned: a worker keeps to its processor, loader threads do not", 
 TEST_CASE("parallel_for: a worker leaves the processor of its caller", "[core][threads]") {
   const ScopedExecutor executor(each_executor());
   const std::vector<int> all = allowed_processors();
-  if (all.size() < 2) return;
-  if (!two_threads()) return;  // nobody would ever meet
+  if (all.size() < 2) return test::say_skipped("there is one processor");
+  if (!two_threads()) return test::say_skipped("there is one thread: nobody would ever meet");
   set_threads(2);
   std::array<int, 2> processor{};
   // Both threads take a task: the first one waits for the other.
@@ -155,7 +156,7 @@ TEST_CASE("parallel_for: a worker leaves the processor of its caller", "[core][t
 TEST_CASE("parallel_for: a thread begins with its own share and helps with what is left",
           "[core][threads]") {
   const ScopedExecutor executor(each_executor());
-  if (!two_threads()) return;
+  if (!two_threads()) return test::say_skipped("there is one thread");
   set_threads(2);
   constexpr int64_t kItems = 6;
   std::vector<int> worker_of(kItems);

@@ -14,6 +14,7 @@
 
 #include "core/shares.hpp"
 #include "tests/sanitized.hpp"
+#include "tests/skipped.hpp"
 
 namespace vitrine {
 namespace {
@@ -70,7 +71,7 @@ TEST_CASE("pool: a child process has one of its own", "[core][threads]") {
 }
 
 TEST_CASE("pool: more tasks than a word of Shares counts", "[core][threads]") {
-  if (test::kSanitized) return;  // they would take a minute
+  if (test::kSanitized) return test::say_skipped("under a sanitizer they take a minute");
   const int64_t n = Shares::kMaxTasks + 5;
   CHECK(sum_to(n, 2) == n * (n - 1) / 2);
 }

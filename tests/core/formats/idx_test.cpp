@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/formats/file.hpp"
 #include "tests/bad_files.hpp"
+#include "tests/skipped.hpp"
 #include "tests/temp_dir.hpp"
 
 using namespace vitrine;
@@ -181,8 +182,7 @@ TEST_CASE("labels must fit the images and the classes", "[idx][errors]") {
 TEST_CASE("Fashion-MNIST's test set is read", "[idx]") {
   const std::string folder = "/usr/share/datasets/fashion-mnist/";
   if (!std::filesystem::is_directory(folder)) {
-    WARN("skipped: the package dataset-fashion-mnist is not installed");
-    return;
+    return test::say_skipped("the package dataset-fashion-mnist is not installed");
   }
   const IdxPair test =
       read_idx_pair(folder + "t10k-images-idx3-ubyte.gz", folder + "t10k-labels-idx1-ubyte.gz", 10);
