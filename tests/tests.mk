@@ -7,9 +7,9 @@ COUNTS      := $(OUT)/test
 .PHONY: tests
 tests: $(TESTS) $(CHECK) ## builds the tests, a program per room, and runs none: build/tests/ops_tests "[gradient]" runs some
 
-.PHONY: test test-unit test-golden test-loops test-program test-install test-start
+.PHONY: test test-unit test-golden test-loops test-new-op test-program test-install test-start
 test: INSTALL := 1
-test: test-start test-unit test-golden $(if $(filter release,$(MODE)),test-loops test-install) test-program ## unit tests and golden data per ISA, then the program end to end
+test: test-start test-unit test-golden $(if $(filter release,$(MODE)),test-loops test-new-op test-install) test-program ## unit tests and golden data per ISA, then the program end to end
 	@sh tests/summary.sh $(COUNTS)
 
 test-start:
@@ -25,6 +25,12 @@ test-golden: test-start $(CHECK) $(OUT)/vitrine
 MICRO_KERNELS := $(foreach i,$(ISAS),$(OBJ)/ops/simd/$(i)/gemm.o $(OBJ)/ops/simd/$(i)/attention.o)
 test-loops: test-start $(MICRO_KERNELS)
 	@python3 tests/check_inner_loops.py --count $(COUNTS)/loops.count objdump $(MICRO_KERNELS)
+
+# The pattern of an operation, copied: it compiles.
+NEW_OP_ISA := $(firstword $(ISAS))
+test-new-op: test-start | $(PACKAGES_BUILD) $(PACKAGES_TEST)
+	@sh tests/new_op.sh $(abspath $(COUNTS))/new_op.count "$(CXX) $(CXXFLAGS)" \
+	  "$(CXX) $(CXXFLAGS) $(KERNEL) $(ISA_$(NEW_OP_ISA)) -DVT_ISA=$(NEW_OP_ISA)"
 
 # After the others: they would take its processors, and it looks at time limits.
 test-program: test-start test-unit test-golden $(OUT)/vitrine | build/packages/data
@@ -98,7 +104,7 @@ build/fuzz/%: $(OBJ)/tests/fuzz/%.o $(LIB)
 # --- a new operation -----------------------------------------------------------------------------
 
 .PHONY: new-op
-new-op: ## NAME=my_op: copies the files of layer_norm, the pattern of an operation
+new-op: ## NAME=my_op: copies the files of layer_norm, the pattern of an operation, and enters it in the tables
 	@sh ops/new_op.sh $(NAME)
 
 # --- benchmarks, demo ----------------------------------------------------------------------------

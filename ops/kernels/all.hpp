@@ -24,8 +24,8 @@ struct Peak;
 struct Pool2d;
 struct Unary;
 
-/// One table of kernels per ISA, constant-initialised and chosen once (see active). To add an
-/// operation, add its line here, in ops/simd/all.cpp and in ops/reference/all.cpp.
+/// One table of kernels per ISA, constant-initialised and chosen once (see active). `make new-op`
+/// adds an operation here, in ops/simd/all.cpp and in ops/reference/all.cpp.
 struct Kernels {
   Isa isa;
   const Attention* attention;
