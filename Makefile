@@ -75,7 +75,6 @@ sources         = $(wildcard $(addsuffix /*.cpp,$(call folders,$(1))))
 objects         = $(patsubst %.cpp,$(OBJ)/%.o,$(1))
 KERNEL_SOURCES := $(wildcard ops/simd/*.cpp)
 KERNEL_OBJECTS := $(foreach i,$(ISAS),$(patsubst ops/simd/%.cpp,$(OBJ)/ops/simd/$(i)/%.o,$(KERNEL_SOURCES)))
-APP_SOURCES    := $(foreach r,$(filter apps%,$(ROOMS)),$(call sources,$(r)))
 TEST_SOURCES   := $(wildcard tests/*.cpp $(ROOMS:%=tests/%/*.cpp))
 GOLDEN_SOURCES := $(wildcard tests/golden/*.cpp)
 SOURCES        := $(foreach r,$(ROOMS),$(call sources,$(r))) $(KERNEL_SOURCES) $(wildcard third_party/*.cpp) \
@@ -116,8 +115,9 @@ include third_party/packages.mk
 $(OUT)/vitrine: $(OBJ)/apps/main.o $(call archives,apps)
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
 
-# The program only steers the library: more optimisation would only take longer to compile.
-$(call objects,$(APP_SOURCES)): BASELINE += $(if $(filter release,$(MODE)),-O1)
+# What only steers: more optimisation would take longer to compile, and nothing else.
+STEERING := $(foreach r,$(filter apps%,$(ROOMS)) core/text models/networks models/weights models/training,$(call sources,$(r)))
+$(call objects,$(STEERING)): BASELINE += $(if $(filter release,$(MODE)),-O1)
 
 # Made again when a source comes or goes too.
 define archive_rule

@@ -4,35 +4,41 @@
 
 VERSION   := $(shell sed -n 's/.*kVersion = "\(.*\)".*/\1/p' core/version.hpp)
 SOVERSION := $(firstword $(subst ., ,$(VERSION)))
-LIBRARY   := $(OUT)/lib
 SHARED    := libvitrine.so.$(VERSION)
+
+# OPENMP=1: with OpenMP as an executor that can be chosen, and libgomp as something that is needed.
+# DECODERS=0: for devices that see raw pixels alone; no PNG, no JPEG, and no libjpeg that is needed.
+OPENMP   ?=
+DECODERS ?= 1
+VARIANT  := $(if $(OPENMP),_openmp)$(if $(filter 0,$(DECODERS)),_raw)
+LIBRARY  := $(OUT)/lib$(VARIANT)
+INSTEAD  := $(if $(OPENMP),,$(OBJ)/no_openmp.o) $(if $(filter 0,$(DECODERS)),$(OBJ)/no_decoders.o)
 
 .PHONY: library
 library: $(LIBRARY)/libvitrine.a $(LIBRARY)/libvitrine.so ## the C library, build/lib/libvitrine.a and .so
 
-# OPENMP=1: with OpenMP as an executor that can be chosen, and libgomp as something that is needed.
-OPENMP    ?=
-OPENMP_IS := $(OBJ)/library.openmp
-$(shell [ "$$(cat $(OPENMP_IS) 2>/dev/null)" = "openmp $(OPENMP)" ] || echo "openmp $(OPENMP)" >$(OPENMP_IS))
-
-$(OBJ)/no_openmp.o: core/openmp_executor.cpp $(FLAGS) | $(PACKAGES_BUILD)
-	$(call say,CXX,$<)$(CXX) $(CXXFLAGS) $(BASELINE) -MMD -MP -c $< -o $@
+# They take the place of what the archives have.
+$(OBJ)/no_openmp.o: core/openmp_executor.cpp
+$(OBJ)/no_decoders.o: core/images/decode_image.cpp
+$(OBJ)/no_decoders.o: BASELINE += -DVITRINE_NO_DECODERS
+$(OBJ)/no_openmp.o $(OBJ)/no_decoders.o: $(FLAGS) | $(PACKAGES_BUILD)
+	$(call say,CXX,$@)$(CXX) $(CXXFLAGS) $(BASELINE) -MMD -MP -c $(filter %.cpp,$^) -o $@
 
 # One object, in which everything but the interface is local. Objects of the archive that nobody
 # needs stay out. objcopy does not make unique symbols local: they become weak ones first.
-$(OBJ)/library.o: $(OBJ)/models/c_api/vitrine.o $(if $(OPENMP),,$(OBJ)/no_openmp.o) $(LIB) $(OPENMP_IS)
-	$(call say,LD,$@)$(CXX) -r -nostdlib -Wl,--force-group-allocation $(filter-out $(OPENMP_IS),$^) -o $@.all
+$(OBJ)/library$(VARIANT).o: $(OBJ)/models/c_api/vitrine.o $(INSTEAD) $(LIB)
+	$(call say,LD,$@)$(CXX) -r -nostdlib -Wl,--force-group-allocation $^ -o $@.all
 	$(hush)nm --defined-only $@.all | awk '$$2 == "u" { print $$3 }' >$@.unique
 	$(hush)objcopy --weaken-symbols=$@.unique $@.all
 	$(hush)objcopy --wildcard --keep-global-symbol='vitrine_*' --strip-debug $@.all $@
 	$(hush)rm $@.all $@.unique
 
-$(LIBRARY)/libvitrine.a: $(OBJ)/library.o
+$(LIBRARY)/libvitrine.a: $(OBJ)/library$(VARIANT).o
 	$(call say,AR,$@)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $<
 
 # Its threads may still run when a host unloads it: the loader keeps it then (nodelete).
-$(LIBRARY)/$(SHARED): $(OBJ)/library.o models/c_api/vitrine.map
-	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) -shared $(FLAGS_$(MODE)) $< -ljpeg -lz $(if $(OPENMP),-fopenmp) -o $@ \
+$(LIBRARY)/$(SHARED): $(OBJ)/library$(VARIANT).o models/c_api/vitrine.map
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) -shared $(FLAGS_$(MODE)) $< $(if $(filter 0,$(DECODERS)),,-ljpeg) -lz $(if $(OPENMP),-fopenmp) -o $@ \
 	  -Wl,-soname,libvitrine.so.$(SOVERSION),--version-script=models/c_api/vitrine.map,-z,defs,-z,nodelete,--as-needed
 
 $(LIBRARY)/libvitrine.so: $(LIBRARY)/$(SHARED)
@@ -56,7 +62,7 @@ install: $(OUT)/vitrine library ## into PREFIX [/usr/local] of DESTDIR: program,
 	ln -sf $(SHARED) $(TO)/lib/libvitrine.so.$(SOVERSION)
 	ln -sf libvitrine.so.$(SOVERSION) $(TO)/lib/libvitrine.so
 	install -d $(TO)/lib/pkgconfig
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@OPENMP@|$(if $(OPENMP), -lgomp)|' models/c_api/vitrine.pc.in >$(TO)/lib/pkgconfig/vitrine.pc
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@OPENMP@|$(if $(OPENMP), -lgomp)|; s|@JPEG@|$(if $(filter 0,$(DECODERS)),, -ljpeg)|' models/c_api/vitrine.pc.in >$(TO)/lib/pkgconfig/vitrine.pc
 	install -D -m 644 models/pretrained/fashion_vit.safetensors $(TO)/share/vitrine/fashion_vit.safetensors
 	install -d $(TO)/share/vitrine/recipes
 	install -m 644 apps/recipes/*.json $(TO)/share/vitrine/recipes

@@ -18,6 +18,7 @@
 
 #include "core/ceil_div.hpp"
 #include "core/error.hpp"
+#include "core/images/picture_kind.hpp"
 
 namespace vitrine {
 namespace {
@@ -291,10 +292,6 @@ Image JpegReader::read() {
 }
 
 }  // namespace
-
-bool is_jpeg(std::span<const std::byte> bytes) {
-  return bytes.size() >= 2 && bytes[0] == std::byte{0xff} && bytes[1] == std::byte{0xd8};
-}
 
 Image decode_jpeg(std::span<const std::byte> bytes, std::string_view path) {
   if (!is_jpeg(bytes)) throw FormatError(FormatKind::kBadMagic, path, 0, "not a JPEG file");

@@ -8,8 +8,6 @@
 
 namespace vitrine {
 
-bool is_jpeg(std::span<const std::byte> bytes);
-
 /// Decodes a JPEG to 1 channel if it is grey, else to 3, with libjpeg-turbo: the accurate inverse
 /// transform and smooth upsampling of colours, which Pillow and OpenCV take too. Four components
 /// become RGB as Pillow does it: ink is stored inverted, as Adobe's programs write it.

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "core/formats/bytes.hpp"
-#include "core/images/jpeg.hpp"
+#include "core/images/picture_kind.hpp"
 #include "core/images/png_check.hpp"
 
 namespace vitrine {

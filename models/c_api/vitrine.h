@@ -67,6 +67,7 @@ typedef enum vitrine_status {
 typedef struct vitrine_model vitrine_model;
 
 /* A picture: exactly one of `file`, `encoded` and `pixels` is set, all that does not apply is zero.
+ * A library that was made with DECODERS=0 takes `pixels` alone, else VITRINE_ERROR_FORMAT.
  * It may be of any size: it is resized, cropped and normalised as the model wants it. */
 typedef struct vitrine_picture {
   size_t size; /* sizeof(vitrine_picture), the same in all pictures of an array */

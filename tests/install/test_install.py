@@ -213,6 +213,44 @@ def test_what_the_library_needs():
     assert re.search(r"SONAME.*\[libvitrine\.so\.\d+\]", dynamic), dynamic
 
 
+def test_a_library_for_raw_pixels_alone():
+    """No decoder, no libjpeg; the answers to pixels are the same bits, files are refused in a line."""
+    prefix = os.path.realpath("raw")
+    make("install", f"PREFIX={prefix}", "DECODERS=0")
+    needed = run("readelf", "-dW", prefix + "/lib/libvitrine.so")
+    assert "libjpeg" not in needed and "-ljpeg" not in open(prefix + "/lib/pkgconfig/vitrine.pc").read(), needed
+    with open("pixels.c", "w") as f:
+        f.write(r"""
+            #include <stdio.h>
+            #include <vitrine.h>
+            int main(int argc, char** argv) {
+              static uint8_t pixels[28 * 28];
+              for (int i = 0; i < 28 * 28; ++i) pixels[i] = (uint8_t)(i * 7 % 251);
+              const vitrine_picture raw = {.size = sizeof raw, .pixels = pixels, .height = 28, .width = 28, .channels = 1};
+              const vitrine_picture file = {.size = sizeof file, .file = argv[2]};
+              vitrine_model* model = NULL;
+              float logits[10];
+              if (argc < 3 || vitrine_open(argv[1], &model) || vitrine_logits(model, &raw, 1, logits, 10)) return 1;
+              for (int i = 0; i < 10; ++i) printf("%a\n", (double)logits[i]);
+              if (vitrine_logits(model, &file, 1, logits, 10)) fprintf(stderr, "%s\n", vitrine_last_error());
+              vitrine_close(model);
+              return 0;
+            }""")
+    answers, refusals = [], []
+    for at in (PREFIX, prefix):
+        run("cc", "-std=c11", "pixels.c", f"-I{at}/include", f"-L{at}/lib", "-lvitrine", f"-Wl,-rpath,{at}/lib", "-o", "pixels")
+        done = subprocess.run(["./pixels", PREFIX + "/share/vitrine/fashion_vit.safetensors", "picture.png"],
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done
+        answers.append(done.stdout)
+        refusals.append(done.stderr)
+    assert answers[0] == answers[1] and len(answers[0].split()) == 10, answers
+    assert refusals[0] == "", refusals
+    assert "built without decoders of pictures: give it raw pixels" in refusals[1] and refusals[1].count("\n") == 1, refusals
+    sizes = [os.path.getsize(os.path.realpath(f"{at}/lib/libvitrine.so")) for at in (PREFIX, prefix)]
+    assert sizes[1] < sizes[0], sizes
+
+
 def test_what_the_libraries_show():
     with open(f"{PREFIX}/include/vitrine.h") as f:
         declared = sorted(set(re.findall(r"VITRINE_API[^;(]*?\b(vitrine_\w+)\(", f.read())))
