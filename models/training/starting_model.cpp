@@ -51,14 +51,18 @@ std::vector<int32_t> head_rows(const RunOptions& o, const Dataset& data, const M
 }
 
 /// Refuses a size that somebody made up and of which patches would leave a part out. Published
-/// networks that do so have learned it (timm's so400m at 384 pixels).
+/// networks that do so have learned it (timm's so400m at 384 pixels). Convolutions of a backbone
+/// pad and leave nothing out.
 void check_patches(const RunOptions& o, bool other_size, const NetworkConfig& config) {
   const auto* vit = dynamic_cast<const VitConfig*>(&config);
   if (vit == nullptr) return;
   const std::string& name = o.model;
   const bool ours = name.starts_with("vit_d") && name.size() > 5 && std::isdigit(name[5]) != 0;
   const bool own_size = ours || name.starts_with('{') || name.ends_with(".json");
-  if (other_size || own_size) {
+  const Size2d patched = vit->patched();
+  const bool padded = vit->backbone.has_value() && patched.h % vit->patch_height == 0 &&
+                      patched.w % vit->patch_width == 0;
+  if (other_size || (own_size && !padded)) {
     require_whole_patches(*vit, config.image_height, config.image_width);
   }
 }

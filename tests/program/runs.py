@@ -295,6 +295,19 @@ def test_sizes_that_do_not_divide_into_patches():
     assert not os.path.exists("x")
 
 
+def test_the_hybrid_of_the_page_of_apps():
+    """Its backbone makes 4 x 4 features of 28 x 28 pixels: convolutions pad, so nothing is left out."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../apps/README.md"), encoding="utf-8") as f:
+        config = re.search(r"`(\{\"kind\": \"hybrid\".*?\})`", f.read(), re.DOTALL).group(1)
+    with open("hybrid.json", "w") as f:
+        json.dump(json.loads(config), f)
+    for digit in range(10):
+        pictures("for-a-hybrid", (28, 28), count=3, classes=[str(digit)], grey=True)
+    run("train", "--data", "folder:for-a-hybrid", "--model", "hybrid.json", "--epochs", 1, "--batch", 9, "--out", "hybrid", "--quiet")
+    found = json.loads(run("eval", "--data", "folder:for-a-hybrid", "--model", "hybrid", "--json").stdout)
+    assert found["images"] == 30, found
+
+
 def test_the_network_fits_the_pictures():
     for folder, sizes, grey, name, says in (
             ("small-colour", (50, 40), False, "vit_d128_l6_h4_patch4_32", "colour pictures of about 40 pixels"),
