@@ -306,18 +306,21 @@ def check_labels():
 
 
 def check_other_picture_size():
-    """The network sees what its processor makes; what is written again keeps the size that it was trained at."""
+    """The network sees what its processor makes. A folder keeps the size that it was trained at; a file of ours says
+    one size, that of its pictures."""
     from safetensors import safe_open
     net = network(lambda: hf.Dinov2Model(hf.Dinov2Config(**DINOV2 | {"image_size": 112, "patch_size": 14})))
     net.save_pretrained("first")
     rule = {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 64}, "crop_size": {"height": 56, "width": 56}} | IMAGENET
     with open("first/preprocessor_config.json", "w") as f:
         json.dump(rule, f)
+    vitrine("convert", "first", "second")
     vitrine("convert", "first", "timm.safetensors")
-    vitrine("convert", "timm.safetensors", "second")
-    with safe_open("second/model.safetensors", "pt") as f:
-        assert f.get_tensor("embeddings.position_embeddings").shape == (1, 65, 48)
-    for model in ("first", "timm.safetensors", "second"):
+    vitrine("convert", "timm.safetensors", "third")
+    for folder, positions in (("second", 8 * 8), ("third", 4 * 4)):
+        with safe_open(f"{folder}/model.safetensors", "pt") as f:
+            assert f.get_tensor("embeddings.position_embeddings").shape == (1, 1 + positions, 48), folder
+    for model in ("first", "second", "timm.safetensors", "third"):
         want = by_transformers(net, "first", 97, 131)[0][:, 0]
         vitrine("features", "--model", model, "--out", "f.npy", "picture.png")
         error = (torch.from_numpy(np.load("f.npy")) - want).abs().max()
