@@ -16,6 +16,12 @@ for line; do
     { split($0, quoted, "\""); folder = quoted[2]; sub("/[^/]*$", "", folder); if (!(folder in may)) print }')
   complain "$hits" "$room may include ${line}; the arrows are in tests/rooms.mk"
 done
+# Sources in a folder that is no room would be built by nobody, and tests there run by nobody.
+folders=$(for line; do echo "${line%% *}"; done)
+complain "$(find core ops models apps -name '*.[ch]pp' | sed 's|/[^/]*$||' | sort -u | grep -vxF "$folders")" \
+  'folders that are no rooms; name them in tests/rooms.mk'
+complain "$(find tests/core tests/ops tests/models tests/apps -name '*.cpp' | sed 's|^tests/||; s|/[^/]*$||' | sort -u |
+  grep -vxF "$folders")" 'tests in folders that are no rooms: nobody runs them'
 complain "$(grep -rn 'include <xsimd/' core ops models apps tests --include='*.?pp' | grep -v '^ops/simd/simd.hpp:')" \
   'only ops/simd/simd.hpp includes xsimd'
 # Kernels: no standard mathematics, no threads.

@@ -1,7 +1,7 @@
 # The rooms, and which others each may include, with what those may: read by the build, by the link of
 # each room's tests, and by make lint. Upper rooms come first: that is the order of archives in a link.
 
-ROOMS := apps apps/runs apps/command_line apps/bench apps/figures apps/drawing apps/terminal \
+ROOMS := apps apps/runs apps/bench apps/command_line apps/figures apps/drawing apps/terminal \
          models/c_api models/analysis models/training models/inference models/weights models/data models/networks \
          ops/optimizers ops ops/images ops/gemm ops/kernels \
          core/images core/formats core/text core
