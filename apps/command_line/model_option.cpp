@@ -5,14 +5,12 @@
 #include <charconv>
 
 #include "core/error.hpp"
-#include "core/formats/file.hpp"
+#include "models/data/class_names.hpp"
 #include "models/inference/find_model.hpp"
 #include "models/weights/resize_model.hpp"
 
 namespace vitrine {
 namespace {
-
-constexpr int64_t kMaxLabelsBytes = int64_t{16} << 20;
 
 /// "384", or "384x512": height x width. Throws UsageError.
 Size2d parse_image_size(std::string_view text) {
@@ -60,20 +58,6 @@ void add_picture_options(CLI::App& command, ModelOption& option) {
            "do not turn pictures upright by their EXIF orientation [as it was trained]");
 }
 
-std::vector<std::string> read_labels(const std::string& path) {
-  const std::vector<std::byte> bytes = read_file(path, kMaxLabelsBytes);
-  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  std::vector<std::string> labels;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    labels.emplace_back(line);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return labels;
-}
-
 Model open_model(const ModelOption& option, const CommonOptions& common, std::optional<Use> use) {
   if (!option.position_resampling.empty() && !option.image_size) {
     throw UsageError("--position-resampling needs an --image-size");
@@ -90,7 +74,7 @@ Model open_model(const ModelOption& option, const CommonOptions& common, std::op
   if (option.no_exif) model.preprocess.exif = Exif::kAsStored;
   print_notes(model.notes, common);
   if (option.labels.empty()) return model;
-  model.labels = read_labels(option.labels);
+  model.labels = read_class_names(option.labels);
   if (static_cast<int64_t>(model.labels.size()) != model.network->network_config().classes) {
     throw UsageError(fmt::format("--labels {}: {} lines for {} classes", option.labels,
                                  model.labels.size(), model.network->network_config().classes));

@@ -29,9 +29,6 @@ void add_weights_option(CLI::App& command, std::string& weights);
 /// pictures.
 void add_picture_options(CLI::App& command, ModelOption& option);
 
-/// The names of classes, one per line, in their order. Throws IoError and FormatError.
-std::vector<std::string> read_labels(const std::string& path);
-
 /// Loads the model, frozen for `use` unless it is to be written again (nothing), gives it the image
 /// size and orientation of pictures asked for, and prints on standard error what was decided about
 /// that and about a file of another program, unless the user wants quiet. Throws what load_model

@@ -7,7 +7,7 @@
 namespace vitrine {
 namespace {
 
-constexpr int64_t kMaxNamesBytes = int64_t{1} << 20;
+constexpr int64_t kMaxNamesBytes = int64_t{16} << 20;
 
 }  // namespace
 
