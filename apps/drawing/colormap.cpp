@@ -9,6 +9,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/images/luma.hpp"
+
 namespace vitrine {
 namespace {
 
@@ -78,8 +80,8 @@ Colour diverging_colour(double t) {
 }
 
 Colour ink_on(Colour background) {
-  const double luma = 0.299 * background.r + 0.587 * background.g + 0.114 * background.b;
-  return luma > 140 ? kInk : kWhite;
+  const std::array rgb = {background.r, background.g, background.b};
+  return luma(rgb.data()) > 140 ? kInk : kWhite;
 }
 
 }  // namespace vitrine

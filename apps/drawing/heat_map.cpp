@@ -8,6 +8,7 @@
 
 #include "apps/drawing/colormap.hpp"
 #include "core/error.hpp"
+#include "core/images/luma.hpp"
 #include "ops/images/resize.hpp"
 
 namespace vitrine {
@@ -26,13 +27,11 @@ constexpr double kDarkest = 0.12;
 
 uint8_t to_byte(double v) { return static_cast<uint8_t>(std::lround(std::clamp(v, 0.0, 255.0))); }
 
-double luma(const uint8_t* p) { return 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]; }
-
 // The factor that makes a dark RGB picture visible; 1 for others.
 double gain(const Image& picture) {
   std::array<int64_t, 256> histogram{};
   for (size_t i = 0; i < picture.pixels.size(); i += 3) {
-    ++histogram[to_byte(luma(&picture.pixels[i]))];
+    ++histogram[luma(&picture.pixels[i])];
   }
   const double wanted = kBrightShare * static_cast<double>(picture.pixels.size()) / 3;
   double seen = 0;
