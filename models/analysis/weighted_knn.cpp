@@ -94,7 +94,8 @@ Accuracy weighted_knn(const FeatureRows& train, const FeatureRows& test, int64_t
                       const KnnOptions& options) {
   check_rank_at_least("weighted_knn", "the training features", train.values, 2);
   check_shape("weighted_knn", "the test features", test.values,
-              {test.values.defined() ? test.values.dim(0) : 0, train.values.dim(1)});
+              {test.values.defined() ? test.values.dim(0) : 0, train.values.dim(1)},
+              "the training features", train.values.shape());
   if (options.k < 1 || !(options.temperature > 0)) {
     throw UsageError(fmt::format("k-NN needs k from 1 and a temperature above 0, got {} and {}",
                                  options.k, options.temperature));

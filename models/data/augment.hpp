@@ -64,6 +64,7 @@ struct Augment {
   /// The inverse; what is left out keeps its default. Throws UsageError on unknown keys and
   /// impossible values.
   static Augment from_json(nlohmann::json object);
+  static Augment from_json(std::string_view text) = delete;  // it would become a JSON string
 
   bool operator==(const Augment&) const = default;
 };

@@ -58,6 +58,7 @@ struct Preprocess {
   /// config.json can be read. So pictures are turned for models from before "exif", whose training
   /// took them as stored. Throws UsageError on impossible values.
   static Preprocess from_json(const nlohmann::json& object);
+  static Preprocess from_json(std::string_view text) = delete;  // it would become a JSON string
   /// The same of its text.
   static Preprocess parse(std::string_view text);
 

@@ -53,6 +53,8 @@ struct NetworkConfig {
 /// Any network from its JSON object. Throws UsageError on unknown kinds, unknown keys and
 /// impossible values.
 std::unique_ptr<NetworkConfig> network_config_from_json(nlohmann::json object);
+/// A text would become a JSON string: parse_network_config reads it.
+std::unique_ptr<NetworkConfig> network_config_from_json(std::string_view text) = delete;
 /// The same of its text.
 std::unique_ptr<NetworkConfig> parse_network_config(std::string_view text);
 

@@ -13,7 +13,7 @@ namespace vitrine {
 Tensor distillation_loss(const Distillation& options, const Tensor& logits, const Tensor& teacher) {
   constexpr const char* kName = "distillation_loss";
   check(logits.defined() && logits.rank() == 2, kName, "logits must be (B, C)");
-  check_shape(kName, "teacher", teacher, logits.shape());
+  check_shape(kName, "teacher", teacher, logits.shape(), "logits", logits.shape());
   if (options.kind == DistillationKind::kHard) return cross_entropy(logits, predictions(teacher));
   VT_CHECK(options.kind == DistillationKind::kSoft);
   const auto t = static_cast<float>(options.tau);

@@ -67,6 +67,7 @@ struct RunOptions {
   /// A JSON object with every value; from_json throws UsageError on unknown keys.
   nlohmann::json to_json() const;
   static RunOptions from_json(nlohmann::json object);
+  static RunOptions from_json(std::string_view text) = delete;  // it would become a JSON string
   /// The same of its text.
   static RunOptions parse(std::string_view text);
 };
