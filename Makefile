@@ -59,10 +59,19 @@ ISA_avx512   := -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx2 -mf
                 -mprefer-vector-width=512
 # g++ 12 would read all of A's values ahead, and keep sums on the stack for it.
 ISA_neon64   := $(if $(CLANG),,-fno-schedule-insns)
+# Refinements of an ISA have products of integers of their own.
+REFINED_x86_64  := avx2_vnni avx512_vnni
+REFINED_aarch64 := neon64_dotprod neon64_i8mm
+REFINED         := $(REFINED_$(ARCH))
+REFINED_SOURCES := ops/simd/gemm_int8.cpp
+ISA_avx2_vnni      := $(ISA_avx2) -DVT_VNNI
+ISA_avx512_vnni    := $(ISA_avx512) -DVT_VNNI
+ISA_neon64_dotprod := $(ISA_neon64) -march=armv8.2-a+dotprod -DVT_DOTPROD
+ISA_neon64_i8mm    := $(ISA_neon64) -march=armv8.2-a+dotprod+i8mm -DVT_I8MM
 
 # Objects are made again when the flags change.
 FLAGS := $(OBJ)/flags
-ALL_FLAGS := $(CXX) $(CXXFLAGS) $(BASELINE) $(KERNEL) $(foreach i,$(ISAS),$(ISA_$(i)))
+ALL_FLAGS := $(CXX) $(CXXFLAGS) $(BASELINE) $(KERNEL) $(foreach i,$(ISAS) $(REFINED),$(ISA_$(i)))
 $(shell mkdir -p $(OBJ); [ "$$(cat $(FLAGS) 2>/dev/null)" = "$(ALL_FLAGS)" ] || echo "$(ALL_FLAGS)" >$(FLAGS))
 
 # --- what there is -------------------------------------------------------------------------------
@@ -74,7 +83,9 @@ folders         = $(1) $(if $(filter ops/kernels,$(1)),ops/reference)
 sources         = $(wildcard $(addsuffix /*.cpp,$(call folders,$(1))))
 objects         = $(patsubst %.cpp,$(OBJ)/%.o,$(1))
 KERNEL_SOURCES := $(wildcard ops/simd/*.cpp)
-KERNEL_OBJECTS := $(foreach i,$(ISAS),$(patsubst ops/simd/%.cpp,$(OBJ)/ops/simd/$(i)/%.o,$(KERNEL_SOURCES)))
+kernel_objects  = $(patsubst ops/simd/%.cpp,$(OBJ)/ops/simd/$(1)/%.o,$(2))
+KERNEL_OBJECTS := $(foreach i,$(ISAS),$(call kernel_objects,$(i),$(KERNEL_SOURCES))) \
+                  $(foreach i,$(REFINED),$(call kernel_objects,$(i),$(REFINED_SOURCES)))
 TEST_SOURCES   := $(wildcard tests/*.cpp $(ROOMS:%=tests/%/*.cpp))
 GOLDEN_SOURCES := $(wildcard tests/golden/*.cpp)
 SOURCES        := $(foreach r,$(ROOMS),$(call sources,$(r))) $(KERNEL_SOURCES) $(wildcard third_party/*.cpp) \
@@ -139,7 +150,7 @@ define kernel_rule
 $(OBJ)/ops/simd/$(1)/%.o: ops/simd/%.cpp $(FLAGS) | $(PACKAGES_BUILD)
 	$$(call say,$(1),$$<)mkdir -p $$(@D) && $$(CXX) $$(CXXFLAGS) $$(KERNEL) $$(ISA_$(1)) -DVT_ISA=$(1) -MMD -MP -c $$< -o $$@
 endef
-$(foreach i,$(ISAS),$(eval $(call kernel_rule,$(i))))
+$(foreach i,$(ISAS) $(REFINED),$(eval $(call kernel_rule,$(i))))
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 

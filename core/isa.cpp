@@ -15,13 +15,18 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 namespace vitrine {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNames = {"reference", "sse42", "avx2", "avx512",
-                                                    "neon64"};
+constexpr std::array<std::string_view, 9> kNames = {
+    "reference", "sse42",       "avx2",           "avx512",      "neon64",
+    "avx2+vnni", "avx512+vnni", "neon64+dotprod", "neon64+i8mm",
+};
 
 #if defined(__x86_64__)
 
@@ -29,9 +34,9 @@ struct Registers {
   uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
 };
 
-Registers cpuid(uint32_t leaf) {
+Registers cpuid(uint32_t leaf, uint32_t part = 0) {
   Registers r;
-  __get_cpuid_count(leaf, 0, &r.eax, &r.ebx, &r.ecx, &r.edx);
+  __get_cpuid_count(leaf, part, &r.eax, &r.ebx, &r.ecx, &r.edx);
   return r;
 }
 
@@ -59,9 +64,12 @@ std::vector<Isa> detect() {
   const bool fma = bit(one.ecx, 12) && bit(one.ecx, 28) && bit(one.ecx, 29);  // FMA, AVX, F16C
   if (!fma || !bit(seven.ebx, 5) || (saved & kYmm) != kYmm) return found;     // AVX2
   found.push_back(Isa::kAvx2);
+  if (bit(cpuid(7, 1).eax, 4)) found.push_back(Isa::kAvx2Vnni);
   const bool avx512 = bit(seven.ebx, 16) && bit(seven.ebx, 17) && bit(seven.ebx, 28) &&
                       bit(seven.ebx, 30) && bit(seven.ebx, 31);  // F, DQ, CD, BW, VL
-  if (avx512 && (saved & kZmm) == kZmm) found.push_back(Isa::kAvx512);
+  if (!avx512 || (saved & kZmm) != kZmm) return found;
+  found.push_back(Isa::kAvx512);
+  if (bit(seven.ecx, 11)) found.push_back(Isa::kAvx512Vnni);
   return found;
 }
 
@@ -79,7 +87,13 @@ std::string brand() {
 
 #elif defined(__aarch64__)
 
-std::vector<Isa> detect() { return {Isa::kReference, Isa::kNeon64}; }
+std::vector<Isa> detect() {
+  std::vector<Isa> found = {Isa::kReference, Isa::kNeon64};
+  if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) == 0) return found;
+  found.push_back(Isa::kNeon64Dotprod);
+  if ((getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0) found.push_back(Isa::kNeon64I8mm);
+  return found;
+}
 std::string brand() { return "aarch64"; }
 
 #endif
@@ -120,6 +134,20 @@ Isa isa_from_name(std::string_view name) {
     throw UsageError(fmt::format("unknown ISA '{}'; known are {}", name, fmt::join(kNames, ", ")));
   }
   return static_cast<Isa>(found - kNames.begin());
+}
+
+Isa base_isa(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx2Vnni:
+      return Isa::kAvx2;
+    case Isa::kAvx512Vnni:
+      return Isa::kAvx512;
+    case Isa::kNeon64Dotprod:
+    case Isa::kNeon64I8mm:
+      return Isa::kNeon64;
+    default:
+      return isa;
+  }
 }
 
 const std::vector<Isa>& supported_isas() {

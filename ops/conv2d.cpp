@@ -105,12 +105,15 @@ Tensor weight_matrix(const Tensor& weight) {
       .reshape({weight.dim(0), weight.dim(1) * weight.dim(2) * weight.dim(3)});
 }
 
+/// What packed_weight has to make of a weight; a pointwise one is a matrix as it is.
+MatrixOf matrix_of(const Tensor& weight) {
+  return weight.dim(2) * weight.dim(3) == 1 ? nullptr : weight_matrix;
+}
+
 /// The kernels of outputs [first, first + count), packed; null unless the weight is frozen.
-std::shared_ptr<const PackedMatrix> packed_part(const Tensor& weight, int64_t first,
+std::shared_ptr<const PackedWeight> packed_part(const Tensor& weight, int64_t first,
                                                 int64_t count) {
-  const bool pointwise = weight.dim(2) * weight.dim(3) == 1;  // a matrix as it is
-  return packed_weight(weight.detach().rows(first, first + count),
-                       pointwise ? nullptr : weight_matrix);
+  return packed_weight(weight.detach().rows(first, first + count), matrix_of(weight));
 }
 
 /// y = epilogue(convolution)
@@ -124,7 +127,7 @@ Tensor product(const Sizes& s, const Conv2dOptions& options, const Tensor& x, co
     const int64_t first = group * s.group_outputs();
     float* to = y.mutable_data() + first;
     if (const auto packed = packed_part(weight, first, s.group_outputs())) {
-      gemm(rows, *packed, to, s.outputs, epilogue.at(0, first));
+      packed->multiply(rows, to, s.outputs, epilogue.at(0, first));
       continue;
     }
     if (!matrix.defined()) matrix = weight_matrix(weight);
@@ -349,17 +352,23 @@ Tensor conv2d_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   return convolve("conv2d_add", x, weight, bias, residual, options);
 }
 
-void pack_conv2d_weight(const Tensor& weight, int64_t groups) {
+void pack_conv2d_weight(const Tensor& weight, int64_t groups, Precision precision) {
   constexpr std::string_view kMust =
       "weight must be a frozen (O, C, kh, kw), O a multiple of the groups";
   check(weight.defined() && weight.rank() == 4 && groups > 0 && weight.dim(0) % groups == 0,
         "pack_conv2d_weight", kMust);
   check_usage(weight.storage().frozen(), "pack_conv2d_weight", kMust);
-  if (weight.numel() == 0 || weight.storage().borrowed()) return;
+  if (weight.numel() == 0) return;
+  if (weight.storage().borrowed() && precision == Precision::kFloat32) return;
   const int64_t outputs = weight.dim(0) / groups;
-  std::vector<std::shared_ptr<const PackedMatrix>> packed;
+  std::vector<std::shared_ptr<const PackedWeight>> packed;
   for (int64_t first = 0; first < weight.dim(0); first += outputs) {
     packed.push_back(packed_part(weight, first, outputs));
+    if (packed.back()->precision() == precision) continue;
+    const Tensor part = weight.detach().rows(first, first + outputs);
+    const Tensor matrix = weight_matrix(part);
+    packed.back() = pack_matrix(outputs, matrix.dim(1), matrix.data(), precision);
+    keep_packed(part, matrix_of(weight), packed.back());
   }
   if (weight.numel() != weight.storage().numel()) return;
   weight.storage().move_out([packed, shape = weight.shape()](float* to) {

@@ -28,7 +28,7 @@ Tensor product(const Tensor& x, const Tensor& weight, const GemmEpilogue& epilog
   Tensor y = Tensor::empty(x.shape().with(-1, n));
   const int64_t m = rows_of(x);
   if (const auto packed = packed_weight(weight)) {
-    gemm(Trans::kNo, m, x.data(), k, *packed, y.mutable_data(), n, epilogue);
+    packed->multiply(m, x.data(), k, y.mutable_data(), n, epilogue);
   } else {
     gemm(Trans::kNo, Trans::kYes, m, n, k, x.data(), k, weight.data(), k, y.mutable_data(), n,
          epilogue);

@@ -93,15 +93,19 @@ struct BlocksOfM {
   }
 };
 
-/// MC: rows of A that stay in one core's L2 while the micro-panels of B pass by. Together with one
-/// of these they take half of it. The other half is for the micro-panel that is fetched, for C, and
-/// for what the cache cannot hold at once because the pages of A lie in its sets at random.
-inline int64_t mc_of_l2(const kernels::Gemm& kernel, int64_t k) {
+inline int64_t l2_bytes() {
   static const int64_t l2 = [] {
     const int64_t bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);  // 0 or -1 if unknown
     return std::clamp<int64_t>(bytes, 1 << 18, 1 << 21);
   }();
-  const int64_t floats = l2 / 2 / static_cast<int64_t>(sizeof(float)) - kernel.nr * k;
+  return l2;
+}
+
+/// MC: rows of A that stay in one core's L2 while the micro-panels of B pass by. Together with one
+/// of these they take half of it. The other half is for the micro-panel that is fetched, for C, and
+/// for what the cache cannot hold at once because the pages of A lie in its sets at random.
+inline int64_t mc_of_l2(const kernels::Gemm& kernel, int64_t k) {
+  const int64_t floats = l2_bytes() / 2 / static_cast<int64_t>(sizeof(float)) - kernel.nr * k;
   return std::max(floats / k, 4 * kernel.mr);
 }
 

@@ -6,6 +6,8 @@
 #include "core/check.hpp"
 #include "core/lasting_memory.hpp"
 #include "core/parallel.hpp"
+#include "ops/gemm/gemm.hpp"
+#include "ops/gemm/int8_matrix.hpp"
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/gemm.hpp"
 
@@ -19,7 +21,7 @@ struct PackedContent {
     int64_t offset;                              // of the tensor's first float
     int64_t n, numel;                            // its first size, and all of it
     MatrixOf matrix_of;                          // what is packed of it
-    std::shared_ptr<const PackedMatrix> matrix;  // null: was read where it lies, borrowed
+    std::shared_ptr<const PackedWeight> matrix;  // null: was read where it lies, borrowed
 
     bool is_of(const Tensor& weight, MatrixOf of) const {
       return offset == weight.offset() && n == weight.dim(0) && numel == weight.numel() &&
@@ -33,17 +35,17 @@ std::shared_ptr<const PackedContent> content_of(const Tensor& weight) {
   return std::static_pointer_cast<const PackedContent>(weight.storage().packed());
 }
 
-/// What was packed of `weight` for the active ISA, or null.
-std::shared_ptr<const PackedMatrix> kept(const Tensor& weight, MatrixOf matrix_of) {
+/// What was packed of `weight`, if possible for the active ISA, or null.
+std::shared_ptr<const PackedWeight> kept(const Tensor& weight, MatrixOf matrix_of) {
   const auto content = content_of(weight);
   if (content == nullptr) return nullptr;
+  std::shared_ptr<const PackedWeight> other;
   for (const PackedContent::Entry& entry : content->entries) {
-    if (entry.matrix != nullptr && entry.is_of(weight, matrix_of) &&
-        entry.matrix->isa() == active_isa()) {
-      return entry.matrix;
-    }
+    if (entry.matrix == nullptr || !entry.is_of(weight, matrix_of)) continue;
+    if (entry.matrix->isa() == active_isa()) return entry.matrix;
+    other = entry.matrix;
   }
-  return nullptr;
+  return other;
 }
 
 bool used_before(const Tensor& weight, MatrixOf matrix_of) {
@@ -56,21 +58,24 @@ bool used_before(const Tensor& weight, MatrixOf matrix_of) {
 
 /// Two threads may both come here; the later one wins. Matrices that both have packed are right,
 /// and a use that is forgotten is only one more before packing.
-void keep(const Tensor& weight, MatrixOf matrix_of, std::shared_ptr<const PackedMatrix> matrix) {
+void keep(const Tensor& weight, MatrixOf matrix_of, std::shared_ptr<const PackedWeight> matrix) {
   const auto before = content_of(weight);
   auto content = before == nullptr ? std::make_shared<PackedContent>()
                                    : std::make_shared<PackedContent>(*before);
+  std::erase_if(content->entries, [&](const PackedContent::Entry& entry) {
+    return entry.matrix != nullptr && matrix != nullptr && entry.is_of(weight, matrix_of) &&
+           entry.matrix->precision() != matrix->precision();
+  });
   content->entries.push_back(
       {weight.offset(), weight.dim(0), weight.numel(), matrix_of, std::move(matrix)});
   weight.storage().set_packed(std::move(content));
 }
 
-std::shared_ptr<const PackedMatrix> pack_and_keep(const Tensor& weight, MatrixOf matrix_of) {
+std::shared_ptr<const PackedWeight> pack_and_keep(const Tensor& weight, MatrixOf matrix_of,
+                                                  Precision precision) {
   const Tensor plain = matrix_of == nullptr ? weight : matrix_of(weight);
   const int64_t n = weight.dim(0);
-  const int64_t k = weight.numel() / n;
-  auto matrix =
-      std::make_shared<const PackedMatrix>(k, n, StridedMatrix::of(Trans::kYes, plain.data(), k));
+  auto matrix = pack_matrix(n, weight.numel() / n, plain.data(), precision);
   keep(weight, matrix_of, matrix);
   return matrix;
 }
@@ -78,8 +83,8 @@ std::shared_ptr<const PackedMatrix> pack_and_keep(const Tensor& weight, MatrixOf
 }  // namespace
 
 PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b)
-    : isa_(active_isa()), k_(k), n_(n) {
-  const kernels::Gemm& kernel = *kernels::of(isa_).gemm;
+    : PackedWeight(Precision::kFloat32, k, n) {
+  const kernels::Gemm& kernel = *kernels::of(isa()).gemm;
   const int64_t panels = kernel.panels(n);
   panels_ = lasting_floats(k * panels * kernel.nr);
   const BlocksOfK blocks(k, kernel.kc);
@@ -93,43 +98,80 @@ PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b)
 }
 
 int64_t PackedMatrix::offset(int64_t block, int64_t panel) const {
-  const kernels::Gemm& kernel = *kernels::of(isa_).gemm;
-  const BlocksOfK blocks(k_, kernel.kc);
-  return (blocks.begin(block) * kernel.panels(n_) + panel * blocks.size(block)) * kernel.nr;
+  const kernels::Gemm& kernel = *kernels::of(isa()).gemm;
+  const BlocksOfK blocks(k(), kernel.kc);
+  return (blocks.begin(block) * kernel.panels(n()) + panel * blocks.size(block)) * kernel.nr;
 }
 
 void PackedMatrix::unpack_transposed(float* to) const {
-  const kernels::Gemm& kernel = *kernels::of(isa_).gemm;
+  const kernels::Gemm& kernel = *kernels::of(isa()).gemm;
   const int64_t nr = kernel.nr;
-  const BlocksOfK blocks(k_, kernel.kc);
-  parallel_for(kernel.panels(n_), 1, [&](int64_t p, int64_t) {
+  const BlocksOfK blocks(k(), kernel.kc);
+  parallel_for(kernel.panels(n()), 1, [&](int64_t p, int64_t) {
     for (int64_t block = 0; block < blocks.count; ++block) {
       const float* from = panel(block, p);
-      for (int64_t j = 0; j < kernel.panel_columns(n_, p); ++j) {
-        float* row = to + (kernel.panel_begin(n_, p) + j) * k_ + blocks.begin(block);
+      for (int64_t j = 0; j < kernel.panel_columns(n(), p); ++j) {
+        float* row = to + (kernel.panel_begin(n(), p) + j) * k() + blocks.begin(block);
         for (int64_t i = 0; i < blocks.size(block); ++i) row[i] = from[i * nr + j];
       }
     }
   });
 }
 
-std::shared_ptr<const PackedMatrix> packed_weight(const Tensor& weight, MatrixOf matrix_of) {
+void PackedMatrix::multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc,
+                            const GemmEpilogue& epilogue) const {
+  gemm(Trans::kNo, m, a, lda, *this, c, ldc, epilogue);
+}
+
+void PackedMatrix::multiply(const ImageRows& a, float* c, int64_t ldc,
+                            const GemmEpilogue& epilogue) const {
+  gemm(a, *this, c, ldc, epilogue);
+}
+
+std::shared_ptr<const PackedWeight> PackedMatrix::for_active_isa() const {
+  const Tensor plain = Tensor::empty({n(), k()});
+  unpack_transposed(Tensor(plain).mutable_data());
+  return pack_matrix(n(), k(), plain.data(), precision());
+}
+
+std::shared_ptr<const PackedWeight> pack_matrix(int64_t n, int64_t k, const float* rows,
+                                                Precision precision) {
+  if (precision == Precision::kInt8) {
+    return std::make_shared<const Int8Matrix>(Int8Rows::of(n, k, rows));
+  }
+  return std::make_shared<const PackedMatrix>(k, n, StridedMatrix::of(Trans::kYes, rows, k));
+}
+
+void keep_packed(const Tensor& weight, MatrixOf matrix_of,
+                 std::shared_ptr<const PackedWeight> packed) {
+  keep(weight, matrix_of, std::move(packed));
+}
+
+std::shared_ptr<const PackedWeight> packed_weight(const Tensor& weight, MatrixOf matrix_of) {
   if (!weight.storage().frozen() || weight.numel() == 0) return nullptr;
-  if (auto matrix = kept(weight, matrix_of)) return matrix;
+  if (auto matrix = kept(weight, matrix_of)) {
+    if (matrix->isa() == active_isa()) return matrix;
+    matrix = matrix->for_active_isa();
+    keep(weight, matrix_of, matrix);
+    return matrix;
+  }
   if (weight.storage().borrowed() && !used_before(weight, matrix_of)) {
     keep(weight, matrix_of, nullptr);
     return nullptr;
   }
-  return pack_and_keep(weight, matrix_of);
+  return pack_and_keep(weight, matrix_of, Precision::kFloat32);
 }
 
-void pack_weight(const Tensor& weight) {
+void pack_weight(const Tensor& weight, Precision precision) {
   constexpr std::string_view kMust = "weight must be a frozen matrix";
   check(weight.defined() && weight.rank() == 2, "pack_weight", kMust);
   check_usage(weight.storage().frozen(), "pack_weight", kMust);
-  if (weight.numel() == 0 || weight.storage().borrowed()) return;
+  if (weight.numel() == 0) return;
+  if (weight.storage().borrowed() && precision == Precision::kFloat32) return;
   auto matrix = kept(weight, nullptr);
-  if (matrix == nullptr) matrix = pack_and_keep(weight, nullptr);
+  if (matrix == nullptr || matrix->isa() != active_isa() || matrix->precision() != precision) {
+    matrix = pack_and_keep(weight, nullptr, precision);
+  }
   if (weight.numel() != weight.storage().numel()) return;
   weight.storage().move_out([matrix](float* to) { matrix->unpack_transposed(to); });
 }

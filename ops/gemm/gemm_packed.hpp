@@ -6,6 +6,9 @@
 #include "core/ceil_div.hpp"
 #include "core/isa.hpp"
 #include "core/tensor.hpp"
+#include "ops/gemm/image_rows.hpp"
+#include "ops/kernels/gemm.hpp"
+#include "ops/kernels/precision.hpp"
 
 namespace vitrine {
 
@@ -40,28 +43,62 @@ struct BlocksOfK {
   int64_t longest() const { return ceil_div(k, count); }
 };
 
-/// The right operand of a product, (k, n), in the order in which the micro-kernel of one ISA reads
-/// it: for every block of K, for every micro-panel (kernels::Gemm::panel_begin), [k][nr].
-class PackedMatrix {
+/// A weight as the right operand (k, n) of products, in the order in which the micro-kernel of one
+/// ISA reads it.
+class PackedWeight {
+ public:
+  virtual ~PackedWeight() = default;
+
+  Precision precision() const { return precision_; }
+  Isa isa() const { return isa_; }
+  int64_t k() const { return k_; }
+  int64_t n() const { return n_; }
+
+  /// C = epilogue(A B), A (m, k) with a row pitch, or gathered from images; on all threads, for the
+  /// active ISA.
+  virtual void multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc,
+                        const GemmEpilogue& epilogue) const = 0;
+  virtual void multiply(const ImageRows& a, float* c, int64_t ldc,
+                        const GemmEpilogue& epilogue) const = 0;
+  /// Writes B^T, (n, k) row-major, bit for bit as it is multiplied.
+  virtual void unpack_transposed(float* to) const = 0;
+  /// The same numbers for the ISA that is active now.
+  virtual std::shared_ptr<const PackedWeight> for_active_isa() const = 0;
+
+ protected:
+  PackedWeight(Precision precision, int64_t k, int64_t n)
+      : precision_(precision), isa_(active_isa()), k_(k), n_(n) {}
+  PackedWeight(const PackedWeight&) = default;
+  PackedWeight& operator=(const PackedWeight&) = default;
+
+ private:
+  Precision precision_;
+  Isa isa_;
+  int64_t k_, n_;
+};
+
+/// A weight in f32: for every block of K, for every micro-panel (kernels::Gemm::panel_begin),
+/// [k][nr].
+class PackedMatrix final : public PackedWeight {
  public:
   /// Packs B, on all threads.
   PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b);
 
-  Isa isa() const { return isa_; }
-  int64_t k() const { return k_; }
-  int64_t n() const { return n_; }
   /// A micro-panel of columns over one block of K.
   const float* panel(int64_t block, int64_t panel) const {
     return panels_.get() + offset(block, panel);
   }
-  /// Writes B^T, (n, k) row-major, bit for bit as it was.
-  void unpack_transposed(float* to) const;
+
+  void multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc,
+                const GemmEpilogue& epilogue) const override;
+  void multiply(const ImageRows& a, float* c, int64_t ldc,
+                const GemmEpilogue& epilogue) const override;
+  void unpack_transposed(float* to) const override;
+  std::shared_ptr<const PackedWeight> for_active_isa() const override;
 
  private:
   int64_t offset(int64_t block, int64_t panel) const;
 
-  Isa isa_;
-  int64_t k_, n_;
   std::shared_ptr<float> panels_;
 };
 
@@ -72,13 +109,21 @@ using MatrixOf = Tensor (*)(const Tensor& weight);
 /// right operand of x weight^T; null unless the weight is frozen. It is kept with the weight's
 /// storage, so that only the first call packs. A borrowed weight is not packed, and null, at its
 /// first use: for one product packing costs more than it gains. Any thread may ask.
-std::shared_ptr<const PackedMatrix> packed_weight(const Tensor& weight,
+std::shared_ptr<const PackedWeight> packed_weight(const Tensor& weight,
                                                   MatrixOf matrix_of = nullptr);
 
 /// Packs a frozen weight (n, k) for the active ISA now. If it is all that its storage holds, the
 /// packed form is the only one from then on, until somebody asks for data(). To be called before
-/// other threads know the weight. A borrowed one is left for packed_weight. Throws ShapeError
-/// unless it is a matrix, UsageError unless it is frozen.
-void pack_weight(const Tensor& weight);
+/// other threads know the weight. A borrowed one is left for packed_weight, but for kInt8. Throws
+/// ShapeError unless it is a matrix, UsageError unless it is frozen.
+void pack_weight(const Tensor& weight, Precision precision = Precision::kFloat32);
+
+/// The matrix (n, k) of `weight` packed so.
+std::shared_ptr<const PackedWeight> pack_matrix(int64_t n, int64_t k, const float* rows,
+                                                Precision precision);
+
+/// Keeps `packed` as what packed_weight gives for `weight` and matrix_of.
+void keep_packed(const Tensor& weight, MatrixOf matrix_of,
+                 std::shared_ptr<const PackedWeight> packed);
 
 }  // namespace vitrine

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "core/reused.hpp"
 
@@ -30,6 +31,10 @@ struct ImageRows {
   /// Copies columns [k_begin, k_begin + k) of rows [row, row + count).
   void gather(int64_t row, int64_t count, int64_t k_begin, int64_t k, float* to,
               int64_t to_pitch) const;
+  /// The same of images in bytes, whole rows: pixels of `channels` bytes, one behind the other, and
+  /// outside(image) outside of an image.
+  void gather(const uint8_t* images, const std::function<uint8_t(int64_t)>& outside, int64_t row,
+              int64_t count, uint8_t* to, int64_t to_pitch) const;
 };
 
 }  // namespace vitrine

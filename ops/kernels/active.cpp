@@ -16,11 +16,35 @@ extern const Kernels table;
 namespace avx512 {
 extern const Kernels table;
 }
+namespace avx2_vnni {
+extern const GemmInt8 gemm_int8;
+}
+namespace avx512_vnni {
+extern const GemmInt8 gemm_int8;
+}
 #elif defined(__aarch64__)
 namespace neon64 {
 extern const Kernels table;
 }
+namespace neon64_dotprod {
+extern const GemmInt8 gemm_int8;
+}
+namespace neon64_i8mm {
+extern const GemmInt8 gemm_int8;
+}
 #endif
+
+namespace {
+
+/// The table of `base` with another product of integers.
+Kernels refined(Isa isa, const Kernels& base, const GemmInt8& gemm_int8) {
+  Kernels table = base;
+  table.isa = isa;
+  table.gemm_int8 = &gemm_int8;
+  return table;
+}
+
+}  // namespace
 
 const Kernels& of(Isa isa) {
   switch (isa) {
@@ -31,9 +55,25 @@ const Kernels& of(Isa isa) {
       return avx2::table;
     case Isa::kAvx512:
       return avx512::table;
+    case Isa::kAvx2Vnni: {
+      static const Kernels table = refined(isa, avx2::table, avx2_vnni::gemm_int8);
+      return table;
+    }
+    case Isa::kAvx512Vnni: {
+      static const Kernels table = refined(isa, avx512::table, avx512_vnni::gemm_int8);
+      return table;
+    }
 #elif defined(__aarch64__)
     case Isa::kNeon64:
       return neon64::table;
+    case Isa::kNeon64Dotprod: {
+      static const Kernels table = refined(isa, neon64::table, neon64_dotprod::gemm_int8);
+      return table;
+    }
+    case Isa::kNeon64I8mm: {
+      static const Kernels table = refined(isa, neon64::table, neon64_i8mm::gemm_int8);
+      return table;
+    }
 #endif
     case Isa::kReference:
       return reference::table;

@@ -9,6 +9,7 @@ struct Binary;
 struct BinaryCrossEntropyWithLogits;
 struct ChannelNorm;
 struct Gemm;
+struct GemmInt8;
 struct LayerNorm;
 struct AdamW;
 struct ClipGradNorm;
@@ -24,7 +25,8 @@ struct Peak;
 struct Pool2d;
 struct Unary;
 
-/// One table of kernels per ISA, constant-initialised and chosen once (see active). `make new-op`
+/// One table of kernels per ISA, chosen once (see active). A refinement's is that of the ISA which it
+/// refines, but for a group or two. `make new-op`
 /// adds an operation here, in ops/simd/all.cpp and in ops/reference/all.cpp.
 struct Kernels {
   Isa isa;
@@ -33,6 +35,7 @@ struct Kernels {
   const BinaryCrossEntropyWithLogits* binary_cross_entropy_with_logits;
   const ChannelNorm* channel_norm;
   const Gemm* gemm;
+  const GemmInt8* gemm_int8;
   const LayerNorm* layer_norm;
   const AdamW* adamw;
   const ClipGradNorm* clip_grad_norm;

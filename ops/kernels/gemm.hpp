@@ -62,6 +62,25 @@ namespace vitrine::kernels {
 /// tiles of 7 or 8 rows, not 24 of 8 and one of 5.
 constexpr int64_t tile_begin(int64_t rows, int64_t tiles, int64_t i) { return i * rows / tiles; }
 
+/// How n columns are cut into micro-panels of at most `nr`: as few as possible, of nearly the same
+/// number of vectors, since one of a single vector would be slow. 64 columns by vectors of 16 are 2
+/// panels of 32, not one of 48 and one of 16.
+struct MicroPanels {
+  int64_t nr, lanes;
+
+  int64_t count(int64_t n) const { return (n + nr - 1) / nr; }
+  int64_t begin(int64_t n, int64_t panel) const {
+    const int64_t vectors = (n + lanes - 1) / lanes;
+    const int64_t first = vectors * panel / count(n) * lanes;
+    return first < n ? first : n;
+  }
+  int64_t columns(int64_t n, int64_t panel) const { return begin(n, panel + 1) - begin(n, panel); }
+  /// Of whole vectors.
+  int64_t padded(int64_t n, int64_t panel) const {
+    return (columns(n, panel) + lanes - 1) / lanes * lanes;
+  }
+};
+
 /// Where element (i, p) of a block of A lies, i counting the rows of the block, r those of a tile.
 enum class GemmA {
   kPacked,   ///< tile by tile: a[tile * a_pitch + p * (rows of the tile) + r]
@@ -105,18 +124,11 @@ struct Gemm {
   int64_t lanes;  ///< columns are computed in vectors of so many
   int64_t kc;     ///< longest block of K
 
-  /// How n columns are cut into micro-panels: as few as possible, of nearly the same number of
-  /// vectors, since one of a single vector would be slow. 64 columns by vectors of 16 are 2 panels
-  /// of 32, not one of 48 and one of 16.
-  int64_t panels(int64_t n) const { return (n + nr - 1) / nr; }
-  int64_t panel_begin(int64_t n, int64_t panel) const {
-    const int64_t vectors = (n + lanes - 1) / lanes;
-    const int64_t begin = vectors * panel / panels(n) * lanes;
-    return begin < n ? begin : n;
-  }
-  int64_t panel_columns(int64_t n, int64_t panel) const {
-    return panel_begin(n, panel + 1) - panel_begin(n, panel);
-  }
+  /// How the columns of B are cut.
+  MicroPanels cut() const { return {nr, lanes}; }
+  int64_t panels(int64_t n) const { return cut().count(n); }
+  int64_t panel_begin(int64_t n, int64_t panel) const { return cut().begin(n, panel); }
+  int64_t panel_columns(int64_t n, int64_t panel) const { return cut().columns(n, panel); }
 
   /// Interleaves `rows` rows of a strided matrix: to[p * width + r] = from[r * row_stride +
   /// p * k_stride] for r < rows; what lies between rows and width is anything. Packs micro-panels

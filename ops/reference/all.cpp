@@ -11,6 +11,7 @@
 #include "ops/kernels/dropout.hpp"
 #include "ops/kernels/ema.hpp"
 #include "ops/kernels/gemm.hpp"
+#include "ops/kernels/gemm_int8.hpp"
 #include "ops/kernels/layer_norm.hpp"
 #include "ops/kernels/normalize.hpp"
 #include "ops/kernels/peak.hpp"
@@ -30,6 +31,7 @@
 #include "ops/reference/dropout.hpp"
 #include "ops/reference/ema.hpp"
 #include "ops/reference/gemm.hpp"
+#include "ops/reference/gemm_int8.hpp"
 #include "ops/reference/layer_norm.hpp"
 #include "ops/reference/normalize.hpp"
 #include "ops/reference/peak.hpp"
@@ -69,6 +71,17 @@ constexpr Gemm kGemm{.mr = vitrine::reference::kGemmRows,
                      .pack = vitrine::reference::gemm_pack,
                      .transpose = vitrine::reference::gemm_transpose,
                      .multiply = vitrine::reference::gemm_multiply};
+
+constexpr GemmInt8 kGemmInt8{.nr = vitrine::reference::kInt8Columns,
+                             .lanes = 1,
+                             .step = 1,
+                             .levels = 255,
+                             .most = 0,
+                             .flip = 0,
+                             .range = vitrine::reference::int8_range,
+                             .quantize = vitrine::reference::int8_quantize,
+                             .place = vitrine::reference::int8_place,
+                             .multiply = vitrine::reference::int8_multiply};
 
 constexpr LayerNorm kLayerNorm{vitrine::reference::layer_norm_forward<float>,
                                vitrine::reference::layer_norm_backward<float>};
@@ -115,6 +128,7 @@ constinit const Kernels table{
     .binary_cross_entropy_with_logits = &kBinaryCrossEntropyWithLogits,
     .channel_norm = &kChannelNorm,
     .gemm = &kGemm,
+    .gemm_int8 = &kGemmInt8,
     .layer_norm = &kLayerNorm,
     .adamw = &kAdamW,
     .clip_grad_norm = &kClipGradNorm,

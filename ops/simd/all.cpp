@@ -30,6 +30,7 @@ extern const Binary binary;
 extern const BinaryCrossEntropyWithLogits binary_cross_entropy_with_logits;
 extern const ChannelNorm channel_norm;
 extern const Gemm gemm;
+extern const GemmInt8 gemm_int8;
 extern const LayerNorm layer_norm;
 extern const AdamW adamw;
 extern const ClipGradNorm clip_grad_norm;
@@ -53,6 +54,7 @@ constinit const Kernels table{
     .binary_cross_entropy_with_logits = &binary_cross_entropy_with_logits,
     .channel_norm = &channel_norm,
     .gemm = &gemm,
+    .gemm_int8 = &gemm_int8,
     .layer_norm = &layer_norm,
     .adamw = &adamw,
     .clip_grad_norm = &clip_grad_norm,

@@ -22,8 +22,6 @@ constexpr int kStepsInTurn = 1;
 constexpr int kStepsInTurn = 2;
 #endif
 
-constexpr int kLineFloats = 16;  // of a cache line
-
 /// What all tiles of a block of C have in common: they lie below one another, beside one
 /// micro-panel of B.
 struct MicroBlock {

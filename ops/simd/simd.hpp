@@ -50,6 +50,12 @@ using sse42 = xsimd::sse4_2;
 using avx2 = xsimd::fma3<xsimd::avx2>;  // plain xsimd::avx2 never uses FMA
 using avx512 = xsimd::avx512bw;
 using neon64 = xsimd::neon64;
+// Refinements (core/isa.hpp) have the vectors of what they refine.
+using avx2_vnni = avx2;
+using avx512_vnni = avx512;
+using avx512_bf16 = avx512;
+using neon64_dotprod = neon64;
+using neon64_i8mm = neon64;
 }  // namespace arch
 
 using Arch = arch::VT_ISA;
@@ -58,6 +64,7 @@ using VecI = xsimd::batch<int32_t, Arch>;     ///< kLanes integers
 using Mask = xsimd::batch_bool<float, Arch>;  ///< result of a comparison; & | ! as usual
 
 constexpr int64_t kLanes = static_cast<int64_t>(Vec::size);  ///< 4, 8 or 16
+constexpr int kLineFloats = 16;                              ///< of a cache line
 
 using xsimd::abs;
 using xsimd::all;

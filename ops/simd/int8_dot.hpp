@@ -1,0 +1,273 @@
+#pragma once
+
+// What an ISA has for sums of products of bytes, u8 of A times s8 of B: the sums of a tile of C,
+// and how a step of B has to lie for it.
+//
+//   sse42, avx2, avx512  maddubs adds two products in 16 bits: A keeps to 7 bits, so that two of
+//                        those still fit, and weights that are too large for four products are
+//                        split over two steps (GemmInt8::most). Per 8 values of k and vector of
+//                        sums 5 instructions, 3 of them multiplications.
+//   +vnni                dpbusd adds four products in 32 bits: A has 8 bits
+//   neon64               smull, smlal to 16 bits and additions in pairs: signed bytes of 8 bits
+//   +dotprod, +i8mm      sdot, signed bytes; usmmla, two rows by two columns
+//
+// Source: Intel's and Arm's manuals; oneDNN's documentation of int8 ("maddubs saturates") for why
+// one side keeps to 7 bits.
+
+#include <cstring>
+
+#include "ops/simd/simd.hpp"
+
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace vitrine::simd {
+namespace {
+
+#if defined(VT_VNNI) || defined(__aarch64__)
+constexpr int32_t kInt8Levels = 255;
+constexpr int32_t kInt8Most = 0;
+#else
+constexpr int32_t kInt8Levels = 127;
+constexpr int32_t kInt8Most = 32767 / kInt8Levels;  // 258
+#endif
+
+#if defined(__aarch64__) && !defined(VT_I8MM)
+constexpr uint8_t kInt8Flip = 128;
+#else
+constexpr uint8_t kInt8Flip = 0;
+#endif
+
+#if defined(__aarch64__)
+
+#if defined(VT_I8MM)
+
+constexpr int kInt8Rows = 8;
+constexpr int kInt8Vectors = 3;
+constexpr int64_t kInt8Step = 8;
+inline int64_t int8_place(int64_t p, int64_t j) { return j * kInt8Step + p; }
+
+/// Sums of two rows by two columns: [row 0: column 0, 1; row 1: column 0, 1].
+template <int kRows, int kVectors>
+struct Int8Sums {
+  static constexpr int kPairs = (kRows + 1) / 2;
+  int32x4_t sum[kPairs][2 * kVectors] = {};
+
+  void add(const uint8_t* a, int64_t pitch, const int8_t* b) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kPairs; ++i) {
+      const uint8_t* row = a + 2 * i * pitch;
+      const uint8_t* next = 2 * i + 1 < kRows ? row + pitch : row;
+      const uint8x16_t x = vcombine_u8(vld1_u8(row), vld1_u8(next));
+#pragma GCC unroll 8
+      for (int j = 0; j < 2 * kVectors; ++j) {
+        sum[i][j] = vusmmlaq_s32(sum[i][j], x, vld1q_s8(b + 16 * j));
+      }
+    }
+  }
+
+  VecI total(int i, int j) const {
+    const int32x4_t left = sum[i / 2][2 * j];
+    const int32x4_t right = sum[i / 2][2 * j + 1];
+    return i % 2 == 0 ? vcombine_s32(vget_low_s32(left), vget_low_s32(right))
+                      : vcombine_s32(vget_high_s32(left), vget_high_s32(right));
+  }
+};
+
+#else
+
+constexpr int kInt8Rows = 6;
+constexpr int kInt8Vectors = 4;
+constexpr int64_t kInt8Step = 4;
+inline int64_t int8_place(int64_t p, int64_t j) { return j * kInt8Step + p; }
+
+/// Four bytes of a row of A, in every lane.
+inline int8x16_t load_four(const uint8_t* from) {
+  uint32_t four;
+  std::memcpy(&four, from, sizeof(four));
+  return vreinterpretq_s8_u32(vdupq_n_u32(four));
+}
+
+inline int32x4_t int8_dot(int32x4_t sum, int8x16_t x, int8x16_t b) {
+#if defined(VT_DOTPROD)
+  return vdotq_s32(sum, x, b);
+#else
+  const int32x4_t low = vpaddlq_s16(vmull_s8(vget_low_s8(x), vget_low_s8(b)));
+  const int32x4_t high = vpaddlq_s16(vmull_high_s8(x, b));
+  return vaddq_s32(sum, vpaddq_s32(low, high));
+#endif
+}
+
+template <int kRows, int kVectors>
+struct Int8Sums {
+  int32x4_t sum[kRows][kVectors] = {};
+
+  void add(const uint8_t* a, int64_t pitch, const int8_t* b) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) {
+      const int8x16_t x = load_four(a + i * pitch);
+#pragma GCC unroll 8
+      for (int j = 0; j < kVectors; ++j) {
+        sum[i][j] = int8_dot(sum[i][j], x, vld1q_s8(b + 16 * j));
+      }
+    }
+  }
+
+  VecI total(int i, int j) const { return sum[i][j]; }
+};
+
+#endif  // VT_I8MM
+
+#else  // x86
+
+#if defined(__AVX512F__)
+using Bytes = __m512i;
+inline Bytes load_bytes(const int8_t* from) { return _mm512_loadu_si512(from); }
+inline Bytes splat_four(int32_t four) { return _mm512_set1_epi32(four); }
+inline Bytes splat_words(int16_t word) { return _mm512_set1_epi16(word); }
+#elif defined(__AVX2__)
+using Bytes = __m256i;
+inline Bytes load_bytes(const int8_t* from) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+inline Bytes splat_four(int32_t four) { return _mm256_set1_epi32(four); }
+inline Bytes splat_words(int16_t word) { return _mm256_set1_epi16(word); }
+#else
+using Bytes = __m128i;
+inline Bytes splat_four(int32_t four) { return _mm_set1_epi32(four); }
+inline Bytes splat_words(int16_t word) { return _mm_set1_epi16(word); }
+#endif
+
+/// Four bytes of a row of A, in every lane.
+inline Bytes load_four(const uint8_t* from) {
+  int32_t four;
+  std::memcpy(&four, from, sizeof(four));
+  return splat_four(four);
+}
+
+#if defined(VT_VNNI)
+
+#if defined(__AVX512F__)
+constexpr int kInt8Rows = 8;
+constexpr int kInt8Vectors = 3;
+#define VT_DPBUSD "vpdpbusd"
+#else
+constexpr int kInt8Rows = 4;
+constexpr int kInt8Vectors = 3;
+#define VT_DPBUSD "%{vex%} vpdpbusd"
+#endif
+constexpr int64_t kInt8Step = 4;
+inline int64_t int8_place(int64_t p, int64_t j) { return j * kInt8Step + p; }
+
+/// sum += four products in each lane. In assembly, since g++ 12 makes of the intrinsic two moves
+/// and a store beside it.
+[[gnu::always_inline]] inline void dpbusd(Bytes& sum, Bytes a, Bytes b) {
+  __asm__(VT_DPBUSD " %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+}
+
+template <int kRows, int kVectors>
+struct Int8Sums {
+  Bytes sum[kRows][kVectors];
+
+  Int8Sums() {
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+      for (int j = 0; j < kVectors; ++j) sum[i][j] = splat_four(0);
+    }
+  }
+
+  [[gnu::always_inline]] void add(const uint8_t* a, int64_t pitch, const int8_t* b) {
+    Bytes row[kVectors];
+#pragma GCC unroll 8
+    for (int j = 0; j < kVectors; ++j) {
+      row[j] = load_bytes(b + j * static_cast<int64_t>(sizeof(Bytes)));
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) {
+      const Bytes x = load_four(a + i * pitch);
+#pragma GCC unroll 8
+      for (int j = 0; j < kVectors; ++j) dpbusd(sum[i][j], x, row[j]);
+    }
+  }
+
+  VecI total(int i, int j) const { return sum[i][j]; }
+};
+
+#else
+
+#if defined(__AVX512F__)
+constexpr int kInt8Rows = 8;
+constexpr int kInt8Vectors = 2;
+#else
+constexpr int kInt8Rows = 3;
+constexpr int kInt8Vectors = 3;
+#endif
+constexpr int64_t kInt8Step = 8;
+
+/// [vector][first or last four of k][column][4]
+inline int64_t int8_place(int64_t p, int64_t j) {
+  return ((j / kLanes * 2 + p / 4) * kLanes + j % kLanes) * 4 + p % 4;
+}
+
+/// sum += first b[0] + last b[1], four products each in every lane. In assembly, since g++ 12 moves
+/// the loads of all lines to the front, and then the sums to the stack.
+[[gnu::always_inline]] inline void maddubs(Bytes& sum, Bytes first, Bytes last, const Bytes* b,
+                                           Bytes ones) {
+  Bytes words, more;
+#if defined(__AVX2__)
+  __asm__(
+      "vpmaddubsw %[b0], %[first], %[words]\n\t"
+      "vpmaddubsw %[b1], %[last], %[more]\n\t"
+      "vpaddw %[more], %[words], %[words]\n\t"
+      "vpmaddwd %[ones], %[words], %[words]\n\t"
+      "vpaddd %[words], %[sum], %[sum]"
+      : [sum] "+v"(sum), [words] "=&v"(words), [more] "=&v"(more)
+      : [first] "v"(first), [last] "v"(last), [b0] "m"(b[0]), [b1] "m"(b[1]), [ones] "v"(ones));
+#else
+  __asm__(
+      "movdqa %[first], %[words]\n\t"
+      "pmaddubsw %[b0], %[words]\n\t"
+      "movdqa %[last], %[more]\n\t"
+      "pmaddubsw %[b1], %[more]\n\t"
+      "paddw %[more], %[words]\n\t"
+      "pmaddwd %[ones], %[words]\n\t"
+      "paddd %[words], %[sum]"
+      : [sum] "+x"(sum), [words] "=&x"(words), [more] "=&x"(more)
+      : [first] "x"(first), [last] "x"(last), [b0] "m"(b[0]), [b1] "m"(b[1]), [ones] "x"(ones));
+#endif
+}
+
+template <int kRows, int kVectors>
+struct Int8Sums {
+  Bytes sum[kRows][kVectors];
+
+  Int8Sums() {
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+      for (int j = 0; j < kVectors; ++j) sum[i][j] = splat_four(0);
+    }
+  }
+
+  [[gnu::always_inline]] void add(const uint8_t* a, int64_t pitch, const int8_t* b) {
+    const auto* vectors = reinterpret_cast<const Bytes*>(b);  // aligned, as micro-panels are
+    const Bytes ones = splat_words(1);
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) {
+      const Bytes first = load_four(a + i * pitch);
+      const Bytes last = load_four(a + i * pitch + 4);
+#pragma GCC unroll 8
+      for (int j = 0; j < kVectors; ++j) maddubs(sum[i][j], first, last, vectors + 2 * j, ones);
+    }
+  }
+
+  VecI total(int i, int j) const { return sum[i][j]; }
+};
+
+#endif  // VT_VNNI
+#endif  // x86
+
+}  // namespace
+}  // namespace vitrine::simd
