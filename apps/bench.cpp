@@ -60,9 +60,14 @@ void add_model_bench(CLI::App& parent, const char* name, const char* help, bool 
   add_option(command, "--model", bench->model, "name of a model").show_default();
   add_option(command, "--batch", bench->batch, "images per call").range(1, 100000).show_default();
   add_option(command, "--seconds", bench->seconds, "how long to measure").positive().show_default();
+  if (!training) {
+    add_option(command, "--precision", bench->precision, "of the weights")
+        .one_of({"f32", "int8"})
+        .show_default();
+    return;
+  }
   // One choice so far; scripts that compare programs name it.
   add_option(command, "--precision", bench->precision, "f32").one_of({"f32"}).show_default();
-  if (!training) return;
   add_flag(command, "--checkpoint-blocks", bench->checkpoint_blocks,
            "run each block again for its gradients instead of keeping its activations");
 }

@@ -108,6 +108,7 @@ int main(int argc, char** argv) try {
   vitrine::add_features(app);
   vitrine::add_inspect(app);
   vitrine::add_convert(app);
+  vitrine::add_quantize(app);
   vitrine::add_visualize(app);
   vitrine::add_bench(app);
   vitrine::add_study(app);

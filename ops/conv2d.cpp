@@ -105,15 +105,10 @@ Tensor weight_matrix(const Tensor& weight) {
       .reshape({weight.dim(0), weight.dim(1) * weight.dim(2) * weight.dim(3)});
 }
 
-/// What packed_weight has to make of a weight; a pointwise one is a matrix as it is.
-MatrixOf matrix_of(const Tensor& weight) {
-  return weight.dim(2) * weight.dim(3) == 1 ? nullptr : weight_matrix;
-}
-
 /// The kernels of outputs [first, first + count), packed; null unless the weight is frozen.
 std::shared_ptr<const PackedWeight> packed_part(const Tensor& weight, int64_t first,
                                                 int64_t count) {
-  return packed_weight(weight.detach().rows(first, first + count), matrix_of(weight));
+  return packed_weight(weight.detach().rows(first, first + count), conv2d_matrix_of(weight));
 }
 
 /// y = epilogue(convolution)
@@ -339,6 +334,10 @@ Tensor gradient_of_weight(const Sizes& s, const Conv2dOptions& o, const Tensor& 
 
 }  // namespace
 
+MatrixOf conv2d_matrix_of(const Tensor& weight) {
+  return weight.dim(2) * weight.dim(3) == 1 ? nullptr : weight_matrix;
+}
+
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
               const Conv2dOptions& options) {
   const ProfileScope profile("conv2d");
@@ -368,7 +367,7 @@ void pack_conv2d_weight(const Tensor& weight, int64_t groups, Precision precisio
     const Tensor part = weight.detach().rows(first, first + outputs);
     const Tensor matrix = weight_matrix(part);
     packed.back() = pack_matrix(outputs, matrix.dim(1), matrix.data(), precision);
-    keep_packed(part, matrix_of(weight), packed.back());
+    keep_packed(part, conv2d_matrix_of(weight), packed.back());
   }
   if (weight.numel() != weight.storage().numel()) return;
   weight.storage().move_out([packed, shape = weight.shape()](float* to) {

@@ -2,6 +2,7 @@
 
 #include "core/tape.hpp"
 #include "core/tensor.hpp"
+#include "ops/gemm/gemm_packed.hpp"
 #include "ops/kernels/precision.hpp"
 #include "ops/window.hpp"
 
@@ -43,6 +44,10 @@ Tensor conv2d_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
 /// frozen.
 void pack_conv2d_weight(const Tensor& weight, int64_t groups = 1,
                         Precision precision = Precision::kFloat32);
+
+/// What packed_weight has to make of a weight with one group: null for 1 x 1 kernels, which are a
+/// matrix as they are, else a function to (O, kh kw C).
+MatrixOf conv2d_matrix_of(const Tensor& weight);
 
 struct Conv2dGradients {
   Tensor dx;       ///< (B, H, W, C)

@@ -14,6 +14,7 @@
 #include "core/process_memory.hpp"
 #include "core/profile.hpp"
 #include "models/training/training.hpp"
+#include "models/weights/precision.hpp"
 
 namespace vitrine {
 namespace {
@@ -45,6 +46,7 @@ Tensor random_images(const NetworkConfig& c, int64_t batch, uint64_t seed) {
 }  // namespace
 
 ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
+  const Precision precision = value_of(kPrecisions, "--precision", bench.precision);
   const auto named = network_config(bench.model);
   const NetworkConfig& config = *named;
   const auto network = config.build();
@@ -68,6 +70,7 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
     };
   } else {
     network->freeze();
+    set_precision(*network, precision);
   }
 
   ModelBenchResult result;
@@ -87,7 +90,9 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
   constexpr size_t kFewest = 5;
   while (since(start) < bench.seconds || times.size() < kFewest) {
     if (since_peak >= kPeakEvery) {
-      result.peak_gflops = std::max(result.peak_gflops, measure_peak(kPeakSlice));
+      const double peak = precision == Precision::kInt8 ? measure_int8_peak(kPeakSlice)
+                                                        : measure_peak(kPeakSlice);
+      result.peak_gflops = std::max(result.peak_gflops, peak);
       since_peak = 0;
     }
     const auto begin = Clock::now();

@@ -6,17 +6,17 @@
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "ops/kernels/all.hpp"
+#include "ops/kernels/gemm_int8.hpp"
 #include "ops/kernels/peak.hpp"
 
 namespace vitrine {
 
-double measure_peak(double seconds) {
-  const kernels::Peak& peak = *kernels::active().peak;
+namespace {
+
+/// Operations per second, in 10^9, of run(steps) on all threads.
+template <class Run>
+double measure(double seconds, int64_t per_step, const Run& run) {
   const int64_t n = threads();
-  const auto run = [&](int64_t steps) {
-    volatile float sink = peak.run(steps);  // so that it is not left out
-    static_cast<void>(sink);
-  };
   // Long enough that starting the threads costs nothing, short enough to catch a fast moment. How
   // many steps that are, this thread finds alone: where a worker has to wait for its processor,
   // the shortest run looks long.
@@ -34,9 +34,27 @@ double measure_peak(double seconds) {
   do {
     const auto begin = Clock::now();
     parallel_for(n, 1, [&](int64_t, int64_t) { run(steps); });
-    best = std::max(best, static_cast<double>(n * steps * peak.flops_per_step) / since(begin));
+    best = std::max(best, static_cast<double>(n * steps * per_step) / since(begin));
   } while (since(start) < seconds);
   return best / 1e9;
+}
+
+}  // namespace
+
+double measure_peak(double seconds) {
+  const kernels::Peak& peak = *kernels::active().peak;
+  return measure(seconds, peak.flops_per_step, [&](int64_t steps) {
+    volatile float sink = peak.run(steps);  // so that it is not left out
+    static_cast<void>(sink);
+  });
+}
+
+double measure_int8_peak(double seconds) {
+  const kernels::GemmInt8& kernel = *kernels::active().gemm_int8;
+  return measure(seconds, kernel.ops_per_step, [&](int64_t steps) {
+    volatile int32_t sink = kernel.peak(steps);
+    static_cast<void>(sink);
+  });
 }
 
 double measure_bandwidth() {

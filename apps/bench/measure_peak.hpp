@@ -8,6 +8,10 @@ namespace vitrine {
 /// with.
 double measure_peak(double seconds);
 
+/// The same of products of bytes, in 10^9 operations per second, by the instructions as they are
+/// meant to be used: kernels::GemmInt8::peak.
+double measure_int8_peak(double seconds);
+
 /// What threads() threads together read from memory, in GB/s (10^9 bytes): 64 MiB each, four times
 /// what most share of a last-level cache; the best of some runs, a tenth of a second
 /// together.

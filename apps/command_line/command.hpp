@@ -53,6 +53,7 @@ void add_classify(CLI::App& app);
 void add_features(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_convert(CLI::App& app);
+void add_quantize(CLI::App& app);
 void add_visualize(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_study(CLI::App& app);

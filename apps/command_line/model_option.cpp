@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "models/data/class_names.hpp"
 #include "models/inference/find_model.hpp"
+#include "models/weights/precision.hpp"
 #include "models/weights/resize_model.hpp"
 
 namespace vitrine {
@@ -56,6 +57,17 @@ void add_picture_options(CLI::App& command, ModelOption& option) {
       fmt::format("of the position embedding to --image-size: {}", kPositionResamplingNames));
   add_flag(command, "--no-exif", option.no_exif,
            "do not turn pictures upright by their EXIF orientation [as it was trained]");
+  add_precision_option(command, option.precision);
+}
+
+void add_precision_option(CLI::App& command, std::string& precision) {
+  add_option(command, "--precision", precision,
+             fmt::format("of the weights: {} [as in the file]", kPrecisionNames));
+}
+
+std::optional<Precision> precision_of(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  return value_of(kPrecisions, "--precision", text);
 }
 
 Model open_model(const ModelOption& option, const CommonOptions& common, std::optional<Use> use) {
@@ -64,7 +76,9 @@ Model open_model(const ModelOption& option, const CommonOptions& common, std::op
   }
   const std::string path = find_model(option.model);
   const RunWeights weights = value_of(kRunWeights, "--weights", option.weights);
-  Model model = use ? load_frozen_model(path, *use, weights) : load_model(path, weights);
+  const std::optional<Precision> precision = precision_of(option.precision);
+  Model model =
+      use ? load_frozen_model(path, *use, weights, precision) : load_model(path, weights);
   if (option.image_size) {
     const auto [height, width] = *option.image_size;
     resize_model(model, height, width, option.position_resampling);

@@ -5,6 +5,7 @@
 
 #include "apps/command_line/command.hpp"
 #include "models/weights/load_model.hpp"
+#include "ops/kernels/precision.hpp"
 #include "ops/window.hpp"
 
 namespace vitrine {
@@ -17,6 +18,7 @@ struct ModelOption {
   std::optional<Size2d> image_size;  ///< --image-size; the model's own if not given
   std::string position_resampling;   ///< --position-resampling; "" for that of the weights' source
   bool no_exif = false;              ///< --no-exif: pictures as stored, whatever the model learned
+  std::string precision;             ///< --precision: of its weights; "" for that of the file
 };
 
 /// Declares --model, --weights and --labels.
@@ -25,9 +27,15 @@ void add_model_option(CLI::App& command, ModelOption& option);
 /// Declares --weights: of commands that name a model in another way.
 void add_weights_option(CLI::App& command, std::string& weights);
 
-/// Declares --image-size, --position-resampling and --no-exif: of commands in which a model sees
-/// pictures.
+/// Declares --image-size, --position-resampling, --no-exif and --precision: of commands in which a
+/// model sees pictures.
 void add_picture_options(CLI::App& command, ModelOption& option);
+
+/// Declares --precision.
+void add_precision_option(CLI::App& command, std::string& precision);
+
+/// What --precision says; nothing for "". Throws UsageError.
+std::optional<Precision> precision_of(std::string_view text);
 
 /// Loads the model, frozen for `use` unless it is to be written again (nothing), gives it the image
 /// size and orientation of pictures asked for, and prints on standard error what was decided about

@@ -149,7 +149,9 @@ void Bit::resize(int64_t image_height, int64_t image_width, PositionResampling) 
 void Bit::freeze() {
   backbone.freeze();
   visit([](const std::string&, Parameter& p, Role) { p.value.freeze(); });
-  if (head_weight.defined()) pack_conv2d_weight(head_weight.value);
+  if (head_weight.defined() && !packed_precision(head_weight.value)) {
+    pack_conv2d_weight(head_weight.value);
+  }
 }
 
 int64_t Bit::layers() const { return backbone.config.blocks() + 2; }

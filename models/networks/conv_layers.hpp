@@ -31,12 +31,13 @@ struct StdConv2d {
         standardized ? weight.value : standardize_weight(weight.value, eps, form);
     return conv2d(x, kernels, Tensor(), options);
   }
-  /// No more training.
+  /// No more training. A weight that was read in integers stays in them.
   void freeze() {
+    const auto precision = packed_precision(weight.value).value_or(Precision::kFloat32);
     if (!standardized) weight.value = standardize_weight(weight.value, eps, form);
     standardized = true;
     weight.value.freeze();
-    pack_conv2d_weight(weight.value);
+    pack_conv2d_weight(weight.value, 1, precision);
   }
 
   template <class F>
@@ -103,8 +104,10 @@ struct ConvNorm {
         {.training = pass.training, .momentum = norm.momentum, .eps = norm.eps, .relu = relu},
         residual);
   }
-  /// No more training.
+  /// No more training. A weight that was read in integers stays in them: folding only scales its
+  /// rows.
   void freeze() {
+    const auto precision = packed_precision(weight.value).value_or(Precision::kFloat32);
     if (!folded_bias.defined()) {
       const FoldedBatchNorm folded =
           fold_batch_norm(weight.value, Tensor(), norm.weight.value, norm.bias.value,
@@ -115,7 +118,7 @@ struct ConvNorm {
     }
     weight.value.freeze();
     folded_bias.freeze();
-    pack_conv2d_weight(weight.value, groups);
+    pack_conv2d_weight(weight.value, groups, precision);
   }
 
   template <class F>

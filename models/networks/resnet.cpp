@@ -161,7 +161,7 @@ void ResNet::freeze() {
   if (!fc.weight.defined()) return;
   fc.weight.value.freeze();
   fc.bias.value.freeze();
-  pack_weight(fc.weight.value);
+  if (!packed_precision(fc.weight.value)) pack_weight(fc.weight.value);
 }
 
 int64_t ResNet::layers() const {

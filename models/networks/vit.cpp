@@ -290,10 +290,11 @@ void Vit::freeze() {
   visit([](const std::string&, Parameter& p, Role role) {
     p.value.freeze();
     if (role != Role::kWeight || p.value.rank() != 2) return;
-    pack_weight(p.value);
+    if (!packed_precision(p.value)) pack_weight(p.value);
     trim_memory();  // the plain weight: no activation is as large
   });
-  pack_conv2d_weight(patch_embed.weight.value);
+  const Tensor& patches = patch_embed.weight.value;
+  if (!packed_precision(patches)) pack_conv2d_weight(patches);
   trim_memory();
 }
 

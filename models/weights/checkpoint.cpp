@@ -61,7 +61,7 @@ void check_pictures_fit(const NetworkConfig& c, const Preprocess& p, std::string
 }  // namespace
 
 Metadata model_metadata(const Model& model) {
-  Metadata metadata{{kFormatKey, std::to_string(kFormatVersion)},
+  Metadata metadata{{kFormatKey, std::to_string(kFloatFormatVersion)},
                     {"vitrine.config", write_json(model.network->network_config().to_json())},
                     {"vitrine.preprocess", write_json(model.preprocess.to_json())}};
   if (!model.labels.empty()) metadata["vitrine.labels"] = write_json(json(model.labels));

@@ -9,8 +9,10 @@
 
 namespace vitrine {
 
-/// The version of the files that this program writes; a file with a newer one is refused.
-inline constexpr int kFormatVersion = 1;
+/// The newest version of files that this program reads and writes; a file with a newer one is
+/// refused. Only files with weights in 8-bit integers are of version 2.
+inline constexpr int kFormatVersion = 2;
+inline constexpr int kFloatFormatVersion = 1;
 
 /// The metadata of a model file: "vitrine.format", "vitrine.config", "vitrine.preprocess",
 /// "vitrine.labels", the last three as JSON, "vitrine.position_resampling" unless that is timm's,

@@ -10,6 +10,7 @@
 #include "core/memory.hpp"
 #include "models/weights/checkpoint.hpp"
 #include "models/weights/import_model.hpp"
+#include "models/weights/precision.hpp"
 #include "models/weights/translate_names.hpp"
 
 namespace vitrine {
@@ -28,7 +29,8 @@ std::string checkpoint_file(const std::string& path) {
       kCheckpointFile));
 }
 
-Model read_model(const std::string& path, RunWeights which, std::optional<Use> frozen) {
+Model read_model(const std::string& path, RunWeights which, std::optional<Use> frozen,
+                 std::optional<Precision> precision = {}) {
   const bool last = which == RunWeights::kLast;
   const std::string file = last ? checkpoint_file(path) : model_file(path);
   // What is used once stays in the file, and so does what a checkpoint holds beside its weights.
@@ -38,7 +40,7 @@ Model read_model(const std::string& path, RunWeights which, std::optional<Use> f
   MappedWeights weights = own ? own_weights(archive, last) : translate_names(archive);
   Model model = own ? read_model_description(archive) : read_foreign_description(archive, weights);
   if (last) require_metadata(archive, "vitrine.training");
-  load_weights(*model.network, weights, archive, frozen);
+  load_weights(*model.network, weights, archive, frozen, precision);
   return model;
 }
 
@@ -64,9 +66,11 @@ Model load_model(const std::string& path, RunWeights weights) {
   return read_model(path, weights, std::nullopt);
 }
 
-Model load_frozen_model(const std::string& path, Use use, RunWeights weights) {
-  Model model = read_model(path, weights, use);
+Model load_frozen_model(const std::string& path, Use use, RunWeights weights,
+                        std::optional<Precision> precision) {
+  Model model = read_model(path, weights, use, precision);
   model.network->freeze();
+  if (precision) set_precision(*model.network, *precision);
   trim_memory();
   return model;
 }

@@ -23,9 +23,11 @@ inline constexpr EnumNames<RunWeights, 2> kRunWeights = {
 /// its tensors do not fit its configuration. kLast is for a run's folder alone, else UsageError.
 Model load_model(const std::string& path, RunWeights weights = RunWeights::kBest);
 
-/// load_model, and the network frozen.
+/// load_model, and the network frozen, its weights in `precision`; as the file has them if there is
+/// none.
 Model load_frozen_model(const std::string& path, Use use = Use::kOften,
-                        RunWeights weights = RunWeights::kBest);
+                        RunWeights weights = RunWeights::kBest,
+                        std::optional<Precision> precision = {});
 
 /// The model's file behind `path`: itself, or the one in the folder. Throws IoError if there is
 /// none.

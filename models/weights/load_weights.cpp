@@ -10,6 +10,7 @@
 #include "core/error.hpp"
 #include "models/weights/weight_fit.hpp"
 #include "ops/gemm/gemm_packed.hpp"
+#include "ops/quantize.hpp"
 
 namespace vitrine {
 namespace {
@@ -63,11 +64,26 @@ Tensor borrowed_values(const MappedTensor& tensor, const Shape& shape,
   return Tensor::borrow({values, whole.bytes.size() / sizeof(float)}, shape, file->mapping());
 }
 
+/// The values of a tensor of 8-bit integers where they lie in the file.
+std::span<const int8_t> integers(const MappedTensor& tensor) {
+  const RawTensor& whole = tensor.parts[0].tensor;
+  return {reinterpret_cast<const int8_t*>(whole.bytes.data()), whole.bytes.size()};
+}
+
 /// Gives a parameter its values, in the form that they have in a network for this use.
-void load_parameter(Tensor& value, Role role, std::optional<Use> frozen, const MappedTensor& tensor,
+void load_parameter(Tensor& value, Role role, std::optional<Use> frozen,
+                    std::optional<Precision> precision, const MappedTensor& tensor,
                     const TensorArchive& archive) {
-  const bool pack = frozen && role == Role::kWeight && value.rank() == 2;
-  if (pack && frozen == Use::kOnce) {
+  const bool weight = frozen && role == Role::kWeight;
+  const bool pack = weight && value.rank() == 2;
+  const Precision wanted = precision.value_or(Precision::kFloat32);
+  if (weight && tensor.scales && precision.value_or(Precision::kInt8) == Precision::kInt8) {
+    value.freeze();
+    keep_int8_weight(value, integers(tensor), to_float32(*tensor.scales, tensor.name));
+    archive.forget(tensor.parts[0].tensor);
+    return;
+  }
+  if (pack && frozen == Use::kOnce && wanted == Precision::kFloat32) {
     if (Tensor borrowed = borrowed_values(tensor, value.shape(), archive); borrowed.defined()) {
       value = std::move(borrowed);
       return;
@@ -78,7 +94,7 @@ void load_parameter(Tensor& value, Role role, std::optional<Use> frozen, const M
   write_values(tensor, {value.mutable_data(), static_cast<size_t>(value.numel())});
   if (pack) {
     value.freeze();
-    pack_weight(value);
+    pack_weight(value, wanted);
   }
   for (const MappedPart& part : tensor.parts) archive.forget(part.tensor);
 }
@@ -106,10 +122,10 @@ std::unique_ptr<Network> build_network(const NetworkConfig& config, int64_t numb
 }
 
 void load_weights(Network& network, const MappedWeights& weights, const TensorArchive& archive,
-                  std::optional<Use> frozen) {
+                  std::optional<Use> frozen, std::optional<Precision> precision) {
   check_fit(network, weights, archive.path());
   network.visit([&](const std::string& name, Parameter& p, Role role) {
-    load_parameter(p.value, role, frozen, *weights.find(name), archive);
+    load_parameter(p.value, role, frozen, precision, *weights.find(name), archive);
   });
 }
 

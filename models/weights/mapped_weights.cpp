@@ -1,5 +1,7 @@
 #include "models/weights/mapped_weights.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "core/error.hpp"
@@ -10,6 +12,30 @@ namespace {
 // What a run's checkpoint holds beside the weights.
 constexpr std::string_view kOptimizer = "optimizer/";
 constexpr std::string_view kAverage = "ema/";
+
+/// By the name of each tensor of 8-bit integers, its scales.
+std::map<std::string_view, RawTensor> scales_of(const TensorArchive& archive) {
+  std::map<std::string_view, RawTensor> scales;
+  for (const auto& [name, tensor] : archive.tensors()) {
+    if (tensor.dtype != Dtype::kI8) continue;
+    const std::string of = fmt::format("{}{}", name, kScaleSuffix);
+    const RawTensor* scale = archive.find(of);
+    const auto rows = tensor.shape.empty() ? 0 : tensor.shape[0];
+    if (scale == nullptr || scale->dtype != Dtype::kF32 ||
+        scale->shape != std::vector<int64_t>{rows}) {
+      throw FormatError(FormatKind::kMismatch, archive.path(), -1,
+                        fmt::format("{} is in 8-bit integers and needs a {} of {} float32", name,
+                                    of, rows));
+    }
+    scales.emplace(name, *scale);
+  }
+  return scales;
+}
+
+bool is_scale(std::string_view name, const std::map<std::string_view, RawTensor>& scales) {
+  return name.ends_with(kScaleSuffix) &&
+         scales.contains(name.substr(0, name.size() - kScaleSuffix.size()));
+}
 
 }  // namespace
 
@@ -29,6 +55,10 @@ void write_values(const MappedTensor& tensor, std::span<float> out) {
     done += size;
   }
   VT_CHECK(tensor.parts.empty() || done == out.size());
+  if (!tensor.scales || out.empty()) return;
+  const std::vector<float> scales = to_float32(*tensor.scales, tensor.name);
+  const size_t row = out.size() / scales.size();
+  for (size_t i = 0; i < out.size(); ++i) out[i] *= scales[i / row];
 }
 
 bool is_batch_count(std::string_view name) { return name.ends_with(".num_batches_tracked"); }
@@ -69,12 +99,16 @@ size_t MappedWeights::erase_all(std::string_view prefix) {
 MappedWeights own_weights(const TensorArchive& archive, bool averaged) {
   MappedWeights weights;
   weights.exact_shapes = true;
+  const auto scales = scales_of(archive);
   for (const auto& [name, tensor] : archive.tensors()) {
+    if (is_scale(name, scales)) continue;
     const bool average = name.starts_with(kAverage);
     if (name.starts_with(kOptimizer) || (average && !averaged) || is_batch_count(name)) continue;
     const std::string ours = average ? name.substr(kAverage.size()) : name;
     MappedTensor& place = weights.at(weights.place_of(ours));
-    if (average || place.parts.empty()) place = {ours, tensor.shape, {{name, tensor}}};
+    if (!average && !place.parts.empty()) continue;
+    place = {ours, tensor.shape, {{name, tensor}}};
+    if (const auto found = scales.find(name); found != scales.end()) place.scales = found->second;
   }
   return weights;
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,8 @@ struct MappedTensor {
   std::string name;               ///< timm's
   std::vector<int64_t> shape;     ///< timm's, up to leading axes of size 1
   std::vector<MappedPart> parts;  ///< along the first axis; none for zeros
+  /// Of a tensor in 8-bit integers, (first axis) float32: what each of its rows is multiplied by.
+  std::optional<RawTensor> scales = {};
 };
 
 /// The values as timm has them: `out` has as many elements as the tensor. Throws FormatError for
@@ -58,7 +61,11 @@ class MappedWeights {
   std::map<std::string, size_t, std::less<>> places_;  // by name
 };
 
+/// What our files call the scales of a tensor in 8-bit integers.
+inline constexpr std::string_view kScaleSuffix = ".scale";
+
 /// The tensors of a file that has our names already, but for what a run keeps beside its weights.
+/// Throws FormatError for a tensor of 8-bit integers without a scale for each row.
 ///   averaged   where the run has an average of a tensor, that takes its place
 MappedWeights own_weights(const TensorArchive& archive, bool averaged = false);
 

@@ -118,6 +118,17 @@ void PackedMatrix::unpack_transposed(float* to) const {
   });
 }
 
+std::optional<Precision> packed_precision(const Tensor& weight) {
+  const auto content = content_of(weight);
+  if (content == nullptr) return std::nullopt;
+  for (const PackedContent::Entry& entry : content->entries) {
+    if (entry.matrix != nullptr && entry.is_of(weight, entry.matrix_of)) {
+      return entry.matrix->precision();
+    }
+  }
+  return std::nullopt;
+}
+
 void PackedMatrix::multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc,
                             const GemmEpilogue& epilogue) const {
   gemm(Trans::kNo, m, a, lda, *this, c, ldc, epilogue);

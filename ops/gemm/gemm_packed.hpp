@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "core/ceil_div.hpp"
 #include "core/isa.hpp"
@@ -118,7 +119,10 @@ std::shared_ptr<const PackedWeight> packed_weight(const Tensor& weight,
 /// ShapeError unless it is a matrix, UsageError unless it is frozen.
 void pack_weight(const Tensor& weight, Precision precision = Precision::kFloat32);
 
-/// The matrix (n, k) of `weight` packed so.
+/// How all of `weight` is packed, whatever was made of it; nothing if it is not.
+std::optional<Precision> packed_precision(const Tensor& weight);
+
+/// The matrix (n, k) in `rows`, packed.
 std::shared_ptr<const PackedWeight> pack_matrix(int64_t n, int64_t k, const float* rows,
                                                 Precision precision);
 

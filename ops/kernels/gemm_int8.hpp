@@ -67,6 +67,11 @@ struct GemmInt8 {
   int64_t (*place)(int64_t p, int64_t j);
 
   void (*multiply)(const Int8Block& block);
+
+  /// The machine's limit, for reports: `steps` rounds of independent products of bytes that never
+  /// leave the registers, by the instructions as they are meant to be used, and their sum.
+  int32_t (*peak)(int64_t steps);
+  int64_t ops_per_step;  ///< 2 per multiply-add
 };
 
 /// The one rule by which a range becomes a scale and a zero.

@@ -81,7 +81,9 @@ constexpr GemmInt8 kGemmInt8{.nr = vitrine::reference::kInt8Columns,
                              .range = vitrine::reference::int8_range,
                              .quantize = vitrine::reference::int8_quantize,
                              .place = vitrine::reference::int8_place,
-                             .multiply = vitrine::reference::int8_multiply};
+                             .multiply = vitrine::reference::int8_multiply,
+                             .peak = vitrine::reference::int8_peak,
+                             .ops_per_step = 2 * vitrine::reference::kInt8PeakChains};
 
 constexpr LayerNorm kLayerNorm{vitrine::reference::layer_norm_forward<float>,
                                vitrine::reference::layer_norm_backward<float>};

@@ -47,4 +47,17 @@ inline void int8_multiply(const kernels::Int8Block& block) {
   }
 }
 
+/// As many independent chains as kernels::Peak has here.
+constexpr int64_t kInt8PeakChains = 8;
+
+inline int32_t int8_peak(int64_t steps) {
+  uint32_t chain[kInt8PeakChains] = {1, 2, 3, 4, 5, 6, 7, 8};
+  for (int64_t step = 0; step < steps; ++step) {
+    for (uint32_t& c : chain) c = c * 3 + 1;
+  }
+  uint32_t sum = 0;
+  for (const uint32_t c : chain) sum += c;
+  return static_cast<int32_t>(sum);
+}
+
 }  // namespace vitrine::reference

@@ -121,6 +121,13 @@ void multiply(const Int8Block& block) {
   }
 }
 
+int32_t peak(int64_t steps) {
+  Int8Peak chains;
+#pragma GCC unroll 1
+  for (int64_t step = 0; step < steps; ++step) chains.step();
+  return chains.sum();
+}
+
 }  // namespace
 
 extern const GemmInt8 gemm_int8;
@@ -133,6 +140,8 @@ const GemmInt8 gemm_int8{.nr = kColumns,
                          .range = int8_range,
                          .quantize = int8_quantize,
                          .place = int8_place,
-                         .multiply = multiply};
+                         .multiply = multiply,
+                         .peak = peak,
+                         .ops_per_step = 2 * kInt8PeakChains * 4 * kLanes};
 
 }  // namespace vitrine::kernels::VT_ISA

@@ -1,0 +1,272 @@
+// vitrine quantize: a model's weights in fewer bits, and what that loses on the user's pictures.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "apps/command_line/command.hpp"
+#include "apps/command_line/model_option.hpp"
+#include "apps/terminal/print.hpp"
+#include "apps/terminal/progress.hpp"
+#include "core/error.hpp"
+#include "core/text/json_text.hpp"
+#include "models/data/dataset_view.hpp"
+#include "models/data/file_dataset.hpp"
+#include "models/inference/compare_models.hpp"
+#include "models/inference/find_model.hpp"
+#include "models/inference/layer_losses.hpp"
+#include "models/inference/match_classes.hpp"
+#include "models/weights/precision.hpp"
+#include "models/weights/resize_model.hpp"
+#include "models/weights/save_quantized.hpp"
+
+namespace vitrine {
+namespace {
+
+// Pictures on which each layer is tried alone, and layers in the table.
+constexpr int64_t kTrialPictures = 16;
+constexpr size_t kWorstLayers = 5;
+
+struct QuantizeOptions {
+  ModelOption model;
+  std::string out, precision = "int8";
+  std::string data;
+  std::vector<std::string> pictures;
+  std::vector<std::string> keep;
+  double fidelity = 0.998;
+  int64_t batch = 64;
+  int workers = 1;
+};
+
+/// The pictures to measure with; none if the user names none.
+struct Pictures {
+  std::shared_ptr<const Dataset> data;
+  bool labelled = false;
+  std::vector<std::string> notes;
+};
+
+Pictures open_pictures(const QuantizeOptions& o, const Model& model) {
+  if (!o.pictures.empty()) {
+    return {std::make_shared<const FileDataset>(
+                o.pictures, std::vector<int32_t>(o.pictures.size(), 0), std::vector<std::string>{""}),
+            false,
+            {}};
+  }
+  if (o.data.empty()) return {};
+  const DatasetParts parts = dataset_parts(o.data);
+  const bool has_test = !parts.test.empty() || !parts.validation.empty();
+  const auto data = open_dataset(o.data, has_test ? Split::kTest : Split::kAll);
+  Pictures pictures{data, false, data->notes()};
+  if (model.network->network_config().classes == 0) return pictures;
+  try {
+    MatchedDataset matched = match_classes(data, o.data, classes_of(model), ClassMatch::kSome);
+    pictures.notes.insert(pictures.notes.end(), matched.notes.begin(), matched.notes.end());
+    return {matched.data, true, pictures.notes};
+  } catch (const UsageError& e) {
+    pictures.notes.push_back(
+        fmt::format("{}; its pictures are compared without their labels", e.what()));
+  }
+  return pictures;
+}
+
+/// The first pictures of a data set, evenly spread, ready for the model.
+Tensor some_pictures(const Pictures& pictures, const Model& model) {
+  const int64_t count = std::min(kTrialPictures, pictures.data->size());
+  std::vector<int64_t> chosen;
+  for (int64_t i = 0; i < count; ++i) chosen.push_back(i * pictures.data->size() / count);
+  const auto few = some_of(pictures.data, chosen);
+  Loader loader(few, LoaderOptions::in_order(count, 1, model.preprocess));
+  loader.start(0);
+  return loader.next()->images.clone();
+}
+
+/// Which weights stay in f32: those that the user names, and as many of the worst as it takes until
+/// the trial pictures' embeddings have the fidelity.
+class Choice {
+ public:
+  Choice(const QuantizeOptions& o, Model& frozen, const std::vector<QuantizableWeight>& weights)
+      : o_(o), frozen_(frozen), precision_(value_of(kPrecisions, "--precision", o.precision)) {
+    for (const QuantizableWeight& weight : weights) names_.push_back(weight.name);
+    for (const std::string& name : o.keep) {
+      if (std::ranges::find(names_, name) == names_.end()) {
+        throw UsageError(fmt::format("--keep {}: no weight of that name{}", name,
+                                     did_you_mean(name, names_)));
+      }
+      kept.insert(name);
+    }
+  }
+
+  void measure(const Tensor& images, const CommonOptions& common) {
+    std::vector<std::string> tried;
+    for (const std::string& name : names_) {
+      if (!kept.contains(name)) tried.push_back(name);
+    }
+    Progress progress(std::ssize(tried), "trying layers", common.quiet || common.json, "layers");
+    const Tensor before = frozen_.network->features(images);
+    losses = layer_losses(*frozen_.network, tried, precision_, images,
+                          [&](int64_t done) { progress.update(done); });
+    progress.finish();
+    std::ranges::stable_sort(losses, std::greater<>(), &LayerLoss::loss);
+    // From now on the network is the quantised one.
+    keep_weights();
+    set_precision(*frozen_.network, precision_, kept);
+    for (const LayerLoss& worst : losses) {
+      if (cosines(before, frozen_.network->features(images)).mean >= o_.fidelity) break;
+      restore(worst.name);
+      kept.insert(worst.name);
+    }
+  }
+
+  std::set<std::string> kept;
+  std::vector<LayerLoss> losses;  // worst first
+
+ private:
+  void keep_weights() {
+    frozen_.network->visit([&](const std::string& name, Parameter& p, Role) {
+      if (std::ranges::find(names_, name) != names_.end()) plain_.emplace(name, p.value.clone());
+    });
+  }
+  void restore(const std::string& name) {
+    frozen_.network->visit([&](const std::string& n, Parameter& p, Role) {
+      if (n != name) return;
+      p.value = plain_.at(name);
+      p.value.freeze();
+    });
+  }
+
+  const QuantizeOptions& o_;
+  Model& frozen_;
+  Precision precision_;
+  std::vector<std::string> names_;
+  std::map<std::string, Tensor> plain_;
+};
+
+double mib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+nlohmann::json record(const ModelComparison& c, bool labelled, bool classifies) {
+  nlohmann::json out = {{"images", c.images},
+                        {"cosine_mean", c.mean_cosine()},
+                        {"cosine_least", c.least_cosine}};
+  if (classifies) out["agreement"] = c.agreement();
+  if (labelled) {
+    out["top1_before"] = c.before.accuracy();
+    out["top1"] = c.after.accuracy();
+    out["top5_before"] = c.before.accuracy5();
+    out["top5"] = c.after.accuracy5();
+  }
+  return out;
+}
+
+void print_comparison(const ModelComparison& c, bool labelled, bool classifies) {
+  if (labelled) {
+    print("{:<24}{:>10.2f} %{:>10.2f} %\n", "top-1", 100 * c.before.accuracy(),
+          100 * c.after.accuracy());
+    print("{:<24}{:>10.2f} %{:>10.2f} %\n", "top-5", 100 * c.before.accuracy5(),
+          100 * c.after.accuracy5());
+  }
+  if (classifies) print("{:<24}{:>12}{:>10.2f} %\n", "same answers", "", 100 * c.agreement());
+  print("{:<24}{:>12}{:>12.6f}   least {:.6f}   {} pictures\n", "cosine of embeddings", "",
+        c.mean_cosine(), c.least_cosine, c.images);
+}
+
+void check_out(const std::string& out) {
+  if (!out.ends_with(".safetensors")) {
+    throw UsageError(fmt::format("quantize {}: a quantised model is written as FILE.safetensors", out));
+  }
+}
+
+int quantize(const QuantizeOptions& o, const CommonOptions& common) {
+  check_out(o.out);
+  watch_interrupt();
+  const Precision precision = value_of(kPrecisions, "--precision", o.precision);
+  Model plain = open_model(o.model, common, /*use=*/std::nullopt);
+  fit_to_pictures(plain);  // other programs' files may leave that to who reads them
+  ModelOption in_floats = o.model;
+  in_floats.precision = "f32";
+  CommonOptions silent = common;
+  silent.quiet = true;  // the same notes
+  Model frozen = open_model(in_floats, silent);
+  const std::vector<QuantizableWeight> weights = quantizable_weights(plain, frozen);
+  const Pictures pictures = open_pictures(o, frozen);
+  print_notes(pictures.notes, common);
+  Choice choice(o, frozen, weights);
+  if (pictures.data != nullptr) choice.measure(some_pictures(pictures, frozen), common);
+  const int64_t bytes = save_quantized(o.out, plain, weights, precision, choice.kept);
+
+  const auto before = static_cast<int64_t>(plain.network->network_config().parameters() * 4);
+  const bool classifies = plain.network->network_config().classes > 0;
+  nlohmann::json out = {{"out", o.out},
+                        {"precision", o.precision},
+                        {"bytes_before", before},
+                        {"bytes", bytes},
+                        {"weights", weights.size() - choice.kept.size()},
+                        {"kept", choice.kept}};
+  if (!common.json && !common.quiet) {
+    print("{:<24}{:>12}{:>12}\n", "", "f32", o.precision);
+    print("{:<24}{:>8.2f} MiB{:>8.2f} MiB   {} of {} weights\n", "file", mib(before), mib(bytes),
+          weights.size() - choice.kept.size(), weights.size());
+  }
+  if (pictures.data != nullptr) {
+    // What was written, read as anybody reads it.
+    ModelOption written = o.model;
+    written.model = o.out;
+    written.weights = "best";
+    written.labels.clear();
+    const Model after = open_model(written, silent);
+    const Model original = open_model(in_floats, silent);
+    Loader loader(pictures.data, LoaderOptions::in_order(o.batch, o.workers, original.preprocess));
+    Progress progress(pictures.data->size(), "comparing", common.quiet || common.json);
+    const ModelComparison c =
+        compare_models(*original.network, *after.network, loader, pictures.labelled,
+                       [&](const ModelComparison& so_far) { progress.update(so_far.images); });
+    progress.finish();
+    out["comparison"] = record(c, pictures.labelled, classifies);
+    for (const LayerLoss& layer : choice.losses) {
+      out["layers"].push_back({{"name", layer.name}, {"loss", layer.loss}});
+    }
+    if (!common.json) print_comparison(c, pictures.labelled, classifies);
+  }
+  if (common.json) {
+    print_json(out);
+    return 0;
+  }
+  if (common.quiet) return 0;
+  for (size_t i = 0; i < std::min(kWorstLayers, choice.losses.size()); ++i) {
+    print("{:<24}{:<44} 1 - cosine {:.2e}\n", i == 0 ? "layers that lose most" : "",
+          choice.losses[i].name, choice.losses[i].loss);
+  }
+  for (const std::string& name : choice.kept) print("{:<24}{}\n", "left in f32", name);
+  if (pictures.data == nullptr) {
+    print(stderr, "nothing was measured: --data or pictures show what the model loses\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& app) {
+  auto o = std::make_shared<QuantizeOptions>();
+  CLI::App& command =
+      add_command(app, "quantize", "a model in a quarter of its size, and what that loses",
+                  [o](const CommonOptions& common) { return quantize(*o, common); });
+  add_option(command, "in", o->model.model, "file or folder of a model, as --model elsewhere")
+      .required();
+  add_option(command, "out", o->out, "FILE.safetensors").required();
+  add_option(command, "--precision", o->precision, "of the weights")
+      .one_of({"int8"})
+      .show_default();
+  add_option(command, "--data", o->data,
+             fmt::format("pictures to measure with, their test part: {}", kDatasetNames));
+  add_option(command, "--pictures", o->pictures, "PNG or JPEG files to measure with");
+  add_option(command, "--fidelity", o->fidelity,
+             "layers stay in f32, the worst first, until embeddings have this cosine")
+      .range(0, 1)
+      .show_default();
+  add_option(command, "--keep", o->keep, "weights to leave in f32, such as head.weight");
+  add_weights_option(command, o->model.weights);
+  add_batch_options(command, o->batch, o->workers);
+}
+
+}  // namespace vitrine
