@@ -62,7 +62,7 @@ void add_model_bench(CLI::App& parent, const char* name, const char* help, bool 
   add_option(command, "--seconds", bench->seconds, "how long to measure").positive().show_default();
   if (!training) {
     add_option(command, "--precision", bench->precision, "of the weights")
-        .one_of({"f32", "int8"})
+        .one_of({"f32", "bf16", "int8"})
         .show_default();
     return;
   }

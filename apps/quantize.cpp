@@ -255,7 +255,7 @@ void add_quantize(CLI::App& app) {
       .required();
   add_option(command, "out", o->out, "FILE.safetensors").required();
   add_option(command, "--precision", o->precision, "of the weights")
-      .one_of({"int8"})
+      .one_of({"int8", "bf16"})
       .show_default();
   add_option(command, "--data", o->data,
              fmt::format("pictures to measure with, their test part: {}", kDatasetNames));

@@ -11,6 +11,7 @@
 #include "models/c_api/sized_struct.hpp"
 #include "models/inference/find_model.hpp"
 #include "models/inference/top_classes.hpp"
+#include "models/weights/precision.hpp"
 #include "models/weights/resize_model.hpp"
 
 namespace vitrine {
@@ -25,6 +26,11 @@ uintptr_t number_of(const vitrine_model* handle) { return std::bit_cast<uintptr_
 
 const char* resampling_of(const vitrine_open_options& options) {
   return options.position_resampling == nullptr ? "" : options.position_resampling;
+}
+
+std::optional<Precision> precision_of(const vitrine_open_options& options) {
+  if (options.precision == nullptr || *options.precision == '\0') return std::nullopt;
+  return value_of(kPrecisions, "precision", options.precision);
 }
 
 /// What a caller asks for, as far as it can be judged without the model.
@@ -59,7 +65,8 @@ std::shared_ptr<const OpenModel> open_model_file(const std::string& name,
                                                  const vitrine_open_options* options) {
   const vitrine_open_options asked = known_options(options);
   auto open = std::make_shared<OpenModel>();
-  open->model = load_frozen_model(find_model(name));
+  open->model =
+      load_frozen_model(find_model(name), Use::kOften, RunWeights::kBest, precision_of(asked));
   if (asked.image_height != 0) {
     resize_model(open->model, asked.image_height, asked.image_width, resampling_of(asked));
   } else {

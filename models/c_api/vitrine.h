@@ -118,11 +118,16 @@ typedef struct vitrine_open_options {
    * Face), "bicubic-corners" (torchvision), "bilinear" or "bilinear-corners" (Google); NULL or ""
    * for the way of where the weights come from. */
   const char* position_resampling;
+  /* What weights are kept in: "f32", or "int8" with one scale per output: a quarter of the memory,
+   * and faster; activations then have 8 bits too, so answers differ a little (`vitrine quantize`
+   * shows by how much). NULL or "" for what the file has. */
+  const char* precision;
 } vitrine_open_options;
 
 /* vitrine_open with options; NULL for none. A size that the network cannot take, a resampling that
- * is unknown or has no size or embedding, and an impossible `size` are VITRINE_ERROR_USAGE. The
- * same file may be open at several sizes; each is a model of its own. */
+ * is unknown or has no size or embedding, an unknown precision, and an impossible `size` are
+ * VITRINE_ERROR_USAGE. The same file may be open at several sizes and precisions; each is a model of
+ * its own. */
 VITRINE_API vitrine_status vitrine_open_with(const char* path, const vitrine_open_options* options,
                                              vitrine_model** model);
 

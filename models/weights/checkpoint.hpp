@@ -10,7 +10,7 @@
 namespace vitrine {
 
 /// The newest version of files that this program reads and writes; a file with a newer one is
-/// refused. Only files with weights in 8-bit integers are of version 2.
+/// refused. Only files with weights in int8 or bf16 are of version 2.
 inline constexpr int kFormatVersion = 2;
 inline constexpr int kFloatFormatVersion = 1;
 

@@ -75,9 +75,9 @@ void load_parameter(Tensor& value, Role role, std::optional<Use> frozen,
                     std::optional<Precision> precision, const MappedTensor& tensor,
                     const TensorArchive& archive) {
   const bool weight = frozen && role == Role::kWeight;
-  const bool pack = weight && value.rank() == 2;
-  const Precision wanted = precision.value_or(Precision::kFloat32);
-  if (weight && tensor.scales && precision.value_or(Precision::kInt8) == Precision::kInt8) {
+  const Precision wanted = precision.value_or(tensor.precision());
+  const bool pack = weight && (value.rank() == 2 || tensor.precision() == Precision::kBfloat16);
+  if (weight && tensor.scales && wanted == Precision::kInt8) {
     value.freeze();
     keep_int8_weight(value, integers(tensor), to_float32(*tensor.scales, tensor.name));
     archive.forget(tensor.parts[0].tensor);
@@ -94,7 +94,7 @@ void load_parameter(Tensor& value, Role role, std::optional<Use> frozen,
   write_values(tensor, {value.mutable_data(), static_cast<size_t>(value.numel())});
   if (pack) {
     value.freeze();
-    pack_weight(value, wanted);
+    quantize_weight(value, wanted);
   }
   for (const MappedPart& part : tensor.parts) archive.forget(part.tensor);
 }

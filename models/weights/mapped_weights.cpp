@@ -39,6 +39,12 @@ bool is_scale(std::string_view name, const std::map<std::string_view, RawTensor>
 
 }  // namespace
 
+Precision MappedTensor::precision() const {
+  if (scales) return Precision::kInt8;
+  const bool half = kept && parts.size() == 1 && parts[0].tensor.dtype == Dtype::kBf16;
+  return half ? Precision::kBfloat16 : Precision::kFloat32;
+}
+
 void write_values(const MappedTensor& tensor, std::span<float> out) {
   if (tensor.parts.empty()) std::ranges::fill(out, 0.0F);
   size_t done = 0;
@@ -108,6 +114,7 @@ MappedWeights own_weights(const TensorArchive& archive, bool averaged) {
     MappedTensor& place = weights.at(weights.place_of(ours));
     if (!average && !place.parts.empty()) continue;
     place = {ours, tensor.shape, {{name, tensor}}};
+    place.kept = true;
     if (const auto found = scales.find(name); found != scales.end()) place.scales = found->second;
   }
   return weights;

@@ -11,6 +11,7 @@
 
 #include "core/formats/tensor_archive.hpp"
 #include "models/weights/tensor_layout.hpp"
+#include "ops/kernels/precision.hpp"
 
 namespace vitrine {
 
@@ -27,6 +28,10 @@ struct MappedTensor {
   std::vector<MappedPart> parts;  ///< along the first axis; none for zeros
   /// Of a tensor in 8-bit integers, (first axis) float32: what each of its rows is multiplied by.
   std::optional<RawTensor> scales = {};
+  bool kept = false;  ///< a tensor of our own file, whose precision is meant
+
+  /// What a frozen network keeps it in, if nobody asks for another precision.
+  Precision precision() const;
 };
 
 /// The values as timm has them: `out` has as many elements as the tensor. Throws FormatError for

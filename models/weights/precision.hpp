@@ -10,9 +10,9 @@
 
 namespace vitrine {
 
-inline constexpr EnumNames<Precision, 2> kPrecisions = {
-    {{Precision::kFloat32, "f32"}, {Precision::kInt8, "int8"}}};
-inline constexpr std::string_view kPrecisionNames = "f32, int8";
+inline constexpr EnumNames<Precision, 3> kPrecisions = {
+    {{Precision::kFloat32, "f32"}, {Precision::kBfloat16, "bf16"}, {Precision::kInt8, "int8"}}};
+inline constexpr std::string_view kPrecisionNames = "f32, bf16, int8";
 
 /// Whether a parameter of a frozen network can be kept in other precisions: weights of linear layers
 /// and of convolutions with one group.

@@ -1,6 +1,8 @@
 #include "models/weights/save_quantized.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 
 #include "models/weights/checkpoint.hpp"
@@ -34,26 +36,35 @@ int64_t save_quantized(const std::string& path, const Model& plain,
                        const std::vector<QuantizableWeight>& weights, Precision precision,
                        const std::set<std::string>& kept) {
   std::map<std::string, Int8Rows> integers;
+  std::map<std::string, std::vector<uint16_t>> halves;
   for (const auto& [name, value] : weights) {
-    if (precision == Precision::kInt8 && !kept.contains(name)) {
-      integers.emplace(name, int8_rows(value));
+    if (kept.contains(name)) continue;
+    if (precision == Precision::kInt8) integers.emplace(name, int8_rows(value));
+    if (precision == Precision::kBfloat16) {
+      std::vector<uint16_t>& to = halves[name];
+      std::ranges::transform(value.values(), std::back_inserter(to), to_bfloat16);
     }
   }
   std::vector<NamedTensor> tensors;
   for (NamedTensor& named : model_tensors(plain)) {
-    const auto found = integers.find(named.name);
-    if (found == integers.end()) {
+    const std::string name = named.name;
+    if (const auto found = integers.find(name); found != integers.end()) {
+      const Int8Rows& rows = found->second;
+      named.tensor.dtype = Dtype::kI8;
+      named.tensor.bytes = std::as_bytes(std::span(rows.values));
       tensors.push_back(std::move(named));
+      tensors.push_back({name + std::string(kScaleSuffix),
+                         {Dtype::kF32, {rows.n}, std::as_bytes(std::span(rows.scales))}});
       continue;
     }
-    const Int8Rows& rows = found->second;
-    tensors.push_back(
-        {named.name, {Dtype::kI8, named.tensor.shape, std::as_bytes(std::span(rows.values))}});
-    tensors.push_back({named.name + std::string(kScaleSuffix),
-                       {Dtype::kF32, {rows.n}, std::as_bytes(std::span(rows.scales))}});
+    if (const auto found = halves.find(name); found != halves.end()) {
+      named.tensor.dtype = Dtype::kBf16;
+      named.tensor.bytes = std::as_bytes(std::span(found->second));
+    }
+    tensors.push_back(std::move(named));
   }
   Metadata metadata = model_metadata(plain);
-  if (!integers.empty()) {
+  if (integers.size() + halves.size() > 0) {
     metadata["vitrine.format"] = std::to_string(kFormatVersion);
     metadata["vitrine.precision"] = name_of(kPrecisions, precision);
   }

@@ -97,9 +97,15 @@ struct MacroKernel {
     });
   }
 
-  /// Micro-panel `jr` of B: packed before, or in the scratch, or packed now.
+  /// Micro-panel `jr` of B: packed before (and widened now from bf16), or in the scratch, or packed
+  /// now.
   const float* packed_b(int64_t jr, int worker) const {
     const int64_t k = ks.size(pc);
+    if (p.widens()) {
+      float* to = b + worker * panel_floats(kernel, ks);
+      kernel.widen(k * kernel.nr, p.packed->narrow_panel(pc, first + jr), to);
+      return to;
+    }
     if (p.packed != nullptr) return p.packed->panel(pc, first + jr);
     if (!packs_inside) return b + jr * kernel.nr * k;
     float* to = b + worker * panel_floats(kernel, ks);
@@ -113,6 +119,10 @@ struct MacroKernel {
     const int64_t next = jr + 1;
     if (next >= panels) return {};
     const int64_t floats = kernel.nr * k;
+    if (p.widens()) {
+      const uint16_t* narrow = p.packed->narrow_panel(pc, first + next);
+      return {reinterpret_cast<const float*>(narrow), floats / 2};
+    }
     if (p.packed != nullptr) return {p.packed->panel(pc, first + next), floats};
     if (!packs_inside) return {b + next * floats, floats};
     return ahead_of_packing(kernel, p, first + next, ks.begin(pc), k);
@@ -164,11 +174,12 @@ void run(const Gemm& kernel, const GemmProblem& p) {
   const int64_t some_rows = rows_at_once(kernel, p, mc);
   const BlocksOfM largest(kernel, p, 0, some_rows, k, mc);
   const bool packs_inside =
-      p.packed == nullptr && some_rows == p.m && largest.count <= most_blocks_inside(p, all_panels);
+      (p.packed == nullptr || p.widens()) && some_rows == p.m &&
+      largest.count <= most_blocks_inside(p, all_panels);
 
   int64_t some_panels = all_panels;
   int64_t b_floats = 0;
-  if (packs_inside) {
+  if (packs_inside || p.widens()) {
     b_floats = threads() * panel_floats(kernel, ks);
   } else if (p.packed == nullptr) {
     some_panels = std::clamp<int64_t>(kMacroPanel / (k * kernel.nr), 1, all_panels);

@@ -56,6 +56,10 @@ struct GemmProblem {
     const bool near = a.row_stride == 1 && a.column_stride <= kNearColumns;
     return near ? kColumns : kPacked;
   }
+  /// Whether B's micro-panels become f32 one by one, just before they are multiplied.
+  bool widens() const {
+    return packed != nullptr && packed->precision() == Precision::kBfloat16;
+  }
   bool a_in_place() const { return images == nullptr && a_layout() != kernels::GemmA::kPacked; }
 };
 

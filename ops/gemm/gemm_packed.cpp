@@ -1,6 +1,8 @@
 #include "ops/gemm/gemm_packed.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <vector>
 
 #include "core/check.hpp"
@@ -82,18 +84,33 @@ std::shared_ptr<const PackedWeight> pack_and_keep(const Tensor& weight, MatrixOf
 
 }  // namespace
 
-PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b)
-    : PackedWeight(Precision::kFloat32, k, n) {
+uint16_t to_bfloat16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if (std::isnan(value)) return static_cast<uint16_t>(bits >> 16 | 0x40);
+  return static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b, Precision precision)
+    : PackedWeight(precision, k, n) {
   const kernels::Gemm& kernel = *kernels::of(isa()).gemm;
   const int64_t panels = kernel.panels(n);
-  panels_ = lasting_floats(k * panels * kernel.nr);
+  const bool narrow = precision == Precision::kBfloat16;
+  const int64_t values = k * panels * kernel.nr;
+  panels_ = lasting_floats(narrow ? ceil_div(values, 2) : values);
   const BlocksOfK blocks(k, kernel.kc);
   parallel_for(blocks.count * panels, 1, [&](int64_t begin, int64_t) {
     const int64_t block = begin / panels;
     const int64_t p = begin % panels;
     const StridedMatrix from = b.at(blocks.begin(block), kernel.panel_begin(n, p));
+    const int64_t size = blocks.size(block) * kernel.nr;
+    const Buffer wide = scratch_floats(narrow ? size : 0);
+    float* const to = narrow ? wide.floats() : panels_.get() + offset(block, p);
     kernel.pack(kernel.panel_columns(n, p), blocks.size(block), from.data, from.column_stride,
-                from.row_stride, kernel.nr, panels_.get() + offset(block, p));
+                from.row_stride, kernel.nr, to);
+    if (!narrow) return;
+    auto* const rounded = reinterpret_cast<uint16_t*>(panels_.get()) + offset(block, p);
+    // Columns that a micro-panel lacks hold anything.
+    for (int64_t i = 0; i < size; ++i) rounded[i] = to_bfloat16(to[i]);
   });
 }
 
@@ -108,8 +125,13 @@ void PackedMatrix::unpack_transposed(float* to) const {
   const int64_t nr = kernel.nr;
   const BlocksOfK blocks(k(), kernel.kc);
   parallel_for(kernel.panels(n()), 1, [&](int64_t p, int64_t) {
+    const Buffer wide = scratch_floats(precision() == Precision::kBfloat16 ? blocks.longest() * nr : 0);
     for (int64_t block = 0; block < blocks.count; ++block) {
       const float* from = panel(block, p);
+      if (precision() == Precision::kBfloat16) {
+        kernel.widen(blocks.size(block) * nr, narrow_panel(block, p), wide.floats());
+        from = wide.floats();
+      }
       for (int64_t j = 0; j < kernel.panel_columns(n(), p); ++j) {
         float* row = to + (kernel.panel_begin(n(), p) + j) * k() + blocks.begin(block);
         for (int64_t i = 0; i < blocks.size(block); ++i) row[i] = from[i * nr + j];
@@ -150,7 +172,8 @@ std::shared_ptr<const PackedWeight> pack_matrix(int64_t n, int64_t k, const floa
   if (precision == Precision::kInt8) {
     return std::make_shared<const Int8Matrix>(Int8Rows::of(n, k, rows));
   }
-  return std::make_shared<const PackedMatrix>(k, n, StridedMatrix::of(Trans::kYes, rows, k));
+  return std::make_shared<const PackedMatrix>(k, n, StridedMatrix::of(Trans::kYes, rows, k),
+                                              precision);
 }
 
 void keep_packed(const Tensor& weight, MatrixOf matrix_of,

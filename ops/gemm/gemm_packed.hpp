@@ -78,16 +78,21 @@ class PackedWeight {
   int64_t k_, n_;
 };
 
-/// A weight in f32: for every block of K, for every micro-panel (kernels::Gemm::panel_begin),
+/// A weight in f32 or bf16: for every block of K, for every micro-panel (kernels::Gemm::panel_begin),
 /// [k][nr].
 class PackedMatrix final : public PackedWeight {
  public:
-  /// Packs B, on all threads.
-  PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b);
+  /// Packs B, on all threads; in bf16 rounded to nearest, ties to even.
+  PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b,
+               Precision precision = Precision::kFloat32);
 
-  /// A micro-panel of columns over one block of K.
+  /// A micro-panel of columns over one block of K, of a weight in f32.
   const float* panel(int64_t block, int64_t panel) const {
     return panels_.get() + offset(block, panel);
+  }
+  /// The same of a weight in bf16.
+  const uint16_t* narrow_panel(int64_t block, int64_t panel) const {
+    return reinterpret_cast<const uint16_t*>(panels_.get()) + offset(block, panel);
   }
 
   void multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc,
@@ -118,6 +123,9 @@ std::shared_ptr<const PackedWeight> packed_weight(const Tensor& weight,
 /// other threads know the weight. A borrowed one is left for packed_weight, but for kInt8. Throws
 /// ShapeError unless it is a matrix, UsageError unless it is frozen.
 void pack_weight(const Tensor& weight, Precision precision = Precision::kFloat32);
+
+/// The nearest number of bf16, ties to even; a NaN stays one.
+uint16_t to_bfloat16(float value);
 
 /// How all of `weight` is packed, whatever was made of it; nothing if it is not.
 std::optional<Precision> packed_precision(const Tensor& weight);

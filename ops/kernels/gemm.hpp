@@ -142,6 +142,9 @@ struct Gemm {
                     int64_t to_pitch);
 
   void (*multiply)(const GemmBlock& block);
+
+  /// to[i] = the float whose upper 16 bits are from[i], for n values.
+  void (*widen)(int64_t n, const uint16_t* from, float* to);
 };
 
 }  // namespace vitrine::kernels

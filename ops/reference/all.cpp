@@ -70,7 +70,8 @@ constexpr Gemm kGemm{.mr = vitrine::reference::kGemmRows,
                      .kc = vitrine::reference::kGemmBlockK,
                      .pack = vitrine::reference::gemm_pack,
                      .transpose = vitrine::reference::gemm_transpose,
-                     .multiply = vitrine::reference::gemm_multiply};
+                     .multiply = vitrine::reference::gemm_multiply,
+                     .widen = vitrine::reference::gemm_widen};
 
 constexpr GemmInt8 kGemmInt8{.nr = vitrine::reference::kInt8Columns,
                              .lanes = 1,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "ops/kernels/gemm.hpp"
@@ -85,6 +86,10 @@ inline void gemm_multiply(const kernels::GemmBlock& block) {
       }
     }
   }
+}
+
+inline void gemm_widen(int64_t n, const uint16_t* from, float* to) {
+  for (int64_t i = 0; i < n; ++i) to[i] = std::bit_cast<float>(uint32_t{from[i]} << 16);
 }
 
 }  // namespace vitrine::reference

@@ -10,6 +10,7 @@
 
 #include "ops/kernels/gemm.hpp"
 
+#include <cstring>
 #include <utility>
 
 #include "ops/simd/gemm_finish.hpp"
@@ -246,6 +247,14 @@ void multiply(const GemmBlock& block) {
   }
 }
 
+/// The compiler makes vectors of it.
+void widen(int64_t n, const uint16_t* from, float* to) {
+  for (int64_t i = 0; i < n; ++i) {
+    const uint32_t bits = uint32_t{from[i]} << 16;
+    std::memcpy(to + i, &bits, sizeof(bits));
+  }
+}
+
 }  // namespace
 
 extern const Gemm gemm;
@@ -255,6 +264,7 @@ const Gemm gemm{.mr = kRows,
                 .kc = kKc,
                 .pack = pack,
                 .transpose = transpose,
-                .multiply = multiply};
+                .multiply = multiply,
+                .widen = widen};
 
 }  // namespace vitrine::kernels::VT_ISA

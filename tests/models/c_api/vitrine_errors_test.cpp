@@ -84,7 +84,9 @@ TEST_CASE("c interface: options of opening that are impossible", "[c][errors]") 
       p.position_resampling = resampling;
     };
   };
-  for (const size_t size : {size_t{0}, sizeof(vitrine_open_options) - 1, SIZE_MAX}) {
+  // What the first version had.
+  constexpr size_t kFirst = offsetof(vitrine_open_options, precision);
+  for (const size_t size : {size_t{0}, kFirst - 1, SIZE_MAX}) {
     refuse("sizeof(vitrine_open_options)", [&](vitrine_open_options& p) { p.size = size; });
   }
   refuse("set both", sized(24, 0));
@@ -92,6 +94,7 @@ TEST_CASE("c interface: options of opening that are impossible", "[c][errors]") 
   refuse("position_resampling needs", sized(0, 0, "bicubic"));
   refuse("unknown position resampling 'tricubic'", sized(24, 24, "tricubic"));
   refuse("take 24 x 16", sized(25, 16));
+  refuse("unknown precision 'int9'", [](vitrine_open_options& p) { p.precision = "int9"; });
   for (const int64_t side : {int64_t{-4}, kHuge, -kHuge - 1}) {
     refuse("height and width", sized(side, 16));
   }

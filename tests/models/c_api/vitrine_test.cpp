@@ -185,6 +185,33 @@ TEST_CASE("c interface: a model open at other sizes", "[c]") {
   }
 }
 
+TEST_CASE("c interface: a model in other precisions", "[c][int8]") {
+  const Opened o;
+  const Image image = noise(40, 30, 3, 1);
+  const auto logits = [&](const char* precision, size_t size) {
+    vitrine_open_options options = empty_options();
+    options.precision = precision;
+    options.size = size;
+    vitrine_model* handle = nullptr;
+    REQUIRE(vitrine_open_with(o.path.c_str(), &options, &handle) == VITRINE_OK);
+    const std::vector<float> out = logits_of(handle, {pixels_of(image)});
+    CHECK(vitrine_close(handle) == VITRINE_OK);
+    return out;
+  };
+  const auto want = [&](Precision precision) {
+    const Model model = load_frozen_model(o.path, Use::kOften, RunWeights::kBest, precision);
+    return values_of((*model.network)(preprocess(image, model.preprocess)));
+  };
+  constexpr size_t kSize = sizeof(vitrine_open_options);
+  CHECK(logits("int8", kSize) == want(Precision::kInt8));
+  CHECK(logits("f32", kSize) == want(Precision::kFloat32));
+  CHECK(logits("", kSize) == want(Precision::kFloat32));
+  CHECK(logits("int8", kSize) != logits(nullptr, kSize));
+  // Who was compiled with the first version has no such member.
+  constexpr size_t kFirst = offsetof(vitrine_open_options, precision);
+  CHECK(logits("int8", kFirst) == want(Precision::kFloat32));
+}
+
 TEST_CASE("c interface: a model without classes", "[c]") {
   Model model = small_model();
   VitConfig config = as_vit(*model.network).config;
