@@ -25,9 +25,13 @@
 namespace vitrine {
 namespace {
 
-// Pictures on which each layer is tried alone, and layers in the table.
+// Pictures on which fidelity is tried, those of them on which each layer is tried alone, and layers
+// in the table.
 constexpr int64_t kTrialPictures = 16;
+constexpr int64_t kLayerPictures = 4;
 constexpr size_t kWorstLayers = 5;
+// How much more than the mean a single picture may lose.
+constexpr double kLeastFactor = 2.5;
 
 struct QuantizeOptions {
   ModelOption model;
@@ -83,7 +87,7 @@ Tensor some_pictures(const Pictures& pictures, const Model& model) {
 }
 
 /// Which weights stay in f32: those that the user names, and as many of the worst as it takes until
-/// the trial pictures' embeddings have the fidelity.
+/// the trial pictures' embeddings have the fidelity that is asked for.
 class Choice {
  public:
   Choice(const QuantizeOptions& o, Model& frozen, const std::vector<QuantizableWeight>& weights)
@@ -105,7 +109,8 @@ class Choice {
     }
     Progress progress(std::ssize(tried), "trying layers", common.quiet || common.json, "layers");
     const Tensor before = frozen_.network->features(images);
-    losses = layer_losses(*frozen_.network, tried, precision_, images,
+    const Tensor few = images.rows(0, std::min(kLayerPictures, images.dim(0)));
+    losses = layer_losses(*frozen_.network, tried, precision_, few,
                           [&](int64_t done) { progress.update(done); });
     progress.finish();
     std::ranges::stable_sort(losses, std::greater<>(), &LayerLoss::loss);
@@ -113,7 +118,7 @@ class Choice {
     keep_weights();
     set_precision(*frozen_.network, precision_, kept);
     for (const LayerLoss& worst : losses) {
-      if (cosines(before, frozen_.network->features(images)).mean >= o_.fidelity) break;
+      if (faithful(cosines(before, frozen_.network->features(images)))) break;
       restore(worst.name);
       kept.insert(worst.name);
     }
@@ -123,6 +128,9 @@ class Choice {
   std::vector<LayerLoss> losses;  // worst first
 
  private:
+  bool faithful(const Cosines& c) const {
+    return c.mean >= o_.fidelity && 1 - c.least <= kLeastFactor * (1 - o_.fidelity);
+  }
   void keep_weights() {
     frozen_.network->visit([&](const std::string& name, Parameter& p, Role) {
       if (std::ranges::find(names_, name) != names_.end()) plain_.emplace(name, p.value.clone());
@@ -261,7 +269,8 @@ void add_quantize(CLI::App& app) {
              fmt::format("pictures to measure with, their test part: {}", kDatasetNames));
   add_option(command, "--pictures", o->pictures, "PNG or JPEG files to measure with");
   add_option(command, "--fidelity", o->fidelity,
-             "layers stay in f32, the worst first, until embeddings have this cosine")
+             "layers stay in f32, the worst first, until embeddings have this mean cosine, and none "
+             "loses 2.5 times as much")
       .range(0, 1)
       .show_default();
   add_option(command, "--keep", o->keep, "weights to leave in f32, such as head.weight");

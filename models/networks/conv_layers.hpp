@@ -31,13 +31,14 @@ struct StdConv2d {
         standardized ? weight.value : standardize_weight(weight.value, eps, form);
     return conv2d(x, kernels, Tensor(), options);
   }
-  /// No more training. A weight that was read in integers stays in them.
+  /// No more training. A weight that was read in another precision stays in it: those are of
+  /// standardised kernels (models/weights/save_quantized.hpp).
   void freeze() {
-    const auto precision = packed_precision(weight.value).value_or(Precision::kFloat32);
-    if (!standardized) weight.value = standardize_weight(weight.value, eps, form);
+    const auto precision = packed_precision(weight.value);
+    if (!standardized && !precision) weight.value = standardize_weight(weight.value, eps, form);
     standardized = true;
     weight.value.freeze();
-    pack_conv2d_weight(weight.value, 1, precision);
+    pack_conv2d_weight(weight.value, 1, precision.value_or(Precision::kFloat32));
   }
 
   template <class F>
