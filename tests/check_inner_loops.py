@@ -4,7 +4,8 @@
 g++ 12 is known to keep a whole array of accumulators on the stack, which halves the speed and changes no result. So
 every micro-kernel's loops over k must hold the multiply-adds of whole steps, read each vector of B and each
 value of A once, and touch no vector on the stack. (Only tiles of 4 rows and more: fewer occur in products that wait for
-memory anyway.) OBJECT is .../ISA/gemm.o or attention.o of sse42, avx2, avx512 or neon64.
+memory anyway.) OBJECT is .../ISA/gemm.o, attention.o or gemm_int8.o; of the last, whose B has another form, the products and the
+stack are looked at.
 Ends with "N passed, N failed, 0 skipped"; status 1 if something failed, unless --count leaves that to who reads FILE.
 """
 import argparse
@@ -12,10 +13,14 @@ import re
 import subprocess
 import sys
 
-KERNEL = re.compile(r"^[0-9a-f]+ <.*\bmicro_kernel<(\d+), (\d+), (true|false)>.*>:$")
+KERNEL = re.compile(r"^[0-9a-f]+ <.*\bmicro_kernel<(\d+), (\d+)(?:, (true|false))?>.*>:$")
 JUMP = re.compile(r"^(j|b$|b\.|cb|tb|bl|call|ret)")
 INSTRUCTION = re.compile(r"^\s+([0-9a-f]+):\s+(\S+)\s*(.*)$")
 MULTIPLY = {"sse42": r"^mulps$", "avx2": r"^vfn?m(add|sub)\d+ps$", "avx512": r"^vfn?m(add|sub)\d+ps$", "neon64": r"^fml[as]$"}
+# Products of integers, and how many of them a vector of sums takes per step.
+INT8 = {"sse42": (r"^pmaddubsw$", 2), "avx2": (r"^vpmaddubsw$", 2), "avx512": (r"^vpmaddubsw$", 2), "neon64": (r"^smull2?$", 2),
+        "avx2_vnni": (r"^vpdpbusd$", 1), "avx512_vnni": (r"^vpdpbusd$", 1), "neon64_dotprod": (r"^sdot$", 1),
+        "neon64_i8mm": (r"^usmmla$", 1)}
 VECTOR = r"%[xyz]mm\d|\bv\d+\.|\b[qs]\d+\b"
 MEMORY = r"\(%|\[(x|sp)"
 STACK = r"\(%rsp|\(%rbp|\[sp\b|\[x29\b"
@@ -28,7 +33,7 @@ def kernels(objdump, path):
         lines = part.strip().splitlines()
         head = lines and KERNEL.match(lines[0])
         if head:
-            found = (INSTRUCTION.match(line) for line in lines[1:])
+            found = (INSTRUCTION.match(line.replace("{vex} ", "")) for line in lines[1:])
             yield head.groups(), [(int(m[1], 16), m[2], m[3]) for m in found if m]
 
 
@@ -52,16 +57,29 @@ def counts(isa, loop):
     return multiplies, reads
 
 
+def int8_faults(isa, rows, vectors, loop):
+    multiply, per_step = INT8[isa]
+    multiplies = sum(bool(re.match(multiply, name)) for _, name, _ in loop)
+    expected = -(-rows // 2) * 2 * vectors if isa == "neon64_i8mm" else rows * vectors * per_step
+    if multiplies % expected != 0:
+        yield f"{multiplies} products per round, not {expected}"
+    yield from stack_faults(loop)
+
+
+def stack_faults(loop):
+    on_stack = [f"{name} {operands}" for _, name, operands in loop if re.search(VECTOR, operands) and re.search(STACK, operands)]
+    if on_stack:
+        yield "uses the stack: " + "; ".join(on_stack[:3])
+
+
 def faults(isa, rows, vectors, loop):
     multiplies, reads = counts(isa, loop)
-    on_stack = [f"{name} {operands}" for _, name, operands in loop if re.search(VECTOR, operands) and re.search(STACK, operands)]
     steps = multiplies / (rows * vectors)
     if steps < 1 or steps != int(steps):
         yield f"{multiplies} multiply-adds per round, not {rows * vectors}"
     elif reads > steps * (rows + vectors):
         yield f"reads memory {reads} times per {multiplies} multiply-adds"
-    if on_stack:
-        yield "uses the stack: " + "; ".join(on_stack[:3])
+    yield from stack_faults(loop)
 
 
 def main():
@@ -73,26 +91,29 @@ def main():
     passed = failed = 0
     for path in a.objects:
         isa, name = path.split("/")[-2:]
+        int8 = name == "gemm_int8.o"
         name = f"{isa}, {name.removesuffix('.o')}"
+        multiply, check = (INT8[isa][0], int8_faults) if int8 else (MULTIPLY[isa], faults)
         seen = 0
         largest = (0, 0)
         for (rows, vectors, in_place), code in kernels(a.objdump, path):
-            if int(rows) < 4:
+            if int(rows) < (2 if int8 else 4):
                 continue
             seen += 1
-            loops = list(innermost_loops(code, MULTIPLY[isa]))
-            wrong = [text for loop in loops for text in faults(isa, int(rows), int(vectors), loop)]
+            loops = list(innermost_loops(code, multiply))
+            wrong = [text for loop in loops for text in check(isa, int(rows), int(vectors), loop)]
             if not loops:
                 wrong.append("has no loop")
-            largest = max([largest] + [counts(isa, loop) for loop in loops])
+            largest = max([largest] + [(0, 0) if int8 else counts(isa, loop) for loop in loops])
             failed += bool(wrong)
             passed += not wrong
             for text in wrong:
                 print(f"{name}: micro-kernel of {rows} rows, {vectors} vectors, A {'in place' if in_place == 'true' else 'packed'}: {text}")
-        if seen < 2 * 3 * 2:  # 4 to 6 rows at least, 2 vectors, A packed and in place
+        if seen < (4 if int8 else 2 * 3 * 2):  # 4 to 6 rows at least, 2 vectors, A packed and in place
             print(f"{path}: only {seen} micro-kernels")
             failed += 1
-        print(f"{name}: {seen} micro-kernels; the largest has {largest[0]} multiply-adds and {largest[1]} reads per round")
+        figures = "" if int8 else f"; the largest has {largest[0]} multiply-adds and {largest[1]} reads per round"
+        print(f"{name}: {seen} micro-kernels{figures}")
     if a.count:
         with open(a.count, "w") as f:
             f.write(f"{passed} {failed} 0\n")
