@@ -8,6 +8,7 @@ struct Attention;
 struct Binary;
 struct BinaryCrossEntropyWithLogits;
 struct ChannelNorm;
+struct Gated;
 struct Gemm;
 struct LayerNorm;
 struct AdamW;
@@ -22,6 +23,7 @@ struct Reduce;
 struct Resize;
 struct Peak;
 struct Pool2d;
+struct RotaryEmbedding;
 struct Unary;
 
 /// One table of kernels per ISA, constant-initialised and chosen once (see active). `make new-op`
@@ -32,6 +34,7 @@ struct Kernels {
   const Binary* binary;
   const BinaryCrossEntropyWithLogits* binary_cross_entropy_with_logits;
   const ChannelNorm* channel_norm;
+  const Gated* gated;
   const Gemm* gemm;
   const LayerNorm* layer_norm;
   const AdamW* adamw;
@@ -46,6 +49,7 @@ struct Kernels {
   const Resize* resize;
   const Peak* peak;
   const Pool2d* pool2d;
+  const RotaryEmbedding* rotary_embedding;
   const Unary* unary;
 };
 

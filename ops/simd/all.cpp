@@ -29,6 +29,7 @@ extern const Attention attention;
 extern const Binary binary;
 extern const BinaryCrossEntropyWithLogits binary_cross_entropy_with_logits;
 extern const ChannelNorm channel_norm;
+extern const Gated gated;
 extern const Gemm gemm;
 extern const LayerNorm layer_norm;
 extern const AdamW adamw;
@@ -43,6 +44,7 @@ extern const Reduce reduce;
 extern const Resize resize;
 extern const Peak peak;
 extern const Pool2d pool2d;
+extern const RotaryEmbedding rotary_embedding;
 extern const Unary unary;
 
 extern const Kernels table;
@@ -52,6 +54,7 @@ constinit const Kernels table{
     .binary = &binary,
     .binary_cross_entropy_with_logits = &binary_cross_entropy_with_logits,
     .channel_norm = &channel_norm,
+    .gated = &gated,
     .gemm = &gemm,
     .layer_norm = &layer_norm,
     .adamw = &adamw,
@@ -66,6 +69,7 @@ constinit const Kernels table{
     .resize = &resize,
     .peak = &peak,
     .pool2d = &pool2d,
+    .rotary_embedding = &rotary_embedding,
     .unary = &unary,
 };
 
