@@ -16,14 +16,15 @@ using namespace simd;
 
 /// Lanes 1 0 3 2 5 4 ...
 inline Vec exchange_neighbours(Vec x) {
-  if constexpr (kLanes == 16) {
-    return __builtin_shufflevector(x.data, x.data, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15,
-                                   14);
-  } else if constexpr (kLanes == 8) {
-    return __builtin_shufflevector(x.data, x.data, 1, 0, 3, 2, 5, 4, 7, 6);
-  } else {
-    return __builtin_shufflevector(x.data, x.data, 1, 0, 3, 2);
-  }
+#if defined(__AVX512F__)
+  return _mm512_permute_ps(x, 0xB1);
+#elif defined(__AVX2__)
+  return _mm256_permute_ps(x, 0xB1);
+#elif defined(__aarch64__)
+  return vrev64q_f32(x);
+#else
+  return _mm_shuffle_ps(x, x, 0xB1);
+#endif
 }
 
 /// -1 1 -1 1 ...

@@ -127,14 +127,19 @@ void check_network(const Manifest& manifest, const Json& entry, Result& result) 
 /// The same weights at another image size.
 void check_resized(const Manifest& manifest, const Json& entry, const Json& part, Result& result) {
   const std::string method = part.at("method");
-  if (method != "bicubic antialias") throw NotOffered{"resized by " + method};
+  if (method != "bicubic antialias") {
+    throw NotOffered{"resized by " + method};
+  }
   const NetworkCase network(manifest, entry);
   const std::string prefix = part.at("prefix");
   const auto size = part.at("img_size").get<std::vector<int64_t>>();
   const auto built = network.build();
   built->resize(size.at(0), size.at(1), PositionResampling::kBicubicAntialias);
   const Mode mode{part, network.golden};
-  mode.compare(prefix + "/pos_embed", "", as_vit(*built).pos_embed.table.value, result);
+  built->visit([&](const std::string& name, const Parameter& p, Role) {
+    const std::string resampled = fmt::format("{}/{}", prefix, name);
+    if (mode.has(resampled)) mode.compare(resampled, "", p.value, result);
+  });
   const Tensor images = to_nhwc(network.golden.tensor(prefix + "/input"));
   mode.compare(prefix + "/logits", "", (*built)(images), result);
 }
