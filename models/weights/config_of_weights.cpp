@@ -220,6 +220,7 @@ void ConfigReader::read_tokens() {
     weights_.rename("dist_token", "reg_token");
     weights_.notes.push_back("the distillation token has no head: it is taken as a register");
   }
+  if (has("reg_token") && dim("reg_token", -2) == 0) weights_.erase_all("reg_token");
   c_.distilled = has("dist_token");
   c_.registers = has("reg_token") ? dim("reg_token", -2) : 0;
 }

@@ -24,10 +24,12 @@ namespace fs = std::filesystem;
 struct Writer {
   std::vector<std::span<const NameRule>> tables;
   std::string_view body;  ///< before all names but the heads'
+  bool projects = false;  ///< the head is CLIP's visual_projection
 };
 
 Writer writer_of(std::string_view model_type, bool with_head, bool gated) {
-  if (model_type == "clip_vision_model") return {{hugging_face_clip_names()}, "vision_model."};
+  if (model_type == "clip_vision_model")
+    return {{hugging_face_clip_names()}, "vision_model.", true};
   if (model_type.starts_with("siglip")) {
     return {{hugging_face_clip_names(), hugging_face_siglip_head()}, "vision_model."};
   }
@@ -130,6 +132,8 @@ std::vector<NamedTensor> renamed(const std::string& name, const RawTensor& tenso
     for (const NameRule& rule : table) {
       // A distilled DeiT calls its first head cls_classifier, everybody else classifier.
       if (rule.theirs == "classifier.*" && distilled) continue;
+      // SigLIP has a classifier where CLIP has a projection.
+      if (rule.theirs == "visual_projection.weight" && !writer.projects) continue;
       if (rule.ours.empty() || (first != nullptr && rule.parts != first->parts)) continue;
       if (first != nullptr && first->parts == 1) continue;
       const auto theirs = rename(name, rule.ours, rule.theirs);
@@ -185,6 +189,9 @@ std::vector<std::string> save_hugging_face(const std::string& folder, const Mode
       append(std::move(part), tensors, joined);
     }
   });
+  if (files.model_type == "dinov3_vit" && vit->registers == 0) {  // transformers has none of them
+    tensors.push_back({"embeddings.register_tokens", {Dtype::kF32, {1, 0, vit->width}, {}}});
+  }
   if (clip && !model.labels.empty()) notes.emplace_back("labels are dropped");
   const Preprocess& rule = model.preprocess;
   if (rule.crop_mode != CropMode::kSquash && rule.crop_rounding == CropRounding::kEven) {

@@ -236,11 +236,15 @@ int64_t gated_hidden(double width, double ratio) {
 }
 
 /// That the MLP is as wide as mlp_ratio says, and has a gate or not.
-void claim_dinov2_mlp(KnownKeys& keys, SourceFacts& facts) {
+void claim_dinov2_mlp(KnownKeys& keys, const HfType& type, SourceFacts& facts) {
+  const bool dinov2 = type.name.starts_with("dinov2");
+  if (!dinov2) keys.require("use_swiglu_ffn", {false});
   const bool gated = keys.value_or("use_swiglu_ffn", false);
   if (gated) facts.activation = Activation::kSilu;  // whatever hidden_act says
-  claim<VitConfig>(facts.claims, "use_swiglu_ffn", gated,
-                   [](const VitConfig& c) { return c.mlp != MlpKind::kPlain; });
+  if (dinov2) {
+    claim<VitConfig>(facts.claims, "use_swiglu_ffn", gated,
+                     [](const VitConfig& c) { return c.mlp != MlpKind::kPlain; });
+  }
   double ratio = 0;
   if (!keys.read("mlp_ratio", ratio)) return;
   constexpr double kMost = 1000;
@@ -282,7 +286,7 @@ void read_vit(KnownKeys& keys, const HfType& type, Head head, std::string_view p
   }
   claim_kind<VitConfig>(facts.claims, type);
   claim<VitConfig>(facts.claims, "model_type", looks_like(type.name), type_of);
-  claim_dinov2_mlp(keys, facts);
+  claim_dinov2_mlp(keys, type, facts);
   if (dinov3) read_dinov3(keys, facts);
   if (looks_like(type.name) == "beit") read_beit(keys, facts);
   const auto claimed = [&](const char* key, auto of) {

@@ -214,7 +214,9 @@ def check(make):
     assert not missing and not info["unexpected_keys"] and not info["mismatched_keys"], info
     again, _ = answer(back, x)
     for key, tensor in back.state_dict().items():
-        if key not in info["missing_keys"] and "num_batches" not in key:
+        # DINOv2's class token has its position in it where timm has no place for that.
+        folded = "WithRegisters" in type(net).__name__ and key.endswith(("cls_token", "position_embeddings"))
+        if key not in info["missing_keys"] and "num_batches" not in key and not folded:
             assert torch.equal(tensor, known[key]), key
     # The same weights at another address may take another path in PyTorch.
     assert torch.allclose(again, want, rtol=1e-5, atol=1e-5), f"off by {(again - want).abs().max()}"
