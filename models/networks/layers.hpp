@@ -8,6 +8,7 @@
 #include "ops/kernels/activation.hpp"
 #include "ops/layer_norm.hpp"
 #include "ops/linear.hpp"
+#include "ops/rms_norm.hpp"
 
 namespace vitrine {
 
@@ -45,13 +46,23 @@ struct Linear {
   }
 };
 
-/// Layer normalisation over the last axis. Parameters: weight (D), bias (D).
-struct LayerNorm {
+/// What a norm divides by.
+enum class NormKind {
+  kLayer,  ///< the deviation from the mean, which is taken off: ops/layer_norm
+  kRms,    ///< the root of the mean square: ops/rms_norm; no bias
+};
+
+/// A normalisation of the last axis. Parameters: weight (D) and, of a layer norm, bias (D).
+struct Norm {
   Parameter weight, bias;
   float eps = 1e-6F;
+  NormKind kind = NormKind::kLayer;
 
   bool defined() const { return weight.defined(); }
-  Tensor operator()(const Tensor& x) const { return layer_norm(x, weight.value, bias.value, eps); }
+  Tensor operator()(const Tensor& x) const {
+    if (kind == NormKind::kRms) return rms_norm(x, weight.value, eps);
+    return layer_norm(x, weight.value, bias.value, eps);
+  }
 
   template <class F>
   void visit(const std::string& name, F&& f) {

@@ -66,7 +66,7 @@ std::unique_ptr<NetworkConfig> network_config_from_json(nlohmann::json object) {
                                       : write_json(object["kind"]);
   };
   const std::string kind = kind_of();
-  if (kind == "vit" || kind == "hybrid") {
+  if (kind == "vit" || kind == "hybrid" || kind == "eva" || kind == "beit") {
     return std::make_unique<VitConfig>(VitConfig::from_json(std::move(object)));
   }
   if (kind == "resnet")
@@ -74,7 +74,8 @@ std::unique_ptr<NetworkConfig> network_config_from_json(nlohmann::json object) {
   if (kind == "resnetv2")
     return std::make_unique<BitConfig>(BitConfig::from_json(std::move(object)));
   throw UsageError(fmt::format(
-      "model configuration: unknown kind '{}'; known are vit, hybrid, resnet, resnetv2", kind));
+      "model configuration: unknown kind '{}'; known are vit, hybrid, eva, beit, resnet, resnetv2",
+      kind));
 }
 
 std::unique_ptr<NetworkConfig> parse_network_config(std::string_view text) {

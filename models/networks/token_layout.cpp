@@ -14,7 +14,7 @@ std::vector<double> TokenLayout::read_weights() const {
 
 TokenLayout TokenLayout::of(const VitConfig& config) {
   // Of class token and patches side by side, the class token's attention is the one to look at.
-  const bool of_patches = config.pool == Pool::kMean || config.pool == Pool::kRawMean;
+  const bool of_patches = config.pool != Pool::kToken && config.pool != Pool::kTokenMean;
   const int64_t read = of_patches ? 0 : config.distilled ? 2 : 1;
   return {config.prefix_tokens(), config.grid_height(), config.grid_width(), read};
 }

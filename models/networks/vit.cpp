@@ -11,55 +11,33 @@
 #include "core/reused.hpp"
 #include "models/networks/checkpointed.hpp"
 #include "models/networks/whole_patches.hpp"
-#include "ops/activation.hpp"
-#include "ops/attention.hpp"
 #include "ops/binary.hpp"
 #include "ops/concat.hpp"
 #include "ops/conv2d.hpp"
 #include "ops/expand.hpp"
 #include "ops/gemm/gemm_packed.hpp"
-#include "ops/matmul.hpp"
 #include "ops/patch_embed.hpp"
-#include "ops/permute.hpp"
 #include "ops/reduce.hpp"
-#include "ops/relative_attention.hpp"
+#include "ops/relative_position_bias.hpp"
+#include "ops/rotary_table.hpp"
 #include "ops/slice.hpp"
 #include "ops/unary.hpp"
 
 namespace vitrine {
 namespace {
 
-// Places where random masks are drawn: two branches with two masks in each block, and outside the
-// blocks the position embedding and the head.
-enum Mask : uint32_t { kAttentionDropout, kAttentionPath, kMlpDropout, kMlpOutDropout, kMlpPath };
-constexpr uint32_t kMasksPerBlock = 8;
-constexpr uint32_t kPositionMask = (1U << 24) - 2;  // places end at 2^24
+// Random masks outside of the blocks, whose places end at 2^24.
+constexpr uint32_t kPositionMask = (1U << 24) - 2;
 constexpr uint32_t kHeadMask = kPositionMask + 1;
 
-RandomKey key_of(const Pass& pass, int64_t block, Mask mask) {
-  return {pass.seed, pass.step, static_cast<uint32_t>(block) * kMasksPerBlock + mask};
-}
-
-/// x + DropPath(gamma * branch), gamma being 1 if it is absent.
-Tensor add_path(const Tensor& x, Tensor branch, const Tensor& gamma, float path, RandomKey key) {
-  if (gamma.defined()) branch = mul(branch, gamma);
-  return path > 0 ? drop_path_add(x, branch, path, key) : add(x, branch);
-}
-
-/// x + DropPath(gamma * dropout(proj(hidden))): the end of both branches of a block. One fused
-/// matrix product where nothing random or watched is in between.
-Tensor add_branch(const Tensor& x, const Tensor& hidden, const Linear& proj, const Tensor& gamma,
-                  const Block& block, const Pass& pass, Mask dropout_mask, Mask path_mask,
-                  const std::string& name) {
-  const float drop = pass.training ? block.dropout : 0.0F;
-  const float path = pass.training ? block.drop_path : 0.0F;
-  if (drop == 0 && path == 0 && pass.probe == nullptr) {
-    return linear_add(hidden, proj.weight.value, proj.bias.value, x, gamma);
-  }
-  Tensor branch = proj(hidden);
-  if (drop > 0) branch = dropout(branch, drop, key_of(pass, block.index, dropout_mask));
-  pass.report(name, branch);
-  return add_path(x, branch, gamma, path, key_of(pass, block.index, path_mask));
+/// BEiT's table for another grid; a frozen one stays frozen.
+void resample_table(Parameter& table, Size2d from, Size2d to, PositionResampling method) {
+  const bool torch = method == PositionResampling::kBicubic;  // transformers' habit
+  Tensor resampled = resample_relative_table(
+      table.value, from, to,
+      torch ? RelativeResampling::kBilinear : RelativeResampling::kGeometric);
+  if (table.value.storage().frozen()) resampled.freeze();
+  table.value = resampled;
 }
 
 /// Columns of a pair of tokens side by side, (B, 2 D) -> (B, D): the first, or the second.
@@ -70,82 +48,13 @@ Tensor half_of(const Tensor& x, int64_t which) {
 
 }  // namespace
 
-Tensor Attention::heads_of(const Tensor& x, const Pass& pass, const std::string& name) const {
-  const Tensor joint = qkv(x);  // (B, N, 3 D)
-  pass.report(name + ".qkv", joint);
-  const int64_t batch = x.dim(0);
-  const int64_t n = x.dim(1);
-  const int64_t head_width = x.dim(2) / heads;
-  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_width)));
-  const bool watched = pass.probe != nullptr && pass.probe->attention;
-  const std::string block = name.substr(0, name.rfind('.'));
-  if (!q_norm.defined() && !rel_pos.defined()) {
-    if (watched) pass.probe->attention(block, attention_probabilities(joint, heads, scale));
-    return attention(joint, heads, scale);
-  }
-  // "b n (three h d) -> three b h n d"
-  const Tensor parts = permute(joint.reshape({batch, n, 3, heads, head_width}), {2, 0, 3, 1, 4});
-  const auto part = [&](int64_t i) {
-    return parts.rows(i, i + 1).reshape({batch, heads, n, head_width});
-  };
-  const Tensor q = q_norm.defined() ? q_norm(part(0)) : part(0);
-  const Tensor k = k_norm.defined() ? k_norm(part(1)) : part(1);
-  Tensor o;  // (B, H, N, hd)
-  if (rel_pos.defined()) {
-    const Tensor p = relative_attention_probabilities(q, k, rel_pos.value, scale);
-    if (watched) pass.probe->attention(block, p);
-    o = matmul(p, part(2));
-  } else {
-    if (watched) pass.probe->attention(block, attention_probabilities(q, k, Tensor(), scale));
-    o = scaled_dot_product_attention(q, k, part(2), Tensor(), scale);
-  }
-  return permute(o, {0, 2, 1, 3}).reshape({batch, n, heads * head_width});
-}
-
-Tensor Mlp::operator()(const Tensor& x, const Tensor& residual, const Tensor& scale) const {
-  return vitrine::mlp(x, fc1.weight.value, fc1.bias.value, activation, fc2.weight.value,
-                      fc2.bias.value, residual, scale);
-}
-
-Tensor Mlp::hidden_of(const Tensor& x, const Pass& pass, const std::string& name) const {
-  if (pass.probe == nullptr) return linear(x, fc1.weight.value, fc1.bias.value, activation);
-  const Tensor before = fc1(x);
-  pass.report(name + ".fc1", before);
-  const Tensor after = activate(activation, before);
-  pass.report(name + ".act", after);
-  return after;
-}
-
-Tensor Block::operator()(const Tensor& input, const Pass& pass) const {
-  const std::string name = pass.probe == nullptr ? "" : fmt::format("blocks.{}", index);
-  const Tensor x = pos_embed.defined() ? pos_embed.add_to(input) : input;
-
-  const Tensor y = norm1(x);
-  pass.report(name + ".norm1", y);
-  const Tensor z = add_branch(x, attn.heads_of(y, pass, name + ".attn"), attn.proj, ls1.value,
-                              *this, pass, kAttentionDropout, kAttentionPath, name + ".attn");
-
-  const Tensor u = norm2(z);
-  pass.report(name + ".norm2", u);
-  const bool drops = pass.training && dropout > 0;
-  if (pass.probe == nullptr && !drops) {
-    if (!pass.training || drop_path == 0) return mlp(u, z, ls2.value);
-    return add_path(z, mlp(u), ls2.value, drop_path, key_of(pass, index, kMlpPath));
-  }
-  Tensor h = mlp.hidden_of(u, pass, name + ".mlp");
-  if (drops) h = vitrine::dropout(h, dropout, key_of(pass, index, kMlpDropout));
-  const Tensor result =
-      add_branch(z, h, mlp.fc2, ls2.value, *this, pass, kMlpOutDropout, kMlpPath, name + ".mlp");
-  pass.report(name, result);
-  return result;
-}
-
 /// z0 of the paper's eq. 1: patches as vectors, the tokens before them, positions added.
 Tensor Vit::tokens_of(const Tensor& images, const Pass& pass) const {
   check_images("vit", images);
   const int64_t batch = images.dim(0);
   const Tensor pixels = backbone ? (*backbone)(images, pass, "patch_embed.backbone") : images;
   Tensor x = vitrine::patch_embed(pixels, patch_embed.weight.value, patch_embed.bias.value);
+  if (patch_norm.defined()) x = patch_norm(x);
   pass.report("patch_embed", x);  // (B, patches, D)
 
   const bool add_first = config.prefix_positions() == 0 && pos_embed.defined();
@@ -168,19 +77,36 @@ Tensor Vit::tokens_of(const Tensor& images, const Pass& pass) const {
   return x;  // (B, N, D)
 }
 
+Tensor pool_tokens(Pool pool, const Tensor& tokens, int64_t skipped) {
+  const Tensor patches = skipped == 0 ? tokens : slice_axis(tokens, 1, skipped, kEnd);
+  if (pool == Pool::kMax) return amax(patches, {1}, false);
+  const Tensor middle = mean(patches, {1}, false);
+  if (pool != Pool::kMeanMax) return middle;
+  return mul(add(amax(patches, {1}, false), middle), 0.5F);
+}
+
+/// (B, N, D) -> (B, D); with kTokenMean beside the class token (B, 2 D)
+Tensor Vit::pool_of(const Tensor& tokens, const Pass& pass) const {
+  const int64_t batch = tokens.dim(0);
+  const int64_t skipped = config.skipped_tokens();
+  if (config.pool == Pool::kMap) {
+    const Tensor seen = skipped == 0 ? tokens : slice_axis(tokens, 1, skipped, kEnd);
+    const Tensor found = attn_pool(seen, pass).reshape({batch, config.width});
+    pass.report("attn_pool", found);
+    return found;
+  }
+  const Tensor patches = pool_tokens(config.pool, tokens, skipped);
+  if (config.pool != Pool::kTokenMean) return patches;
+  return concat({slice_axis(tokens, 1, 0, 1).reshape({batch, config.width}), patches}, 1);
+}
+
 /// (B, N, D) -> (B, D); (B, 2 D) if distilled or of class token and mean
 Tensor Vit::pooled(const Tensor& x, const Pass& pass) const {
   const int64_t batch = x.dim(0);
   if (config.pool != Pool::kToken) {
     Tensor y = norm.defined() ? norm(x) : x;
-    pass.report("norm", y);
-    const Tensor patches =
-        slice(y, {0, config.prefix_tokens(), 0}, {batch, x.dim(1), config.width}, {1, 1, 1});
-    if (config.pool == Pool::kTokenMean) {
-      const Tensor token = slice(y, {0, 0, 0}, {batch, 1, config.width}, {1, 1, 1});
-      return concat({token.reshape({batch, config.width}), mean(patches, {1}, false)}, 1);
-    }
-    y = mean(patches, {1}, false);
+    if (norm.defined()) pass.report("norm", y);
+    y = pool_of(y, pass);
     if (!fc_norm.defined()) return y;
     y = fc_norm(y);
     pass.report("fc_norm", y);
@@ -200,12 +126,28 @@ Tensor Vit::pooled(const Tensor& x, const Pass& pass) const {
   return y.reshape({batch, y.dim(1) * config.width});
 }
 
+/// A block with what the network has for all of them: learned rotary frequencies as angles, and the
+/// bias of the scores that they share.
+Block Vit::at_work(const Block& block, const Tensor& bias) const {
+  Block working = block;
+  working.attn.given_bias.value = bias;
+  if (rope_freqs.defined()) {
+    const Tensor own = slice_axis(rope_freqs.value, 1, block.index, block.index + 1)
+                           .reshape({2, config.heads, config.head_width() / 2});
+    working.attn.given_turns.value = mixed_rotary_table(own, block.attn.layout, config.grid());
+  }
+  return working;
+}
+
 /// images -> (B, D); (B, 2 D) if distilled: class and distillation token; see pooled()
 Tensor Vit::encoded(const Tensor& images, const Pass& pass) const {
   Tensor x = tokens_of(images, pass);
+  Tensor bias;  // of the scores, that all blocks share
+  if (rel_table.defined()) bias = relative_position_bias(rel_table.value, config.grid());
+  const bool given = rope_freqs.defined() || bias.defined();
   for (const Block& block : blocks) {
     if (block.index > 0 && config.position_at == PositionAt::kShared) x = pos_embed.add_to(x);
-    x = checkpointed(block, x, pass);
+    x = given ? checkpointed(at_work(block, bias), x, pass) : checkpointed(block, x, pass);
   }
   return pooled(x, pass);
 }
@@ -261,7 +203,21 @@ void Vit::resize(int64_t image_height, int64_t image_width, PositionResampling m
   for (Block& block : blocks) {
     block.pos_embed.resample(prefix, config.grid(), resized.grid(), method);
   }
+  if (rel_table.defined()) resample_table(rel_table, config.grid(), resized.grid(), method);
+  for (Block& block : blocks) {
+    if (!block.attn.rel_table.defined()) continue;
+    resample_table(block.attn.rel_table, config.grid(), resized.grid(), method);
+    block.attn.window = resized.grid();
+  }
   config = resized;
+  set_turns();
+}
+
+/// Fixed rotary positions: one table for all blocks.
+void Vit::set_turns() {
+  if (!config.rope || config.rope->learned()) return;
+  const Tensor turns = rotary_table(config.rope->table, config.grid(), config.head_width());
+  for (Block& block : blocks) block.attn.turns = turns;
 }
 
 int64_t Vit::layer_of(std::string_view parameter) const {
@@ -272,8 +228,8 @@ int64_t Vit::layer_of(std::string_view parameter) const {
     std::from_chars(number.data(), number.data() + number.size(), block);
     return block + 1;
   }
-  for (const std::string_view embedding :
-       {"cls_token", "dist_token", "reg_token", "pos_embed", "patch_embed.", "norm_pre."}) {
+  for (const std::string_view embedding : {"cls_token", "dist_token", "reg_token", "pos_embed",
+                                           "patch_embed.", "norm_pre.", "rope.", "rel_pos_bias."}) {
     if (parameter.starts_with(embedding)) return 0;
   }
   return config.depth + 1;
@@ -287,6 +243,7 @@ const Vit& as_vit(const Network& network, std::string_view what) {
 
 void Vit::freeze() {
   if (backbone) backbone->freeze();
+  for (Block& block : blocks) block.attn.freeze();
   visit([](const std::string&, Parameter& p, Role role) {
     p.value.freeze();
     if (role != Role::kWeight || p.value.rank() != 2) return;

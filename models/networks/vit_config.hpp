@@ -5,8 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include "models/networks/block_form.hpp"
 #include "models/networks/network.hpp"
 #include "models/networks/resnetv2_config.hpp"
+#include "models/networks/rotary_config.hpp"
 #include "ops/kernels/activation.hpp"
 
 namespace vitrine {
@@ -19,6 +21,23 @@ enum class Pool {
   kTokenMean,
   kRawMean,  ///< the mean of the patch tokens, and no norm behind the last block: Hugging Face's
              ///< CLIPForImageClassification
+  kMax,      ///< of each number the largest among the patch tokens
+  kMeanMax,  ///< half the sum of mean and maximum of the patch tokens
+  kMap,      ///< attention of a learned query: SigLIP
+};
+
+/// timm's class of a network: it names the parameters, and says what the query of kMap sees.
+enum class VitFamily {
+  kVit,   ///< VisionTransformer
+  kEva,   ///< Eva: EVA, DINOv3, rotary ViTs
+  kBeit,  ///< Beit
+};
+
+/// The layers between two tokens' widths in a block.
+enum class MlpKind {
+  kPlain,
+  kGatedPacked,  ///< gate and value in one matrix: DINOv2's giant
+  kGated,        ///< in two: DINOv3 "plus", EVA-02
 };
 
 /// Where a token is, told to the network by adding a vector to it.
@@ -43,10 +62,13 @@ enum class PositionAt {
 };
 
 /// A vision transformer as plain data. The paper's ViT is what the defaults say; the other switches
-/// make its siblings (DeiT, DeiT-III, registers, CLIP's tower). Names and meanings are timm's.
+/// make its siblings (DeiT, registers, CLIP's and SigLIP's towers, DINOv3, EVA-02, BEiT). Names and
+/// meanings are timm's.
 struct VitConfig : NetworkConfig {
+  VitFamily family = VitFamily::kVit;
   int64_t patch_height = 16, patch_width = 16;
   bool patch_bias = true;
+  bool patch_norm = false;  ///< a norm of the patches before positions are added
   /// A hybrid: patches are cut from the features of a ResNet instead of the image.
   std::optional<ResNetV2Config> backbone;
 
@@ -54,11 +76,20 @@ struct VitConfig : NetworkConfig {
   int64_t width = 768;  ///< D
   int64_t depth = 12;   ///< L
   int64_t heads = 12;   ///< H
+  BlockForm block_form = BlockForm::kPre;
+  MlpKind mlp = MlpKind::kPlain;
   double mlp_ratio = 4;
+  int64_t mlp_hidden = 0;  ///< numbers that enter fc2; 0: as mlp_ratio says
   Activation activation = Activation::kGelu;
+  NormKind norm = NormKind::kLayer;
   double norm_eps = 1e-6;
   bool qkv_bias = true;
-  bool qk_norm = false;    ///< layer norm of q and k, per head
+  bool k_bias = true;      ///< else q and v alone have one
+  bool qkv_fused = true;   ///< q, k and v from one matrix
+  bool proj_bias = true;   ///< of the attention's projection and the MLP
+  bool qk_norm = false;    ///< a norm of q and k, per head
+  bool attn_norm = false;  ///< a norm of what the heads found (sub-LN)
+  bool mlp_norm = false;   ///< a norm of the MLP's hidden layer
   bool pre_norm = false;   ///< a norm before the first block
   double layer_scale = 0;  ///< initial gamma on each branch; 0 for none
 
@@ -68,10 +99,17 @@ struct VitConfig : NetworkConfig {
   int64_t registers = 0;
   Position position = Position::kLearned;
   PositionAt position_at = PositionAt::kStart;
-  bool no_embed_class = false;  ///< the position embedding covers the patches only
+  bool no_embed_class = false;            ///< the position embedding covers the patches only
+  std::optional<RotaryConfig> rope = {};  ///< queries and keys turn, beside what is added
+  bool rel_pos_bias = false;              ///< BEiT's bias of the scores, each block its own table
+  bool shared_rel_pos_bias = false;       ///< the same of one table for all blocks
 
   // Head.
   Pool pool = Pool::kToken;
+  int64_t pool_heads = 0;     ///< of kMap; 0: as the blocks
+  double pool_mlp_ratio = 0;  ///< of its MLP; 0: as the blocks
+  bool pool_prefix = false;   ///< kMap's query sees all tokens (it always does in Eva)
+  bool final_norm = true;
   bool fc_norm = false;    ///< the final norm acts after pooling
   int64_t pre_logits = 0;  ///< size of a linear + tanh layer before the head; 0 for none
 
@@ -112,7 +150,25 @@ struct VitConfig : NetworkConfig {
   int64_t pooled_width() const { return pool == Pool::kTokenMean ? 2 * width : width; }
   /// Numbers that the head sees.
   int64_t features() const override { return pre_logits > 0 ? pre_logits : pooled_width(); }
-  int64_t hidden() const { return static_cast<int64_t>(static_cast<double>(width) * mlp_ratio); }
+  int64_t head_width() const { return width / heads; }
+  /// Numbers in the hidden layer of the MLP.
+  int64_t hidden() const {
+    const auto wide = static_cast<int64_t>(static_cast<double>(width) * mlp_ratio);
+    // timm's VisionTransformer counts the rows of a packed gate and its value.
+    const bool halves = mlp == MlpKind::kGatedPacked && family == VitFamily::kVit;
+    return mlp_hidden > 0 ? mlp_hidden : halves ? wide / 2 : wide;
+  }
+  /// The same of attention pooling.
+  int64_t pool_hidden() const {
+    const double ratio = pool_mlp_ratio > 0 ? pool_mlp_ratio : mlp_ratio;
+    return static_cast<int64_t>(static_cast<double>(width) * ratio);
+  }
+  /// Tokens before those that are pooled to one by kMean, kMax and kMap.
+  int64_t skipped_tokens() const {
+    const bool all = pool == Pool::kMap && (pool_prefix || family == VitFamily::kEva);
+    return all ? 0 : prefix_tokens();
+  }
+  bool norms_at_end() const { return final_norm && pool != Pool::kRawMean; }
   /// Stochastic depth of block i: linear from 0 to drop_path.
   double drop_path_of(int64_t block) const;
   /// A fixed position embedding has no parameters.

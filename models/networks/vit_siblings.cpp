@@ -17,7 +17,8 @@ constexpr size_t kMaxName = 64;  // std::regex recurses, and names come from fil
 const std::regex& name_pattern() {
   static const std::regex pattern(
       "(vit|deit|deit3|eva)_([a-z0-9]+?)(_distilled)?_patch(\\d{1,3})(?:_reg(\\d))?"
-      "(?:_(gap|siglip_gap|plus|clip|plus_clip|clip_quickgelu|dinov2|tipsv2))?(?:_(\\d{1,4}))?");
+      "(?:_(gap|map|siglip|siglip_gap|plus|clip|plus_clip|clip_quickgelu|dinov2|tipsv2))?(?:_(\\d{"
+      "1,4}))?");
   return pattern;
 }
 
@@ -63,19 +64,26 @@ void make_mean_pooled(VitConfig& c, std::string_view size, int64_t registers) {
   }
 }
 
-/// SigLIP's towers as classifiers: the mean of the patches instead of attention pooling. SigLIP 2
+/// SigLIP's towers, with attention pooling or, as classifiers, the mean of the patches. SigLIP 2
 /// brought GELU by tanh to those sizes that the first did not have.
-void make_siglip(VitConfig& c, std::string_view size, int64_t pixels, int64_t patch) {
+void make_siglip(VitConfig& c, std::string_view size, int64_t pixels, int64_t patch, Pool pool) {
   c.classes = 0;
   c.class_token = false;
-  c.pool = Pool::kMean;
+  c.pool = pool;
   const bool second = size == "giantopt" || (size == "base" && patch == 32) ||
                       (size == "large" && pixels == 512) || (size == "so400m" && patch == 16);
   if (second) c.activation = Activation::kGeluTanh;
 }
 
-/// DINOv2 and TIPS v2: no head, LayerScale.
-void make_dinov2(VitConfig& c, double layer_scale, int64_t registers) {
+/// DINOv2 and TIPS v2: no head, LayerScale; the giant's MLPs have gates.
+void make_dinov2(VitConfig& c, bool giant, double layer_scale, int64_t registers) {
+  if (giant) {
+    c.width = 1536;
+    c.heads = 24;
+    c.mlp = MlpKind::kGatedPacked;
+    c.mlp_ratio = 2.66667 * 2;
+    c.activation = Activation::kSilu;
+  }
   c.layer_scale = layer_scale;
   c.classes = 0;
   c.registers = registers;
@@ -167,7 +175,7 @@ std::optional<VitConfig> vit_sibling(std::string_view name) {
   VitConfig c;
   const bool headless = kind == "dinov2" || kind == "tipsv2";  // and of one size, which is not said
   if (!set_vit_size(c, size) || m[7].matched == headless) return std::nullopt;
-  if (registers > 0 && !headless && kind != "gap") return std::nullopt;
+  if (registers > 0 && !headless && kind != "gap" && kind != "map") return std::nullopt;
   if (family != "vit" && !kind.empty()) return std::nullopt;
   if (m[3].matched && family != "deit") return std::nullopt;
   const int64_t patch = number(m[4].str());
@@ -187,12 +195,13 @@ std::optional<VitConfig> vit_sibling(std::string_view name) {
     c.pool = Pool::kMean;
     c.fc_norm = true;
   } else if (headless) {
-    if (size == "giant") return std::nullopt;  // SwiGLU
-    make_dinov2(c, kind == "dinov2" ? 1e-5 : 1, registers);
-  } else if (kind == "gap") {
+    make_dinov2(c, size == "giant", kind == "dinov2" ? 1e-5 : 1, registers);
+  } else if (kind == "gap" || kind == "map") {
+    if (kind == "map" && size != "so150m") return std::nullopt;
     make_mean_pooled(c, size, registers);
-  } else if (kind == "siglip_gap") {
-    make_siglip(c, size, pixels, patch);
+    if (kind == "map") c.pool = Pool::kMap;
+  } else if (kind.starts_with("siglip")) {
+    make_siglip(c, size, pixels, patch, kind == "siglip" ? Pool::kMap : Pool::kMean);
   } else if (kind == "plus") {
     c.layer_scale = 1e-5;
   } else if (!kind.empty()) {

@@ -16,7 +16,8 @@ using nlohmann::json;
 // What weights do not show, or what every user of an architecture chooses: nothing to remark.
 constexpr auto kChosen = std::to_array<std::string_view>(
     {"kind", "img_size", "in_chans", "num_classes", "num_heads", "act", "norm_eps", "global_pool",
-     "fc_norm", "backbone", "drop_rate", "pos_drop_rate", "proj_drop_rate", "drop_path_rate"});
+     "fc_norm", "attn_pool_heads", "attn_pool_mlp_ratio", "backbone", "drop_rate", "pos_drop_rate",
+     "proj_drop_rate", "drop_path_rate"});
 
 /// Both as what can be compared: of LayerScale whether there is any, of mlp_ratio the width that it
 /// gives.

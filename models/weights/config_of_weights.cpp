@@ -9,6 +9,7 @@
 #include "models/networks/vit_config.hpp"
 #include "models/weights/config_of_conv_weights.hpp"
 #include "models/weights/config_of_weights.hpp"
+#include "ops/relative_position_bias.hpp"
 
 namespace vitrine {
 namespace {
@@ -41,12 +42,15 @@ class ConfigReader {
   int64_t dim(std::string_view name, int axis) const;
   void read_patches();
   void read_backbone();
+  void read_window();
+  void read_attention_positions();
+  void read_family();
+  void read_mlp();
   void read_blocks();
   void read_tokens();
   void read_positions();
   void read_head();
   std::optional<int64_t> grid_side(int64_t positions) const;
-  void fold_class_position(MappedTensor& position);
 
   MappedWeights& weights_;
   const SourceFacts& facts_;
@@ -86,6 +90,7 @@ void ConfigReader::read_patches() {
     refuse(fmt::format("{} is empty", kWeight));
   }
   c_.patch_bias = has("patch_embed.proj.bias");
+  c_.patch_norm = has("patch_embed.norm.weight");
 }
 
 void ConfigReader::read_backbone() {
@@ -95,21 +100,89 @@ void ConfigReader::read_backbone() {
   c_.channels = dim(prefix + (c_.backbone->layers.empty() ? "conv.weight" : "stem.conv.weight"), 1);
 }
 
+/// The image whose patches a table of relative positions is for, a square; none if it fits none.
+void ConfigReader::read_window() {
+  constexpr std::string_view kOwn = "blocks.0.attn.relative_position_bias_table";
+  constexpr std::string_view kShared = "rel_pos_bias.relative_position_bias_table";
+  if (!c_.rel_pos_bias && !c_.shared_rel_pos_bias) return;
+  const int64_t rows = dim(c_.rel_pos_bias ? kOwn : kShared, 0);
+  for (int64_t side = 1; side * side <= kMostTokens; ++side) {
+    if (relative_position_rows({side, side}) != rows) continue;
+    c_.image_height = side * c_.patch_height;
+    c_.image_width = side * c_.patch_width;
+  }
+}
+
+/// What positions do within attention: seen of learned ones, said of others.
+void ConfigReader::read_attention_positions() {
+  c_.rel_pos_bias = has("blocks.0.attn.relative_position_bias_table");
+  c_.shared_rel_pos_bias = has("rel_pos_bias.relative_position_bias_table");
+  c_.rope = facts_.rope;
+  const bool learned = c_.rope && c_.rope->learned();
+  if (learned != has("rope.freqs")) {
+    refuse(learned ? "rope.freqs, the learned rotary frequencies, are missing"
+                   : "rope.freqs: learned rotary frequencies, and nothing says how they are used");
+  }
+}
+
+/// timm's class, which names what is read here.
+void ConfigReader::read_family() {
+  c_.family = facts_.family;
+  const bool keyless = has("blocks.0.attn.q_bias") || has("blocks.0.attn.q_proj.weight");
+  if (c_.family != VitFamily::kVit) return;
+  if (c_.rel_pos_bias || c_.shared_rel_pos_bias) {
+    c_.family = VitFamily::kBeit;
+  } else if (keyless || facts_.rope) {
+    c_.family = VitFamily::kEva;
+    if (facts_.source.starts_with("habits") && !facts_.rope) {
+      refuse(
+          "biases of queries and values alone, as EVA has them: weights do not show whether "
+          "positions turn them; put timm's config.json beside the file");
+    }
+  }
+}
+
+void ConfigReader::read_mlp() {
+  const bool gated = has("blocks.0.mlp.fc1_g.weight");
+  const std::string_view first = gated ? "blocks.0.mlp.fc1_g.weight" : "blocks.0.mlp.fc1.weight";
+  const int64_t rows = dim(first, 0);
+  const int64_t hidden = dim("blocks.0.mlp.fc2.weight", -1);
+  const bool packed = !gated && hidden * 2 == rows;
+  c_.mlp = gated ? MlpKind::kGated : packed ? MlpKind::kGatedPacked : MlpKind::kPlain;
+  // hidden() cuts off what is behind the point.
+  const int64_t counted = packed && c_.family == VitFamily::kVit ? rows : hidden;
+  c_.mlp_ratio = static_cast<double>(counted) / static_cast<double>(c_.width);
+  if (c_.hidden() < hidden) c_.mlp_ratio = std::nextafter(c_.mlp_ratio, 1e9);
+  if (!gated && !packed && rows != hidden) {
+    refuse(
+        fmt::format("{} has {} rows, and blocks.0.mlp.fc2.weight {} columns", first, rows, hidden));
+  }
+  c_.mlp_norm = has("blocks.0.mlp.norm.weight");
+  c_.proj_bias = has("blocks.0.mlp.fc2.bias");
+  c_.activation = facts_.activation;
+  if (c_.mlp == MlpKind::kPlain || facts_.activation_said) return;
+  c_.activation = Activation::kSilu;
+  weights_.notes.emplace_back("weights do not show what a gate is: SiLU, as all that are known");
+}
+
 void ConfigReader::read_blocks() {
   c_.depth = 0;
   while (c_.depth <= kMostBlocks && has(fmt::format("blocks.{}.norm1.weight", c_.depth))) {
     ++c_.depth;
   }
-  const int64_t hidden = dim("blocks.0.mlp.fc1.weight", 0);
-  // hidden() cuts off what is behind the point.
-  c_.mlp_ratio = static_cast<double>(hidden) / static_cast<double>(c_.width);
-  if (c_.hidden() < hidden) c_.mlp_ratio = std::nextafter(c_.mlp_ratio, 1e9);
-  if (dim("blocks.0.mlp.fc2.weight", -1) * 2 == hidden) {
-    throw FormatError(FormatKind::kUnsupported, path_, -1,
-                      "an MLP with gates (SwiGLU), as DINOv2's giant has");
+  read_mlp();
+  c_.block_form = facts_.block_form;
+  c_.qkv_fused = !has("blocks.0.attn.q_proj.weight");
+  c_.k_bias = c_.family == VitFamily::kVit;
+  c_.qkv_bias = has("blocks.0.attn.qkv.bias") || has("blocks.0.attn.q_bias") ||
+                has("blocks.0.attn.q_proj.bias");
+  // DINOv3's files have one bias of all, whose part for k is not used; AttentionRope's is.
+  if (c_.family == VitFamily::kEva && has("blocks.0.attn.qkv.bias")) {
+    c_.k_bias = !facts_.rope || facts_.rope->table.rule != RotaryRule::kDinov3;
   }
-  c_.qkv_bias = has("blocks.0.attn.qkv.bias");
   c_.qk_norm = has("blocks.0.attn.q_norm.weight");
+  c_.attn_norm = has("blocks.0.attn.norm.weight");
+  c_.norm = has("blocks.0.norm1.bias") ? NormKind::kLayer : NormKind::kRms;
   c_.pre_norm = has("norm_pre.weight");
   c_.layer_scale = has("blocks.0.ls1.gamma") ? 1e-5 : 0;  // the values come from the file
 
@@ -147,6 +220,7 @@ void ConfigReader::read_tokens() {
     weights_.rename("dist_token", "reg_token");
     weights_.notes.push_back("the distillation token has no head: it is taken as a register");
   }
+  if (has("reg_token") && dim("reg_token", -2) == 0) weights_.erase_all("reg_token");
   c_.distilled = has("dist_token");
   c_.registers = has("reg_token") ? dim("reg_token", -2) : 0;
 }
@@ -163,36 +237,15 @@ std::optional<int64_t> ConfigReader::grid_side(int64_t positions) const {
   return side;
 }
 
-/// DINOv2 adds positions before it puts the registers in: the class token's is a constant.
-void ConfigReader::fold_class_position(MappedTensor& position) {
-  MappedTensor* token = weights_.find("cls_token");
-  MappedPart& part = position.parts.front();
-  if (token == nullptr || position.parts.size() != 1 || part.layout != Layout::kSame ||
-      part.tensor.size() != position.shape[position.shape.size() - 2] * c_.width) {
-    refuse("pos_embed is not one vector per position");
-  }
-  const size_t row =
-      part.tensor.bytes.size() / static_cast<size_t>(position.shape[position.shape.size() - 2]);
-  MappedPart first = part;
-  first.tensor.shape = {1, 1, c_.width};
-  first.tensor.bytes = part.tensor.bytes.first(row);
-  first.added = true;
-  token->parts.push_back(first);
-  part.tensor.bytes = part.tensor.bytes.subspan(row);
-  --part.tensor.shape[part.tensor.shape.size() - 2];
-  --position.shape[position.shape.size() - 2];
-  weights_.notes.push_back("the position of the class token is added to cls_token");
-}
-
 void ConfigReader::read_positions() {
-  MappedTensor* position = weights_.find("pos_embed");
-  if (position == nullptr) {
-    if (!facts_.no_position) {
+  if (!has("pos_embed")) {
+    if (!facts_.no_position && !c_.rope && !c_.rel_pos_bias && !c_.shared_rel_pos_bias) {
       refuse("no position embedding, and nothing says that the network has none");
     }
     c_.position = Position::kNone;
     c_.image_height = facts_.image_height;
     c_.image_width = facts_.image_width;
+    if (c_.image_height == 0) read_window();
     if (c_.image_height == 0) refuse("neither a position embedding nor an image size");
     return;
   }
@@ -207,10 +260,7 @@ void ConfigReader::read_positions() {
   }
   if (!side && prefix > 1 && c_.class_token) {
     side = grid_side(positions - 1);
-    if (side) {
-      fold_class_position(*position);
-      c_.no_embed_class = true;
-    }
+    c_.no_embed_class = side.has_value();  // and the class token's is added to it: fit_names
   }
   if (!side) {
     refuse(fmt::format(
@@ -228,18 +278,31 @@ void ConfigReader::read_positions() {
 }
 
 void ConfigReader::read_head() {
-  MappedTensor* head = weights_.find("head.weight");
-  c_.classes = head == nullptr ? 0 : dim("head.weight", 0);
-  if (head != nullptr && !has("head.bias")) {
-    weights_.at(weights_.place_of("head.bias")).shape = {c_.classes};
-    weights_.notes.push_back("the head has no bias: zeros");
-  }
+  const bool head = has("head.weight");
+  c_.classes = head ? dim("head.weight", 0) : 0;
   c_.fc_norm = has("fc_norm.weight");
   if (facts_.pool == Pool::kRawMean) {  // a file of the whole encoder has the norm all the same
     weights_.erase_all("norm.");
   }
-  c_.pool = facts_.pool.value_or(c_.fc_norm || !c_.class_token ? Pool::kMean : Pool::kToken);
-  if (has("pre_logits.fc.weight") && head != nullptr) {
+  const bool map = has("attn_pool.latent");
+  c_.pool = facts_.pool.value_or(map                             ? Pool::kMap
+                                 : c_.fc_norm || !c_.class_token ? Pool::kMean
+                                                                 : Pool::kToken);
+  if (map && c_.pool != Pool::kMap) {
+    weights_.erase_all("attn_pool.");
+    weights_.notes.emplace_back("the head for attention pooling is left out: it is not used");
+  }
+  c_.pool_heads = facts_.pool_heads;
+  if (c_.pool == Pool::kMap && map) {
+    const int64_t rows = dim("attn_pool.mlp.fc1.weight", 0);
+    if (rows != c_.pool_hidden()) {
+      c_.pool_mlp_ratio = static_cast<double>(rows) / static_cast<double>(c_.width);
+      if (c_.pool_hidden() < rows) c_.pool_mlp_ratio = std::nextafter(c_.pool_mlp_ratio, 1e9);
+    }
+  }
+  c_.pool_prefix = facts_.pool_prefix;
+  c_.final_norm = facts_.final_norm;
+  if (has("pre_logits.fc.weight") && head) {
     c_.pre_logits = dim("pre_logits.fc.weight", 0);
   } else if (weights_.erase_all("pre_logits.") > 0) {
     weights_.notes.push_back("the pooler is left out: there is no head behind it");
@@ -255,10 +318,11 @@ VitConfig ConfigReader::read() {
   read_patches();
   read_backbone();
   read_tokens();
+  read_attention_positions();
+  read_family();
   read_positions();
   read_blocks();
   read_head();
-  c_.activation = facts_.activation;
   c_.norm_eps = facts_.norm_eps;
   try {
     c_.validate();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <filesystem>
 
 #include "core/error.hpp"
@@ -23,12 +24,28 @@ namespace fs = std::filesystem;
 struct Writer {
   std::vector<std::span<const NameRule>> tables;
   std::string_view body;  ///< before all names but the heads'
+  bool projects = false;  ///< the head is CLIP's visual_projection
 };
 
-Writer writer_of(std::string_view model_type, bool with_head) {
-  if (model_type == "clip_vision_model") return {{hugging_face_clip_names()}, "vision_model."};
-  if (model_type == "dinov2") {
-    return {{hugging_face_vit_names(), hugging_face_dinov2_blocks()}, with_head ? "dinov2." : ""};
+Writer writer_of(std::string_view model_type, bool with_head, bool gated) {
+  if (model_type == "clip_vision_model")
+    return {{hugging_face_clip_names()}, "vision_model.", true};
+  if (model_type.starts_with("siglip")) {
+    return {{hugging_face_clip_names(), hugging_face_siglip_head()}, "vision_model."};
+  }
+  if (model_type == "dinov3_vit") return {{hugging_face_dinov3_names()}, ""};
+  if (model_type == "beit") {
+    return {{hugging_face_vit_names(), hugging_face_vit_blocks(), hugging_face_beit_names()},
+            with_head ? "beit." : ""};
+  }
+  if (model_type.starts_with("dinov2")) {
+    const std::string_view body = model_type == "dinov2" ? "dinov2." : "dinov2_with_registers.";
+    // The first rule that fits is taken: gates before layers without.
+    if (gated) {
+      return {{hugging_face_vit_names(), hugging_face_gated_mlp(), hugging_face_dinov2_blocks()},
+              with_head ? body : ""};
+    }
+    return {{hugging_face_vit_names(), hugging_face_dinov2_blocks()}, with_head ? body : ""};
   }
   // A model without a head has no prefix.
   if (model_type == "resnet") return {{hugging_face_resnet_names()}, with_head ? "resnet." : ""};
@@ -69,6 +86,43 @@ void add_batch_count(const std::string& name, std::vector<NamedTensor>& tensors)
   tensors.push_back({norm + "num_batches_tracked", {Dtype::kI64, {}, none}});
 }
 
+/// timm's Eva and Beit call LayerScale otherwise than VisionTransformer, whose names the tables
+/// have.
+std::string common_name(const std::string& name) {
+  for (const char* branch : {"1", "2"}) {
+    const std::string gamma = std::string("gamma_") + branch;
+    if (!name.ends_with("." + gamma)) continue;
+    return name.substr(0, name.size() - gamma.size()) + "ls" + branch + ".gamma";
+  }
+  return name;
+}
+
+/// Puts a tensor behind the others; rows of one that is there are joined to it.
+void append(NamedTensor part, std::vector<NamedTensor>& tensors,
+            std::deque<std::vector<std::byte>>& joined) {
+  const auto found = std::ranges::find(tensors, part.name, &NamedTensor::name);
+  if (found == tensors.end()) {
+    tensors.push_back(std::move(part));
+    return;
+  }
+  std::vector<std::byte>& bytes = joined.emplace_back();
+  for (const RawTensor* half : {&found->tensor, &part.tensor}) {
+    bytes.insert(bytes.end(), half->bytes.begin(), half->bytes.end());
+  }
+  found->tensor.bytes = bytes;
+  found->tensor.shape[0] += part.tensor.shape[0];
+}
+
+/// DINOv2 adds positions before it puts registers in: here the class token has its position in it
+/// already, so that of the file is 0.
+void add_class_position(RawTensor& position, std::deque<std::vector<std::byte>>& joined) {
+  const size_t row = position.bytes.size() / static_cast<size_t>(position.shape[1]);
+  std::vector<std::byte>& bytes = joined.emplace_back(row, std::byte{0});
+  bytes.insert(bytes.end(), position.bytes.begin(), position.bytes.end());
+  position.bytes = bytes;
+  ++position.shape[1];
+}
+
 /// The tensor under transformers' names: one, or three for q, k and v.
 std::vector<NamedTensor> renamed(const std::string& name, const RawTensor& tensor,
                                  const Writer& writer, bool distilled) {
@@ -78,7 +132,10 @@ std::vector<NamedTensor> renamed(const std::string& name, const RawTensor& tenso
     for (const NameRule& rule : table) {
       // A distilled DeiT calls its first head cls_classifier, everybody else classifier.
       if (rule.theirs == "classifier.*" && distilled) continue;
-      if (rule.ours.empty() || (first != nullptr && rule.parts == 1)) continue;
+      // SigLIP has a classifier where CLIP has a projection.
+      if (rule.theirs == "visual_projection.weight" && !writer.projects) continue;
+      if (rule.ours.empty() || (first != nullptr && rule.parts != first->parts)) continue;
+      if (first != nullptr && first->parts == 1) continue;
       const auto theirs = rename(name, rule.ours, rule.theirs);
       if (!theirs) continue;
       first = &rule;
@@ -103,12 +160,15 @@ void write_text(const fs::path& file, const std::string& text) {
 std::vector<std::string> save_hugging_face(const std::string& folder, const Model& model) {
   const NetworkConfig& c = model.network->network_config();
   const HuggingFaceFiles files = hugging_face_files(c, model.preprocess, model.labels);
-  const Writer writer = writer_of(files.model_type, c.classes > 0);
-  const bool clip = files.model_type == "clip_vision_model";
   const auto* vit = dynamic_cast<const VitConfig*>(&c);
+  const bool gated = vit != nullptr && vit->mlp != MlpKind::kPlain;
+  const Writer writer = writer_of(files.model_type, c.classes > 0, gated);
+  const bool clip = files.model_type == "clip_vision_model";
+  const bool flat = clip || files.model_type.starts_with("siglip");
   const bool distilled = vit != nullptr && vit->distilled;
   std::vector<std::string> notes;
   std::vector<NamedTensor> tensors;
+  std::deque<std::vector<std::byte>> joined;  // bytes of tensors that are put together
   model.network->visit([&](const std::string& name, const Parameter& p, Role) {
     if (clip && name == "head.bias") {  // a projection has none
       if (!is_zero(p.value)) throw UsageError("CLIP's projection has no bias: head.bias is not 0");
@@ -116,15 +176,22 @@ std::vector<std::string> save_hugging_face(const std::string& folder, const Mode
       return;
     }
     RawTensor tensor = raw_tensor(p.value);
-    if (clip) drop_leading_ones(tensor);
+    if (flat && name != "attn_pool.latent") drop_leading_ones(tensor);
+    if (files.model_type == "dinov2_with_registers" && name == "pos_embed") {
+      add_class_position(tensor, joined);
+    }
     if (name == "head.fc.weight") drop_kernel_axes(tensor);
     // DeiT's second token, which has no head in DeiTForImageClassification.
     const bool lone = files.model_type == "deit" && name == "reg_token";
-    for (NamedTensor& part : renamed(lone ? "dist_token" : name, tensor, writer, distilled)) {
+    const std::string ours = lone ? "dist_token" : common_name(name);
+    for (NamedTensor& part : renamed(ours, tensor, writer, distilled)) {
       add_batch_count(part.name, tensors);
-      tensors.push_back(std::move(part));
+      append(std::move(part), tensors, joined);
     }
   });
+  if (files.model_type == "dinov3_vit" && vit->registers == 0) {  // transformers has none of them
+    tensors.push_back({"embeddings.register_tokens", {Dtype::kF32, {1, 0, vit->width}, {}}});
+  }
   if (clip && !model.labels.empty()) notes.emplace_back("labels are dropped");
   const Preprocess& rule = model.preprocess;
   if (rule.crop_mode != CropMode::kSquash && rule.crop_rounding == CropRounding::kEven) {

@@ -6,7 +6,7 @@
 namespace vitrine {
 
 /// transformers' names of activations; of several, the first is the one to write.
-inline constexpr EnumNames<Activation, 9> kHuggingFaceActivations = {
+inline constexpr EnumNames<Activation, 11> kHuggingFaceActivations = {
     {{Activation::kGelu, "gelu"},
      {Activation::kGelu, "gelu_python"},
      {Activation::kGeluTanh, "gelu_pytorch_tanh"},
@@ -15,6 +15,8 @@ inline constexpr EnumNames<Activation, 9> kHuggingFaceActivations = {
      {Activation::kGeluTanh, "gelu_fast"},
      {Activation::kGeluTanh, "gelu_accurate"},
      {Activation::kQuickGelu, "quick_gelu"},
+     {Activation::kSilu, "silu"},
+     {Activation::kSilu, "swish"},
      {Activation::kRelu, "relu"}}};
 
 }  // namespace vitrine

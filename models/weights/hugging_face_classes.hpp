@@ -16,14 +16,19 @@ struct HfType {
   double norm_eps;
   std::string_view activation;
 };
-inline constexpr std::array<HfType, 9> kHfTypes = {
+inline constexpr std::array<HfType, 14> kHfTypes = {
     {{"vit", "Hugging Face", 1e-12, "gelu"},
      {"vit-hybrid", "Hugging Face", 1e-12, "gelu"},
      {"deit", "Hugging Face", 1e-12, "gelu"},
      {"vit_mae", "Hugging Face", 1e-12, "gelu"},
      {"dinov2", "Hugging Face", 1e-6, "gelu"},
      {"dinov2_with_registers", "Hugging Face", 1e-6, "gelu"},
+     {"dinov3_vit", "Hugging Face DINOv3", 1e-5, "gelu"},
+     {"beit", "Hugging Face", 1e-12, "gelu"},
+     {"data2vec-vision", "Hugging Face", 1e-12, "gelu"},
      {"clip_vision_model", "Hugging Face CLIP", 1e-5, "quick_gelu"},
+     {"metaclip_2_vision_model", "Hugging Face CLIP", 1e-5, "quick_gelu"},
+     {"siglip_vision_model", "Hugging Face CLIP", 1e-6, "gelu_pytorch_tanh"},
      {"resnet", "Hugging Face ResNet", 1e-5, "relu"},
      {"bit", "Hugging Face BiT", 1e-5, "relu"}}};
 
@@ -36,13 +41,15 @@ enum class Head {
   kTokenMean,   ///< one, on the class token and the mean of the patches side by side
   kRawMean,     ///< one, on the mean of the patches before the last norm
   kProjection,  ///< visual_projection, on the class token
+  kMap,         ///< attention pooling, and nothing behind it
+  kMean,        ///< a classifier on the mean of the patches after the last norm
 };
 
 struct HfArchitecture {
   std::string_view name, model_type;
   Head head;
 };
-inline constexpr std::array<HfArchitecture, 24> kHfArchitectures = {{
+inline constexpr std::array<HfArchitecture, 35> kHfArchitectures = {{
     {"ViTModel", "vit", Head::kNone},
     {"ViTForMaskedImageModeling", "vit", Head::kNone},
     {"ViTForImageClassification", "vit", Head::kClassifier},
@@ -58,6 +65,17 @@ inline constexpr std::array<HfArchitecture, 24> kHfArchitectures = {{
     {"Dinov2ForImageClassification", "dinov2", Head::kTokenMean},
     {"Dinov2WithRegistersModel", "dinov2_with_registers", Head::kNone},
     {"Dinov2WithRegistersForImageClassification", "dinov2_with_registers", Head::kTokenMean},
+    {"DINOv3ViTModel", "dinov3_vit", Head::kNone},
+    {"BeitModel", "beit", Head::kNone},
+    {"BeitForImageClassification", "beit", Head::kClassifier},
+    {"Data2VecVisionModel", "data2vec-vision", Head::kNone},
+    {"Data2VecVisionForImageClassification", "data2vec-vision", Head::kClassifier},
+    {"SiglipVisionModel", "siglip_vision_model", Head::kMap},
+    {"SiglipModel", "siglip_vision_model", Head::kMap},
+    {"SiglipForImageClassification", "siglip_vision_model", Head::kMean},
+    {"MetaClip2VisionModel", "metaclip_2_vision_model", Head::kNone},
+    {"MetaClip2VisionModelWithProjection", "metaclip_2_vision_model", Head::kProjection},
+    {"MetaClip2Model", "metaclip_2_vision_model", Head::kProjection},
     {"CLIPVisionModel", "clip_vision_model", Head::kNone},
     {"CLIPVisionTransformer", "clip_vision_model", Head::kNone},
     {"CLIPVisionModelWithProjection", "clip_vision_model", Head::kProjection},
@@ -75,7 +93,7 @@ inline constexpr std::array<ResizeFilter, 6> kHfResample = {
     ResizeFilter::kBicubic, ResizeFilter::kBox,     ResizeFilter::kHamming};
 
 // What changes no answer of a network that was trained.
-inline constexpr std::array<std::string_view, 85> kHarmlessHfKeys = {
+inline constexpr std::array<std::string_view, 99> kHarmlessHfKeys = {
     // Who wrote the file with which types, and where it lay; weights say their types themselves.
     "transformers_version", "torch_dtype", "dtype", "_name_or_path", "_commit_hash",
     "finetuning_task", "task_specific_params", "tokenizer_class", "prefix",
@@ -93,7 +111,12 @@ inline constexpr std::array<std::string_view, 85> kHarmlessHfKeys = {
     // Of heads that are not part of the network: pooler, decoders and masks of pre-training.
     "pooler_act", "pooler_output_size", "encoder_stride", "decoder_hidden_size",
     "decoder_intermediate_size", "decoder_num_attention_heads", "decoder_num_hidden_layers",
-    "mask_ratio", "norm_pix_loss", "use_mask_token",
+    "mask_ratio", "norm_pix_loss", "use_mask_token", "pos_embed_shift", "pos_embed_jitter",
+    "pos_embed_rescale",  // DINOv3's, in training alone
+    // Of BEiT's heads for segmentation, and of its pre-training.
+    "pool_scales", "use_auxiliary_head", "auxiliary_loss_weight", "auxiliary_channels",
+    "auxiliary_num_convs", "auxiliary_concat_input", "semantic_loss_ignore_index", "add_fpn",
+    "segmentation_indices", "vocab_size", "return_class_token",
     // Of classes named ...Backbone, which are refused.
     "apply_layernorm", "reshape_hidden_states", "out_features", "out_indices", "stage_names",
     // Of CLIP's text tower.

@@ -91,7 +91,10 @@ std::string head_difference(Head head, const Shown& shown) {
                 : "";
   }
   const bool two = vit != nullptr && vit->distilled;
-  if (head == Head::kNone) {
+  if (head == Head::kMap && (vit == nullptr || vit->pool != Pool::kMap)) {
+    return named("with attention pooling; the weights have none");
+  }
+  if (head == Head::kNone || head == Head::kMap) {
     return c.classes > 0 ? named("without a classifier; the weights have one") : "";
   }
   if (head == Head::kProjection) {
@@ -107,8 +110,15 @@ std::string head_difference(Head head, const Shown& shown) {
   return "";
 }
 
+/// The model_type of the image tower in a whole CLIP or SigLIP; "" for other types.
+std::string tower_of(const json& model_type) {
+  if (model_type == "clip") return "clip_vision_model";
+  if (model_type == "metaclip_2") return "metaclip_2_vision_model";
+  return model_type == "siglip" ? "siglip_vision_model" : "";
+}
+
 /// The image tower's part of the configuration of a whole CLIP.
-json vision_part(const json& whole, std::string_view path) {
+json vision_part(const json& whole, const std::string& tower, std::string_view path) {
   KnownKeys keys(whole, path);
   // The second, where there is one, wins: transformers' CLIPConfig.
   const json* first = keys.find("vision_config");
@@ -125,8 +135,17 @@ json vision_part(const json& whole, std::string_view path) {
     }
   }
   keys.finish(kHarmlessHfKeys);
-  part["model_type"] = "clip_vision_model";
+  part["model_type"] = tower;
   return part;
+}
+
+/// What SigLIP's processor does where no file says it.
+void set_siglip_habits(SourceFacts& facts) {
+  Preprocess& rule = facts.preprocess;
+  rule.crop_mode = CropMode::kSquash;
+  rule.crop_pct = 1;
+  rule.mean = {0.5, 0.5, 0.5};
+  rule.stddev = {0.5, 0.5, 0.5};
 }
 
 /// What the image processor of the folder does; transformers looks for it in this order.
@@ -169,7 +188,9 @@ SourceFacts facts_of_hugging_face(std::string_view config, std::string_view prep
                                   std::string_view path, std::string_view processor) {
   json object = parse_object(config, path);
   const Dissolved at_the_end(object);
-  if (object.value("model_type", json()) == "clip") object = vision_part(object, path);
+  if (const std::string tower = tower_of(object.value("model_type", json())); !tower.empty()) {
+    object = vision_part(object, tower, path);
+  }
   KnownKeys keys(object, path);
   std::string type_name;
   keys.read("model_type", type_name);
@@ -180,6 +201,10 @@ SourceFacts facts_of_hugging_face(std::string_view config, std::string_view prep
   if (type.name == "dinov2_with_registers") {  // alone among its siblings
     facts.resampling = PositionResampling::kBicubicAntialias;
   }
+  if (type.name == "siglip_vision_model") set_siglip_habits(facts);
+  if (type.name == "beit" || type.name == "data2vec-vision") {
+    facts.preprocess.interpolation = ResizeFilter::kBicubic;
+  }
   const Head head = head_of(keys, type.name);
   keys.require("pruned_heads", {json::object()});
   const int64_t channels = keys.value_or("num_channels", int64_t{3});
@@ -187,7 +212,7 @@ SourceFacts facts_of_hugging_face(std::string_view config, std::string_view prep
   read_hugging_face_network(keys, type, head, path, facts);
   keys.find("num_labels");  // id2label's own, or the weights'
   keys.find("id2label");
-  if (head != Head::kNone && head != Head::kProjection) {
+  if (head != Head::kNone && head != Head::kProjection && head != Head::kMap) {
     facts.labels = read_labels(keys, facts.notes);
     keys.require("problem_type", {"single_label_classification"});
   }

@@ -48,31 +48,102 @@ bool has_lone_token(const VitConfig& c) {
   return c.registers == 1 && !c.no_embed_class && !c.distilled && !c.pre_norm && c.layer_scale == 0;
 }
 
-void check_writable(const VitConfig& c) {
+/// The families of transformers that have a ViT's shape.
+enum class HfFamily { kVit, kClip, kSiglip, kDinov2, kDinov3, kBeit };
+
+HfFamily family_of(const VitConfig& c) {
+  if (c.family == VitFamily::kBeit) return HfFamily::kBeit;
+  if (c.family == VitFamily::kEva) return HfFamily::kDinov3;
+  if (c.pre_norm) return HfFamily::kClip;
+  if (c.layer_scale > 0) return HfFamily::kDinov2;
+  return c.class_token ? HfFamily::kVit : HfFamily::kSiglip;
+}
+
+/// What none of them has.
+void check_parts(const VitConfig& c, HfFamily family) {
   if (c.backbone) refuse_to_write("a backbone (since version 5)");
   if (c.qk_norm) refuse_to_write("qk_norm");
-  const bool dinov2 = c.pool == Pool::kTokenMean && c.layer_scale > 0 && c.classes > 0;
-  if (c.pool != Pool::kToken && !dinov2) {
-    refuse_to_write("this global_pool");
-  }
-  if ((c.registers > 0 || c.no_embed_class) && !has_lone_token(c)) {
-    refuse_to_write("a position embedding of the patches alone");
-  }
-  if (c.distilled && c.classes == 0) refuse_to_write("the mean of two tokens as its features");
-  if (c.position == Position::kNone) refuse_to_write("no position embedding");
   if (c.position == Position::kLearned2d)
     refuse_to_write("a position embedding of rows and columns");
   if (c.position == Position::kRelative) refuse_to_write("relative positions");
   if (c.position_at != PositionAt::kStart) refuse_to_write("a position embedding in every block");
+  if (c.pre_logits > 0) refuse_to_write("pre_logits before a head");
+  if (c.block_form != BlockForm::kPre) refuse_to_write("these blocks");
+  if (c.attn_norm || c.mlp_norm) refuse_to_write("norms within the branches");
+  if (c.norm != NormKind::kLayer || c.patch_norm) refuse_to_write("RMS norm");
+  if (!c.proj_bias || !c.final_norm) refuse_to_write("layers without a bias, or no last norm");
+  if (!c.qkv_fused) refuse_to_write("queries, keys and values apart");
+  if (c.rope && family != HfFamily::kDinov3) refuse_to_write("these rotary positions");
+  const bool gated = family == HfFamily::kDinov2 || family == HfFamily::kDinov3;
+  if (c.mlp != MlpKind::kPlain && !gated) refuse_to_write("this MLP with gates");
+  if (c.pool == Pool::kMap && family != HfFamily::kSiglip)
+    refuse_to_write("attention pooling here");
+  const bool none = c.position == Position::kNone;
+  const bool needless = family == HfFamily::kDinov3 || family == HfFamily::kBeit;
+  if (none && !needless) refuse_to_write("no position embedding");
+}
+
+void check_siglip(const VitConfig& c) {
+  if (c.registers > 0 || !c.patch_bias || !c.qkv_bias || c.fc_norm) {
+    refuse_to_write("SigLIP's tower with these switches");
+  }
+  const bool map = c.pool == Pool::kMap && c.classes == 0 && c.pool_heads == 0;
+  const bool mean = c.pool == Pool::kMean && c.classes > 0;
+  if (!map && !mean) refuse_to_write("a tower without a class token, this global_pool and head");
+  if (map && c.pool_hidden() != c.hidden()) refuse_to_write("another MLP in attention pooling");
+}
+
+void check_dinov3(const VitConfig& c) {
+  const bool dinov3 = c.rope && c.rope->table.rule == RotaryRule::kDinov3 &&
+                      c.rope->table.layout == RotaryLayout::kHalf &&
+                      c.position == Position::kNone && c.class_token && c.layer_scale > 0;
+  if (!dinov3) refuse_to_write("a network of timm's class Eva other than DINOv3");
+  if (c.classes > 0 || c.fc_norm) refuse_to_write("DINOv3 with a classifier");
+  if (c.pool != Pool::kToken) {
+    refuse_to_write("DINOv3 that pools its patches: set global_pool to token");
+  }
+  if (c.mlp == MlpKind::kGatedPacked || c.pre_norm) refuse_to_write("DINOv3 with these switches");
+  if (c.qkv_bias && c.k_bias) refuse_to_write("DINOv3 with a bias of the keys");
+}
+
+void check_beit(const VitConfig& c) {
+  const bool mean = c.pool == Pool::kMean && c.fc_norm;
+  const bool token = c.pool == Pool::kToken && !c.fc_norm;
+  if (!mean && !token) refuse_to_write("BEiT with this pooling and norm");
+  if (!c.qkv_bias || c.pre_norm || !c.patch_bias) refuse_to_write("BEiT with these switches");
+  if (c.classes == 0 && token) refuse_to_write("BEiT without a head, on its class token");
+}
+
+void check_dinov2(const VitConfig& c) {
+  const bool head = c.pool == Pool::kTokenMean && c.classes > 0;
+  if (c.pool != Pool::kToken && !head) refuse_to_write("this global_pool");
+  if (c.distilled || c.fc_norm) refuse_to_write("LayerScale beside other switches");
+  if (c.classes > 0 && !head) refuse_to_write("LayerScale with a head on the class token");
+  if (c.mlp == MlpKind::kGated) refuse_to_write("DINOv2 with a gate apart from its value");
+  if (c.registers == 0 && c.no_embed_class) {
+    refuse_to_write("a position embedding of the patches alone");
+  }
+  if (c.registers > 0 && !c.no_embed_class) {
+    refuse_to_write("LayerScale beside registers that have positions");
+  }
+}
+
+void check_writable(const VitConfig& c) {
+  const HfFamily family = family_of(c);
+  check_parts(c, family);
+  if (family == HfFamily::kSiglip) return check_siglip(c);
+  if (family == HfFamily::kDinov3) return check_dinov3(c);
+  if (family == HfFamily::kBeit) return check_beit(c);
   if (c.pre_norm == c.patch_bias)
     refuse_to_write("norm_pre with a bias of the patches, or neither");
-  if (c.layer_scale > 0 && (c.pre_norm || c.distilled))
-    refuse_to_write("LayerScale beside other switches");
-  if (c.layer_scale > 0 && c.classes > 0 && !dinov2) {
-    refuse_to_write("LayerScale with a head on the class token");
+  if (c.pre_norm && c.layer_scale > 0) refuse_to_write("LayerScale beside other switches");
+  if (family == HfFamily::kDinov2) return check_dinov2(c);
+  if (c.pool != Pool::kToken) refuse_to_write("this global_pool");
+  if ((c.registers > 0 || c.no_embed_class) && !has_lone_token(c)) {
+    refuse_to_write("a position embedding of the patches alone");
   }
+  if (c.distilled && c.classes == 0) refuse_to_write("the mean of two tokens as its features");
   if (c.pre_norm && (c.distilled || !c.qkv_bias)) refuse_to_write("norm_pre beside other switches");
-  if (c.pre_logits > 0) refuse_to_write("pre_logits before a head");
 }
 
 /// The class of transformers and its model_type.
@@ -83,21 +154,68 @@ struct Class {
 
 Class class_of(const VitConfig& c) {
   const bool headless = c.classes == 0;
-  if (c.pre_norm) {
-    return {headless ? "CLIPVisionModel" : "CLIPVisionModelWithProjection", "clip_vision_model"};
-  }
-  if (c.layer_scale > 0) {
-    return {headless ? "Dinov2Model" : "Dinov2ForImageClassification", "dinov2"};
+  switch (family_of(c)) {
+    case HfFamily::kClip:
+      return {headless ? "CLIPVisionModel" : "CLIPVisionModelWithProjection", "clip_vision_model"};
+    case HfFamily::kSiglip:
+      return {headless ? "SiglipVisionModel" : "SiglipForImageClassification",
+              "siglip_vision_model"};
+    case HfFamily::kDinov3:
+      return {"DINOv3ViTModel", "dinov3_vit"};
+    case HfFamily::kBeit:
+      return {headless ? "BeitModel" : "BeitForImageClassification", "beit"};
+    case HfFamily::kDinov2:
+      if (c.registers > 0) {
+        return {headless ? "Dinov2WithRegistersModel" : "Dinov2WithRegistersForImageClassification",
+                "dinov2_with_registers"};
+      }
+      return {headless ? "Dinov2Model" : "Dinov2ForImageClassification", "dinov2"};
+    case HfFamily::kVit:
+      break;
   }
   if (c.distilled) return {"DeiTForImageClassificationWithTeacher", "deit"};
   if (has_lone_token(c)) return {headless ? "DeiTModel" : "DeiTForImageClassification", "deit"};
   return {headless ? "ViTModel" : "ViTForImageClassification", "vit"};
 }
 
+/// DINOv2 says the width of its MLP by a ratio; of one with gates two thirds, up to a multiple
+/// of 8.
+void add_dinov2_mlp(json& config, const VitConfig& c) {
+  const bool gated = c.mlp != MlpKind::kPlain;
+  const double ratio = gated ? 4 : c.mlp_ratio;
+  const auto whole = static_cast<int64_t>(ratio);  // transformers 5 refuses 4.0
+  const int64_t rows = c.width * whole;
+  const int64_t hidden = gated ? (rows * 2 / 3 + 7) / 8 * 8 : rows;
+  if (static_cast<double>(whole) != ratio || hidden != c.hidden()) {
+    refuse_to_write("a broken mlp_ratio");
+  }
+  config["mlp_ratio"] = whole;
+  config["use_swiglu_ffn"] = gated;
+}
+
+void add_dinov3(json& config, const VitConfig& c) {
+  config["rope_theta"] = c.rope->table.temperature;
+  config["num_register_tokens"] = c.registers;
+  config["query_bias"] = config["value_bias"] = c.qkv_bias;
+  config["key_bias"] = false;
+  config["proj_bias"] = config["mlp_bias"] = true;
+  config["use_gated_mlp"] = c.mlp == MlpKind::kGated;
+}
+
+void add_beit(json& config, const VitConfig& c) {
+  config["use_relative_position_bias"] = c.rel_pos_bias;
+  config["use_shared_relative_position_bias"] = c.shared_rel_pos_bias;
+  config["use_absolute_position_embeddings"] = c.embeds_position();
+  config["use_mean_pooling"] = c.pool == Pool::kMean;
+  config["layer_scale_init_value"] = c.layer_scale;
+  config["use_mask_token"] = false;
+}
+
 /// Without labels, which a projection does not have.
 json config_of(const VitConfig& c) {
   check_writable(c);
   const Class as = class_of(c);
+  const HfFamily family = family_of(c);
   json config = {{"architectures", {as.name}},
                  {"model_type", as.model_type},
                  {"hidden_size", c.width},
@@ -107,14 +225,15 @@ json config_of(const VitConfig& c) {
                  {"layer_norm_eps", c.norm_eps},
                  {"image_size", sides(c.image_height, c.image_width)},
                  {"patch_size", sides(c.patch_height, c.patch_width)}};
-  if (c.layer_scale > 0) {
-    const auto whole = static_cast<int64_t>(c.mlp_ratio);  // transformers 5 refuses 4.0
-    if (static_cast<double>(whole) != c.mlp_ratio) refuse_to_write("a broken mlp_ratio");
-    config["mlp_ratio"] = whole;
+  if (family == HfFamily::kDinov2) {
+    add_dinov2_mlp(config, c);
+    if (c.registers > 0) config["num_register_tokens"] = c.registers;
   } else {
     config["intermediate_size"] = c.hidden();
   }
-  if (!c.pre_norm) config["qkv_bias"] = c.qkv_bias;
+  if (family == HfFamily::kVit || family == HfFamily::kDinov2) config["qkv_bias"] = c.qkv_bias;
+  if (family == HfFamily::kDinov3) add_dinov3(config, c);
+  if (family == HfFamily::kBeit) add_beit(config, c);
   if (c.pre_norm && c.classes > 0) config["projection_dim"] = c.classes;
   return config;
 }
@@ -155,6 +274,16 @@ json config_of(const BitConfig& c) {
           {"num_groups", f.groups},
           {"width_factor", 1},
           {"output_stride", 32}};
+}
+
+/// SigLIP's classifier is described as a whole SigLIP, whose tower has no head of its own.
+json whole_siglip(json tower) {
+  json whole = {{"architectures", tower["architectures"]}, {"model_type", "siglip"}};
+  tower.erase("architectures");
+  tower["vision_use_head"] = false;
+  whole["vision_config"] = std::move(tower);
+  whole["text_config"] = {{"model_type", "siglip_text_model"}};
+  return whole;
 }
 
 json config_of(const NetworkConfig& c) {
@@ -210,6 +339,7 @@ HuggingFaceFiles hugging_face_files(const NetworkConfig& c, const Preprocess& pr
   json config = config_of(c);
   config["num_channels"] = c.channels;
   config["torch_dtype"] = "float32";
+  if (config["model_type"] == "siglip_vision_model" && c.classes > 0) config = whole_siglip(config);
   if (!config.contains("projection_dim")) add_labels(config, c.classes, labels);
   return {config["model_type"].get<std::string>(), write_json(config, 2) + "\n",
           write_json(hugging_face_preprocess(preprocess), 2) + "\n"};

@@ -164,26 +164,131 @@ void read_backbone(KnownKeys& keys, std::string_view path, SourceFacts& facts) {
 /// The model_type whose weights look like this; a vit_mae's look like a vit's.
 std::string_view type_of(const VitConfig& c) {
   if (c.backbone) return "vit-hybrid";
+  if (c.family == VitFamily::kBeit) return "beit";
+  if (c.family == VitFamily::kEva) return "dinov3_vit";
+  if (!c.class_token && !c.pre_norm) return "siglip_vision_model";
   if (c.pre_norm) return "clip_vision_model";
   if (c.layer_scale > 0) return c.registers > 0 ? "dinov2_with_registers" : "dinov2";
   return c.distilled || c.registers > 0 ? "deit" : "vit";
 }
 
+/// The name that type_of has for a model_type whose weights are another's.
+std::string_view looks_like(std::string_view type) {
+  if (type == "vit_mae") return "vit";
+  if (type == "metaclip_2_vision_model") return "clip_vision_model";
+  return type == "data2vec-vision" ? "beit" : type;
+}
+
+/// DINOv3: rotary positions, which weights do not show.
+void read_dinov3(KnownKeys& keys, SourceFacts& facts) {
+  facts.family = VitFamily::kEva;
+  RotaryConfig& rope = facts.rope.emplace();
+  rope.table.rule = RotaryRule::kDinov3;
+  rope.table.layout = RotaryLayout::kHalf;
+  rope.table.temperature = 100;
+  const auto positive = [&](const char* key, double& value) {
+    if (keys.read(key, value) && !(value > 0)) keys.refuse(key, "it must be positive");
+  };
+  positive("rope_theta", rope.table.temperature);
+  if (const json* said = keys.find("rope_parameters")) {
+    keys.reading("rope_parameters", [&] {
+      KnownKeys inner(*said, "config.json", "rope_parameters.");
+      inner.require("rope_type", {"default"});
+      inner.read("rope_theta", rope.table.temperature);
+      inner.finish();
+    });
+  }
+  keys.require("key_bias", {false});
+  keys.require("proj_bias", {true});
+  keys.require("mlp_bias", {true});
+  const auto claimed = [&](const char* key, auto of) {
+    claim_key<VitConfig>(facts.claims, keys, key, of);
+  };
+  claimed("query_bias", [](const VitConfig& c) { return c.qkv_bias; });
+  claimed("value_bias", [](const VitConfig& c) { return c.qkv_bias; });
+  claimed("use_gated_mlp", [](const VitConfig& c) { return c.mlp == MlpKind::kGated; });
+}
+
+/// BEiT: positions as a bias of the scores, or added; LayerScale; how it pools.
+void read_beit(KnownKeys& keys, SourceFacts& facts) {
+  facts.family = VitFamily::kBeit;
+  facts.resampling = PositionResampling::kBicubic;
+  const bool mean = keys.value_or("use_mean_pooling", true);
+  facts.pool = mean ? Pool::kMean : Pool::kToken;
+  const auto said = [&](const char* key, auto of) {
+    claim<VitConfig>(facts.claims, key, keys.value_or(key, false), of);
+  };
+  said("use_relative_position_bias", [](const VitConfig& c) { return c.rel_pos_bias; });
+  said("use_shared_relative_position_bias",
+       [](const VitConfig& c) { return c.shared_rel_pos_bias; });
+  said("use_absolute_position_embeddings", [](const VitConfig& c) { return c.embeds_position(); });
+  claim<VitConfig>(facts.claims, "layer_scale_init_value above 0",
+                   keys.value_or("layer_scale_init_value", 0.1) > 0,
+                   [](const VitConfig& c) { return c.layer_scale > 0; });
+  facts.no_position = !keys.value_or("use_absolute_position_embeddings", false);
+}
+
+/// Numbers that enter the last layer of DINOv2's gated MLP.
+int64_t gated_hidden(double width, double ratio) {
+  constexpr int64_t kMultiple = 8;
+  const auto rows = static_cast<int64_t>(width * ratio);
+  return (rows * 2 / 3 + kMultiple - 1) / kMultiple * kMultiple;
+}
+
+/// That the MLP is as wide as mlp_ratio says, and has a gate or not.
+void claim_dinov2_mlp(KnownKeys& keys, const HfType& type, SourceFacts& facts) {
+  const bool dinov2 = type.name.starts_with("dinov2");
+  if (!dinov2) keys.require("use_swiglu_ffn", {false});
+  const bool gated = keys.value_or("use_swiglu_ffn", false);
+  if (gated) facts.activation = Activation::kSilu;  // whatever hidden_act says
+  if (dinov2) {
+    claim<VitConfig>(facts.claims, "use_swiglu_ffn", gated,
+                     [](const VitConfig& c) { return c.mlp != MlpKind::kPlain; });
+  }
+  double ratio = 0;
+  if (!keys.read("mlp_ratio", ratio)) return;
+  constexpr double kMost = 1000;
+  if (!(ratio > 0 && ratio <= kMost)) keys.refuse("mlp_ratio", "it must be 0 to 1000");
+  claim<VitConfig>(facts.claims, "mlp_ratio", ratio, [ratio, gated](const VitConfig& c) {
+    const auto width = static_cast<double>(c.width);
+    const int64_t hidden = gated ? gated_hidden(width, ratio) : static_cast<int64_t>(width * ratio);
+    return hidden == c.hidden() ? ratio : c.mlp_ratio;
+  });
+}
+
+/// How the class pools, and what its configuration says of that.
+void read_pool(KnownKeys& keys, const HfType& type, Head head, SourceFacts& facts) {
+  facts.pool = head == Head::kTokenMean ? Pool::kTokenMean
+               : head == Head::kRawMean ? Pool::kRawMean
+               : head == Head::kMap     ? Pool::kMap
+               : head == Head::kMean    ? Pool::kMean
+                                        : Pool::kToken;
+  if (type.name != "siglip_vision_model") return;
+  if (head == Head::kUnknown) facts.pool.reset();
+  if (head == Head::kMap) keys.require("vision_use_head", {true});
+  keys.find("vision_use_head");
+}
+
 /// The same of a transformer.
 void read_vit(KnownKeys& keys, const HfType& type, Head head, std::string_view path,
               SourceFacts& facts) {
-  facts.pool = head == Head::kTokenMean ? Pool::kTokenMean
-               : head == Head::kRawMean ? Pool::kRawMean
-                                        : Pool::kToken;
-  facts.heads = keys.value_or("num_attention_heads", int64_t{12});
+  read_pool(keys, type, head, facts);
+  const bool dinov3 = type.name == "dinov3_vit";
+  constexpr int64_t kDinov3Heads = 6;
+  facts.heads = keys.value_or("num_attention_heads", dinov3 ? kDinov3Heads : int64_t{12});
   facts.norm_eps = keys.value_or("layer_norm_eps", type.norm_eps);
   facts.activation = read_activation(keys, type.activation);
+  facts.activation_said = true;
   if (const json* size = keys.find("image_size")) {
     keys.reading("image_size", [&] { read_size(*size, facts.image_height, facts.image_width); });
+  } else if (dinov3) {
+    facts.image_height = facts.image_width = 224;
   }
-  keys.require("use_swiglu_ffn", {false});
   claim_kind<VitConfig>(facts.claims, type);
-  claim<VitConfig>(facts.claims, "model_type", type.name == "vit_mae" ? "vit" : type.name, type_of);
+  claim<VitConfig>(facts.claims, "model_type", looks_like(type.name), type_of);
+  claim_dinov2_mlp(keys, type, facts);
+  if (dinov3) read_dinov3(keys, facts);
+  if (looks_like(type.name) == "beit") read_beit(keys, facts);
   const auto claimed = [&](const char* key, auto of) {
     claim_key<VitConfig>(facts.claims, keys, key, of);
   };
@@ -204,15 +309,6 @@ void read_vit(KnownKeys& keys, const HfType& type, Head head, std::string_view p
     claimed("projection_dim", [](const VitConfig& c) { return c.classes; });
   }
   if (type.name == "vit-hybrid") read_backbone(keys, path, facts);
-  double ratio = 0;
-  if (keys.read("mlp_ratio", ratio)) {
-    constexpr double kMost = 1000;
-    if (!(ratio > 0 && ratio <= kMost)) keys.refuse("mlp_ratio", "it must be 0 to 1000");
-    claim<VitConfig>(facts.claims, "mlp_ratio", ratio, [ratio](const VitConfig& c) {
-      const auto hidden = static_cast<int64_t>(static_cast<double>(c.width) * ratio);
-      return hidden == c.hidden() ? ratio : c.mlp_ratio;
-    });
-  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "models/weights/config_json.hpp"
 #include "models/weights/config_of_weights.hpp"
+#include "models/weights/fit_names.hpp"
 #include "models/weights/load_weights.hpp"
 
 namespace vitrine {
@@ -104,6 +105,7 @@ Preprocess fit_preprocess(SourceFacts& facts, const NetworkConfig& config, std::
 Model read_foreign_description(const TensorArchive& archive, MappedWeights& weights) {
   SourceFacts facts = find_facts(archive.path(), weights.origin);
   const auto config = config_of_weights(weights, facts, archive.path());
+  fit_names(weights, *config, archive.path());
   check_claims(facts.claims, *config, weights,
                facts.claims_path.empty() ? archive.path() : facts.claims_path, facts.notes);
   const NetworkConfig& c = *config;

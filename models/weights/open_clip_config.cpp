@@ -5,6 +5,8 @@
 #include "models/weights/config_json.hpp"
 #include "models/weights/known_keys.hpp"
 #include "models/weights/source_facts.hpp"
+#include "models/weights/timm_arguments.hpp"
+#include "models/weights/timm_networks.hpp"
 
 // What open_clip builds of a configuration: its CLIPVisionCfg and PreprocessCfg, and what they have
 // where the file is silent. Source: mlfoundations/open_clip, model.py, transform.py.
@@ -19,17 +21,37 @@ constexpr auto kOtherParts = std::to_array<std::string_view>(
     {"text_cfg", "custom_text", "init_logit_scale", "init_logit_bias", "nonscalar_logit_scale",
      "cast_dtype", "output_dict"});
 constexpr auto kNotOfAnswers = std::to_array<std::string_view>(
-    {"patch_dropout", "output_tokens", "timm_model_pretrained", "timm_pool", "timm_proj",
-     "timm_proj_bias", "timm_drop", "timm_drop_path", "attn_pooler_queries", "attn_pooler_heads"});
+    {"patch_dropout", "output_tokens", "timm_model_pretrained", "timm_proj_bias", "timm_drop",
+     "timm_drop_path", "attn_pooler_queries", "attn_pooler_heads"});
 // The size of pictures is the tower's.
 constexpr auto kFromTower = std::to_array<std::string_view>({"size"});
 
-void read_vision(KnownKeys& vision, json& said, SourceFacts& facts) {
-  if (vision.find("timm_model_name") != nullptr) {
-    vision.refuse("timm_model_name",
-                  "a tower of timm's with a projection of open_clip's is not "
-                  "read; timm's own file of it may be");
+/// A tower of timm's. Source: open_clip, timm_model.py.
+void read_trunk(KnownKeys& vision, json& said, SourceFacts& facts) {
+  std::string name;
+  vision.read("timm_model_name", name);
+  const auto known = timm_network(name);
+  const auto* vit = dynamic_cast<const VitConfig*>(known.get());
+  if (vit == nullptr)
+    vision.refuse("timm_model_name", "not one of timm's ViTs that are known here");
+  set_hidden(*vit, facts);
+  facts.image_height = facts.image_width = 224;
+  if (const json* size = vision.find("image_size")) {
+    vision.reading("image_size", [&] { read_size(*size, facts.image_height, facts.image_width); });
   }
+  // A projection behind the trunk, its own head in the place of one (""), or none.
+  vision.require("timm_proj", {"", "none", "linear"});
+  if (vision.value_or("timm_proj", std::string()) == "none") said["num_classes"] = 0;
+  facts.pool = Pool::kMean;  // where nothing is said
+  const std::string pool = vision.value_or("timm_pool", std::string("avg"));
+  if (pool.empty()) facts.pool = vit->pool;
+  if (!pool.empty() && vision.find("timm_pool") != nullptr) {
+    facts.pool = read_timm_pool(vision, "timm_pool", *vit);
+  }
+}
+
+void read_vision(KnownKeys& vision, json& said, SourceFacts& facts) {
+  if (vision.find("timm_model_name") != nullptr) return read_trunk(vision, said, facts);
   if (const json* layers = vision.find("layers"); layers != nullptr && layers->is_array()) {
     vision.refuse("layers", "a ResNet with attention pooling; CLIP's ViTs are read");
   }
@@ -119,12 +141,15 @@ SourceFacts read(const json& object, std::string_view path) {
   facts.source = "open_clip_config.json";
   json said = json::object();
   const Dissolved at_the_end(said);
-  const bool quick = keys.value_or("quick_gelu", false);
+  const bool quick = keys.value_or("quick_gelu", false);  // of its own towers
   facts.activation = quick ? Activation::kQuickGelu : Activation::kGelu;
   read_vision(vision, said, facts);
   read_layers(vision, path, facts);
   vision.finish(kNotOfAnswers);
-  if (int64_t classes = 0; keys.read("embed_dim", classes)) said["num_classes"] = classes;
+  int64_t classes = 0;
+  if (keys.read("embed_dim", classes) && !said.contains("num_classes")) {
+    said["num_classes"] = classes;
+  }
   keys.finish(kOtherParts);
   facts.claims = claims_of_options(facts.source, said, json::object());
   KnownKeys rule(preprocess == nullptr ? none : *preprocess, path, "preprocess_cfg.");

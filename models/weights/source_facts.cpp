@@ -39,6 +39,20 @@ SourceFacts facts_of_origin(std::string_view origin) {
     facts.norm_eps = 1e-12;
     rule.crop_mode = CropMode::kSquash;
   }
+  if (origin == "DINOv3") {
+    facts.family = VitFamily::kEva;
+    facts.norm_eps = 1e-5;
+    facts.image_height = facts.image_width = 224;
+    facts.rope.emplace();
+    facts.rope->table.rule = RotaryRule::kDinov3;
+    facts.rope->table.layout = RotaryLayout::kHalf;
+    facts.rope->table.temperature = 100;
+  }
+  if (origin.ends_with("DINOv3")) {
+    rule.crop_mode = CropMode::kSquash;
+    rule.mean.assign(kImageNetMean.begin(), kImageNetMean.end());
+    rule.stddev.assign(kImageNetStd.begin(), kImageNetStd.end());
+  }
   if (origin == "DeiT" || origin == "DINOv2") {
     rule.crop_pct = 0.875;
     rule.mean.assign(kImageNetMean.begin(), kImageNetMean.end());

@@ -21,7 +21,15 @@ struct SourceFacts {
   int64_t heads = 0;   ///< 0: not said, 64 wide each
   double norm_eps = 1e-6;
   Activation activation = Activation::kGelu;
-  int64_t groups = 32;  ///< of a backbone's group norm
+  bool activation_said = false;  ///< else a gate is SiLU
+  // Parts of ViT's siblings that weights do not show.
+  VitFamily family = VitFamily::kVit;
+  std::optional<RotaryConfig> rope;
+  BlockForm block_form = BlockForm::kPre;
+  int64_t pool_heads = 0;
+  bool pool_prefix = false;
+  bool final_norm = true;  ///< false: the weights have none, and should not
+  int64_t groups = 32;     ///< of a backbone's group norm
   double gn_eps = 1e-5;
   double conv_eps = 1e-8;
   StandardizeForm conv_eps_form = StandardizeForm::kRoot;
@@ -48,6 +56,9 @@ struct SourceFacts {
 /// Of weights without a configuration. `origin` is that of their name map.
 ///   timm           erf GELU, 1e-6; bicubic, crop 0.9, mean and deviation 0.5
 ///   DeiT, DINOv2   the same, but 256 to 224, ImageNet's mean and deviation
+///   DINOv3         erf GELU, 1e-5, rotary positions, 224 pixels; squashed bilinear, ImageNet's
+///   mean
+///                  and deviation
 ///   Google         tanh GELU as trained, 1e-6; squashed bilinear; group norm 1e-6 and kernels
 ///                  standardised by deviation + 1e-5, where the others have 1e-5 and variance +
 ///                  1e-8

@@ -19,9 +19,10 @@ constexpr auto kOfTraining = std::to_array<std::string_view>(
      "drop_path_rate", "drop_block_rate", "weight_init", "fix_init", "zero_init_last",
      "dynamic_img_size"});
 
-constexpr EnumNames<Activation, 4> kActivations = {{{Activation::kGelu, "gelu"},
+constexpr EnumNames<Activation, 5> kActivations = {{{Activation::kGelu, "gelu"},
                                                     {Activation::kGeluTanh, "gelu_tanh"},
                                                     {Activation::kQuickGelu, "quick_gelu"},
+                                                    {Activation::kSilu, "silu"},
                                                     {Activation::kRelu, "relu"}}};
 
 /// What weights show under timm's names and ours.
@@ -46,7 +47,8 @@ void read_vit(KnownKeys& arguments, const VitConfig& known, json& said, SourceFa
   said["embed_dim"] = known.width;
   take_said(arguments, said,
             {"embed_dim", "depth", "mlp_ratio", "in_chans", "num_classes", "qkv_bias", "qk_norm",
-             "pre_norm", "class_token", "no_embed_class", "reg_tokens", "fc_norm"});
+             "pre_norm", "class_token", "no_embed_class", "reg_tokens", "fc_norm", "proj_bias",
+             "scale_attn_norm", "scale_mlp_norm"});
   take_size(arguments, said, "patch_size");
   if (const json* size = arguments.find("img_size")) {
     arguments.reading("img_size", [&] { read_size(*size, facts.image_height, facts.image_width); });
@@ -56,9 +58,10 @@ void read_vit(KnownKeys& arguments, const VitConfig& known, json& said, SourceFa
     said["layer_scale"] = scale != 0;
   }
   arguments.require("pos_embed", {"learn", "none", ""});
-  const std::string position = arguments.value_or("pos_embed", std::string("learn"));
-  facts.no_position = position != "learn";
-  said["position"] = facts.no_position ? "none" : "learned";
+  if (std::string position; arguments.read("pos_embed", position)) {
+    facts.no_position = position != "learn";
+  }
+  if (known.family == VitFamily::kVit) said["position"] = facts.no_position ? "none" : "learned";
   arguments.read("num_heads", facts.heads);
   if (arguments.is_null("act_layer")) facts.activation = Activation::kGelu;
   if (std::string name; arguments.read("act_layer", name)) {
@@ -70,12 +73,9 @@ void read_vit(KnownKeys& arguments, const VitConfig& known, json& said, SourceFa
   if (arguments.find("norm_layer") != nullptr || arguments.is_null("norm_layer")) {
     facts.norm_eps = 1e-6;
   }
-  arguments.require("proj_bias", {true});
-  arguments.require("final_norm", {true});
-  for (const char* name :
-       {"scale_attn_norm", "scale_mlp_norm", "pool_include_prefix", "dynamic_img_pad"}) {
-    arguments.require(name, {false});
-  }
+  arguments.read("final_norm", facts.final_norm);
+  arguments.read("pool_include_prefix", facts.pool_prefix);
+  arguments.require("dynamic_img_pad", {false});
 }
 
 void read_resnet(KnownKeys& arguments, const ResNetConfig& known, json& said) {
@@ -117,6 +117,32 @@ void read_bit(KnownKeys& arguments, const BitConfig& known, json& said) {
 
 }  // namespace
 
+void set_hidden(const NetworkConfig& known, SourceFacts& facts) {
+  const ResNetV2Config* backbone = nullptr;
+  if (const auto* vit = dynamic_cast<const VitConfig*>(&known)) {
+    facts.heads = vit->heads;
+    facts.norm_eps = vit->norm_eps;
+    facts.activation = vit->activation;
+    facts.activation_said = true;
+    facts.pool = vit->pool;
+    facts.family = vit->family;
+    facts.rope = vit->rope;
+    facts.no_position = vit->position == Position::kNone;
+    facts.block_form = vit->block_form;
+    facts.pool_heads = vit->pool_heads;
+    facts.pool_prefix = vit->pool_prefix;
+    facts.final_norm = vit->final_norm;
+    if (vit->backbone) backbone = &*vit->backbone;
+  }
+  if (const auto* bit = dynamic_cast<const BitConfig*>(&known)) backbone = &bit->backbone;
+  if (backbone == nullptr) return;
+  facts.groups = backbone->groups;
+  facts.gn_eps = backbone->gn_eps;
+  facts.conv_eps = backbone->conv_eps;
+  facts.conv_eps_form = backbone->conv_eps_form;
+  facts.stem = backbone->stem;
+}
+
 void read_timm_arguments(KnownKeys& arguments, const NetworkConfig& known, json& said,
                          SourceFacts& facts) {
   if (const auto* vit = dynamic_cast<const VitConfig*>(&known)) {
@@ -137,9 +163,14 @@ Pool read_timm_pool(KnownKeys& keys, std::string_view key, const NetworkConfig& 
   if (vit == nullptr || vit->distilled) {
     keys.require(key, {vit == nullptr ? "avg" : "token"});
   } else {
-    keys.require(key, {"token", "avg"});
+    keys.require(key, {"token", "avg", "max", "avgmax", "map"});
   }
-  return keys.value_or(key, std::string("token")) == "avg" ? Pool::kMean : Pool::kToken;
+  const std::string name = keys.value_or(key, std::string("token"));
+  return name == "avg"      ? Pool::kMean
+         : name == "max"    ? Pool::kMax
+         : name == "avgmax" ? Pool::kMeanMax
+         : name == "map"    ? Pool::kMap
+                            : Pool::kToken;
 }
 
 }  // namespace vitrine

@@ -12,6 +12,9 @@ namespace vitrine {
 void read_timm_arguments(KnownKeys& arguments, const NetworkConfig& known, nlohmann::json& said,
                          SourceFacts& facts);
 
+/// What weights do not show of an architecture of timm's.
+void set_hidden(const NetworkConfig& known, SourceFacts& facts);
+
 /// "token", "avg": how the network pools. Throws FormatError for all others of timm's.
 Pool read_timm_pool(KnownKeys& keys, std::string_view key, const NetworkConfig& known);
 

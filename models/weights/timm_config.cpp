@@ -93,25 +93,6 @@ std::unique_ptr<NetworkConfig> TimmConfig::read_architecture() {
                            : fmt::format("Vitrine does not have its {}: use timm for it", what));
 }
 
-/// What weights do not show of an architecture.
-void set_hidden(const NetworkConfig& known, SourceFacts& facts) {
-  const ResNetV2Config* backbone = nullptr;
-  if (const auto* vit = dynamic_cast<const VitConfig*>(&known)) {
-    facts.heads = vit->heads;
-    facts.norm_eps = vit->norm_eps;
-    facts.activation = vit->activation;
-    facts.pool = vit->pool;
-    if (vit->backbone) backbone = &*vit->backbone;
-  }
-  if (const auto* bit = dynamic_cast<const BitConfig*>(&known)) backbone = &bit->backbone;
-  if (backbone == nullptr) return;
-  facts.groups = backbone->groups;
-  facts.gn_eps = backbone->gn_eps;
-  facts.conv_eps = backbone->conv_eps;
-  facts.conv_eps_form = backbone->conv_eps_form;
-  facts.stem = backbone->stem;
-}
-
 /// A network of convolutions takes every size; a ViT is built for that of the pictures unless its
 /// arguments say another.
 void TimmConfig::read_size(SourceFacts& facts) {

@@ -98,16 +98,36 @@ Found find_site(const TensorArchive& archive) {
                     fmt::format("no network that is known: none of the tensors {}", anchors));
 }
 
-const NameRule* find_rule(const EcosystemNames& names, std::string_view name, std::string& ours) {
+/// What a tensor of theirs is for us.
+struct Meaning {
+  const NameRule* rule = nullptr;
+  std::string ours;
+};
+
+/// The first rule that fits; where it is of some rows of theirs, those of the other rows too.
+std::vector<Meaning> meanings_of(const EcosystemNames& names, std::string_view name) {
+  std::vector<Meaning> found;
   for (const std::span<const NameRule> table : names.tables) {
     for (const NameRule& rule : table) {
-      if (const auto renamed = rename(name, rule.theirs, rule.ours)) {
-        ours = *renamed;
-        return &rule;
-      }
+      const auto renamed = rename(name, rule.theirs, rule.ours);
+      if (!renamed || (!found.empty() && rule.rows.all())) continue;
+      found.push_back({&rule, *renamed});
+      if (rule.rows.all()) return found;
     }
   }
-  return nullptr;
+  if (found.empty()) found.push_back({nullptr, std::string(name)});
+  return found;
+}
+
+/// Some rows of a tensor; all of one that has no such parts, whose shape will not fit.
+RawTensor rows_of(const RawTensor& tensor, const RowRange& rows) {
+  if (rows.all() || tensor.shape.empty() || tensor.shape[0] % rows.parts != 0) return tensor;
+  const size_t part = tensor.bytes.size() / static_cast<size_t>(rows.parts);
+  RawTensor some = tensor;
+  some.bytes = tensor.bytes.subspan(static_cast<size_t>(rows.first) * part,
+                                    static_cast<size_t>(rows.count) * part);
+  some.shape[0] = tensor.shape[0] / rows.parts * rows.count;
+  return some;
 }
 
 /// Slice `i` of the leading axis.
@@ -140,7 +160,9 @@ class Translator {
 
  private:
   void add(const std::string& file_name, std::string_view name, const RawTensor& tensor);
+  void part_keyless_biases();
   void join_parts(MappedTensor& tensor, std::vector<const NameRule*>& rules) const;
+  bool is_projection(std::string_view name) const;
   std::string_view origin() const;
   void add_notes(size_t outside);
 
@@ -154,18 +176,41 @@ class Translator {
 
 void Translator::add(const std::string& file_name, std::string_view name, const RawTensor& tensor) {
   if (is_batch_count(name)) return;
-  std::string ours;
-  const NameRule* rule = find_rule(*site_.names, name, ours);
-  if (rule != nullptr && rule->ours.empty()) {
-    not_needed_.push_back(file_name);
-    return;
+  for (const auto& [rule, ours] : meanings_of(*site_.names, name)) {
+    if (rule != nullptr && rule->ours.empty()) {
+      not_needed_.push_back(file_name);
+      return;
+    }
+    const size_t place = weights_.place_of(ours);
+    rules_.resize(weights_.tensors().size());
+    const RawTensor part = rule == nullptr ? tensor : rows_of(tensor, rule->rows);
+    weights_.at(place).parts.push_back(
+        {file_name, part, rule == nullptr ? Layout::kSame : rule->layout});
+    rules_[place].push_back(rule);
   }
-  if (rule == nullptr) ours = name;
-  const size_t place = weights_.place_of(ours);
-  rules_.resize(weights_.tensors().size());
-  weights_.at(place).parts.push_back(
-      {file_name, tensor, rule == nullptr ? Layout::kSame : rule->layout});
-  rules_[place].push_back(rule);
+}
+
+/// Biases of q and v without one of k are two tensors in timm.
+void Translator::part_keyless_biases() {
+  constexpr std::string_view kJoint = "qkv.bias";
+  const size_t count = rules_.size();
+  for (size_t i = 0; i < count; ++i) {
+    const std::string name = weights_.at(i).name;
+    if (!name.ends_with(kJoint) || rules_[i].size() != 2) continue;
+    const auto is_key = [](const NameRule* rule) { return rule == nullptr || rule->part == 1; };
+    if (rules_[i][0]->parts != 3 || std::ranges::any_of(rules_[i], is_key)) continue;
+    const size_t q = rules_[i][0]->part == 0 ? 0 : 1;
+    MappedPart value = weights_.at(i).parts[1 - q];
+    MappedPart query = weights_.at(i).parts[q];
+    const std::string attn = name.substr(0, name.size() - kJoint.size());
+    weights_.at(i).parts = {std::move(query)};
+    weights_.rename(name, attn + "q_bias");
+    const size_t place = weights_.place_of(attn + "v_bias");
+    rules_.resize(weights_.tensors().size());
+    weights_.at(place).parts = {std::move(value)};
+    rules_[i] = {nullptr};
+    rules_[place] = {nullptr};
+  }
 }
 
 /// Puts the parts in order and finds the shape of the whole.
@@ -207,6 +252,10 @@ std::string_view Translator::origin() const {
   const MappedTensor* patches = weights_.find("patch_embed.proj.weight");
   constexpr int64_t kPatch = 14;
   if (weights_.find("dist_token") != nullptr) return "DeiT";
+  const MappedTensor* registers = weights_.find("reg_token");
+  if (registers != nullptr && registers->parts.front().name.ends_with("storage_tokens")) {
+    return "DINOv3";
+  }
   if (weights_.find("blocks.0.ls1.gamma") != nullptr && patches != nullptr &&
       patches->shape.size() == 4 && patches->shape[2] == kPatch &&
       std::ranges::any_of(not_needed_, is_mask)) {
@@ -231,17 +280,32 @@ void Translator::add_notes(size_t outside) {
   }
 }
 
+/// open_clip's projection behind a trunk of timm's: visual.head.proj beside visual.trunk.
+bool Translator::is_projection(std::string_view name) const {
+  constexpr std::string_view kTrunk = "visual.trunk.";
+  if (!site_.prefix.ends_with(kTrunk)) return false;
+  const size_t before = site_.prefix.size() - kTrunk.size();
+  return name.starts_with(site_.prefix.substr(0, before)) &&
+         name.substr(before).starts_with("visual.head.proj.");
+}
+
 MappedWeights Translator::translate() {
   size_t outside = 0;
   size_t stacked = 0;
   for (const auto& [file_name, tensor] : archive_.tensors()) {
     std::string_view name = file_name;
+    if (is_projection(name)) {
+      add(file_name, fmt::format("head.{}", name.substr(name.rfind('.') + 1)), tensor);
+      continue;
+    }
     if (!name.starts_with(site_.prefix)) {
       ++outside;
       continue;
     }
     name.remove_prefix(site_.prefix.size());
-    if (!site_.body.empty() && name.starts_with(site_.body)) name.remove_prefix(site_.body.size());
+    for (const std::string_view within : {site_.body, site_.names->inner}) {
+      if (!within.empty() && name.starts_with(within)) name.remove_prefix(within.size());
+    }
     if (!name.starts_with(kStacked) || tensor.shape.empty() || tensor.shape[0] == 0) {
       add(file_name, name, tensor);
       continue;
@@ -258,6 +322,7 @@ MappedWeights Translator::translate() {
       add(file_name, fmt::format("Transformer/encoderblock_{}/{}", i, rest), slice_of(tensor, i));
     }
   }
+  part_keyless_biases();
   for (size_t i = 0; i < rules_.size(); ++i) join_parts(weights_.at(i), rules_[i]);
   name_lone_stem(weights_);
   weights_.origin = origin();

@@ -8,6 +8,7 @@ struct Attention;
 struct Binary;
 struct BinaryCrossEntropyWithLogits;
 struct ChannelNorm;
+struct Gated;
 struct Gemm;
 struct GemmInt8;
 struct LayerNorm;
@@ -23,6 +24,7 @@ struct Reduce;
 struct Resize;
 struct Peak;
 struct Pool2d;
+struct RotaryEmbedding;
 struct Unary;
 
 /// One table of kernels per ISA, chosen once (see active). A refinement's is that of the ISA which it
@@ -34,6 +36,7 @@ struct Kernels {
   const Binary* binary;
   const BinaryCrossEntropyWithLogits* binary_cross_entropy_with_logits;
   const ChannelNorm* channel_norm;
+  const Gated* gated;
   const Gemm* gemm;
   const GemmInt8* gemm_int8;
   const LayerNorm* layer_norm;
@@ -49,6 +52,7 @@ struct Kernels {
   const Resize* resize;
   const Peak* peak;
   const Pool2d* pool2d;
+  const RotaryEmbedding* rotary_embedding;
   const Unary* unary;
 };
 

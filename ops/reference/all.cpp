@@ -10,6 +10,7 @@
 #include "ops/kernels/cross_entropy.hpp"
 #include "ops/kernels/dropout.hpp"
 #include "ops/kernels/ema.hpp"
+#include "ops/kernels/gated.hpp"
 #include "ops/kernels/gemm.hpp"
 #include "ops/kernels/gemm_int8.hpp"
 #include "ops/kernels/layer_norm.hpp"
@@ -18,6 +19,7 @@
 #include "ops/kernels/pool2d.hpp"
 #include "ops/kernels/reduce.hpp"
 #include "ops/kernels/resize.hpp"
+#include "ops/kernels/rotary_embedding.hpp"
 #include "ops/kernels/sgd.hpp"
 #include "ops/kernels/softmax.hpp"
 #include "ops/kernels/unary.hpp"
@@ -30,6 +32,7 @@
 #include "ops/reference/cross_entropy.hpp"
 #include "ops/reference/dropout.hpp"
 #include "ops/reference/ema.hpp"
+#include "ops/reference/gated.hpp"
 #include "ops/reference/gemm.hpp"
 #include "ops/reference/gemm_int8.hpp"
 #include "ops/reference/layer_norm.hpp"
@@ -38,6 +41,7 @@
 #include "ops/reference/pool2d.hpp"
 #include "ops/reference/reduce.hpp"
 #include "ops/reference/resize.hpp"
+#include "ops/reference/rotary_embedding.hpp"
 #include "ops/reference/sgd.hpp"
 #include "ops/reference/softmax.hpp"
 #include "ops/reference/unary.hpp"
@@ -63,6 +67,13 @@ constexpr Reduce kReduce{vitrine::reference::sum<float>, vitrine::reference::dev
 
 constexpr Unary kUnary{vitrine::reference::unary_forward<float>,
                        vitrine::reference::unary_backward<float>};
+
+constexpr Gated kGated{vitrine::reference::gated_forward<float>,
+                       vitrine::reference::gated_backward<float>};
+
+constexpr RotaryEmbedding kRotaryEmbedding{
+    vitrine::reference::rotary_embedding_rotate<float>,
+    vitrine::reference::rotary_embedding_table_backward<float>};
 
 constexpr Gemm kGemm{.mr = vitrine::reference::kGemmRows,
                      .nr = vitrine::reference::kGemmColumns,
@@ -130,6 +141,7 @@ constinit const Kernels table{
     .binary = &kBinary,
     .binary_cross_entropy_with_logits = &kBinaryCrossEntropyWithLogits,
     .channel_norm = &kChannelNorm,
+    .gated = &kGated,
     .gemm = &kGemm,
     .gemm_int8 = &kGemmInt8,
     .layer_norm = &kLayerNorm,
@@ -145,6 +157,7 @@ constinit const Kernels table{
     .resize = &kResize,
     .peak = &kPeak,
     .pool2d = &kPool2d,
+    .rotary_embedding = &kRotaryEmbedding,
     .unary = &kUnary,
 };
 

@@ -29,6 +29,7 @@ extern const Attention attention;
 extern const Binary binary;
 extern const BinaryCrossEntropyWithLogits binary_cross_entropy_with_logits;
 extern const ChannelNorm channel_norm;
+extern const Gated gated;
 extern const Gemm gemm;
 extern const GemmInt8 gemm_int8;
 extern const LayerNorm layer_norm;
@@ -44,6 +45,7 @@ extern const Reduce reduce;
 extern const Resize resize;
 extern const Peak peak;
 extern const Pool2d pool2d;
+extern const RotaryEmbedding rotary_embedding;
 extern const Unary unary;
 
 extern const Kernels table;
@@ -53,6 +55,7 @@ constinit const Kernels table{
     .binary = &binary,
     .binary_cross_entropy_with_logits = &binary_cross_entropy_with_logits,
     .channel_norm = &channel_norm,
+    .gated = &gated,
     .gemm = &gemm,
     .gemm_int8 = &gemm_int8,
     .layer_norm = &layer_norm,
@@ -68,6 +71,7 @@ constinit const Kernels table{
     .resize = &resize,
     .peak = &peak,
     .pool2d = &pool2d,
+    .rotary_embedding = &rotary_embedding,
     .unary = &unary,
 };
 

@@ -6,10 +6,12 @@
 #include "core/tape.hpp"
 #include "core/text/json_text.hpp"
 #include "models/networks/vit.hpp"
+#include "models/weights/fit_names.hpp"
 #include "models/weights/import_model.hpp"
 #include "models/weights/load_weights.hpp"
 #include "models/weights/translate_names.hpp"
 #include "ops/cross_entropy.hpp"
+#include "tests/golden/arch.hpp"
 #include "tests/golden/case.hpp"
 #include "tests/golden/gradient.hpp"
 #include "tests/golden/layout.hpp"
@@ -29,7 +31,7 @@ struct NetworkCase {
 
   /// With the manifest's weights.
   std::unique_ptr<Network> build() const {
-    auto built = network_config_from_json(entry.at("arch"))->build();
+    auto built = network_config_from_json(arch_of(entry))->build();
     load_weights(*built, own_weights(weights.content()), weights.content());
     return built;
   }
@@ -125,14 +127,19 @@ void check_network(const Manifest& manifest, const Json& entry, Result& result) 
 /// The same weights at another image size.
 void check_resized(const Manifest& manifest, const Json& entry, const Json& part, Result& result) {
   const std::string method = part.at("method");
-  if (method != "bicubic antialias") throw NotOffered{"resized by " + method};
+  if (method != "bicubic antialias") {
+    throw NotOffered{"resized by " + method};
+  }
   const NetworkCase network(manifest, entry);
   const std::string prefix = part.at("prefix");
   const auto size = part.at("img_size").get<std::vector<int64_t>>();
   const auto built = network.build();
   built->resize(size.at(0), size.at(1), PositionResampling::kBicubicAntialias);
   const Mode mode{part, network.golden};
-  mode.compare(prefix + "/pos_embed", "", as_vit(*built).pos_embed.table.value, result);
+  built->visit([&](const std::string& name, const Parameter& p, Role) {
+    const std::string resampled = fmt::format("{}/{}", prefix, name);
+    if (mode.has(resampled)) mode.compare(resampled, "", p.value, result);
+  });
   const Tensor images = to_nhwc(network.golden.tensor(prefix + "/input"));
   mode.compare(prefix + "/logits", "", (*built)(images), result);
 }
@@ -148,8 +155,13 @@ std::vector<std::string> files_of(const Json& part) {
 std::unique_ptr<Network> import_network(const std::string& path, const NetworkConfig* config) {
   const TensorArchive archive(path);
   MappedWeights weights = translate_names(archive);
-  auto network =
-      config != nullptr ? config->build() : read_foreign_description(archive, weights).network;
+  std::unique_ptr<Network> network;
+  if (config == nullptr) {
+    network = read_foreign_description(archive, weights).network;
+  } else {
+    network = config->build();
+    fit_names(weights, *config, path);
+  }
   load_weights(*network, weights, archive);
   return network;
 }
@@ -159,7 +171,7 @@ void check_export(const Manifest& manifest, const Json& entry, const Json& part,
   const NetworkCase network(manifest, entry);
   const Mode mode{entry.at("modes").at("eval"), network.golden};
   const Tensor images = to_nhwc(network.golden.tensor(entry.at("input")));
-  const auto config = network_config_from_json(entry.at("arch"));
+  const auto config = network_config_from_json(arch_of(entry));
   for (const std::string& file : files_of(part)) {
     const auto imported = import_network((manifest.folder() / network.folder / file).string(),
                                          part.contains("config") ? nullptr : config.get());

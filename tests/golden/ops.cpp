@@ -16,7 +16,7 @@ const OpAdapter& adapter_of(const std::string& op) {
   static const std::map<std::string, OpAdapter> table = [] {
     std::map<std::string, OpAdapter> all;
     for (const auto part : {elementwise_ops(), reduction_ops(), movement_ops(), network_ops(),
-                            convolution_ops(), update_ops(), graph_ops()}) {
+                            vit_ops(), convolution_ops(), update_ops(), graph_ops()}) {
       for (const OpAdapter& adapter : part) all.emplace(adapter.op, adapter);
     }
     return all;

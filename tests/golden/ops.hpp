@@ -46,6 +46,7 @@ std::span<const OpAdapter> elementwise_ops();
 std::span<const OpAdapter> reduction_ops();
 std::span<const OpAdapter> movement_ops();
 std::span<const OpAdapter> network_ops();
+std::span<const OpAdapter> vit_ops();
 std::span<const OpAdapter> convolution_ops();
 std::span<const OpAdapter> update_ops();
 std::span<const OpAdapter> graph_ops();

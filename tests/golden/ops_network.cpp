@@ -80,7 +80,7 @@ Outputs sdpa(OpCall& call) {
           {"attn", attention_probabilities(q, k, mask, scale, causal)}};
 }
 
-LayerNorm norm_of(OpCall& call, const std::string& name, float eps) {
+Norm norm_of(OpCall& call, const std::string& name, float eps) {
   return {{call.optional(name + ".weight"), {}}, {call.optional(name + ".bias"), {}}, eps};
 }
 

@@ -22,12 +22,22 @@ VITRINE = os.path.abspath(sys.argv[1])
 NAMES = ["test_vit", "deit_tiny_distilled_patch16_224", "deit3_small_patch16_224", "vit_small_patch16_224",
          "vit_base_patch16_clip_224", "vit_base_patch16_clip_quickgelu_224", "vit_small_patch14_reg4_dinov2",
          "vit_medium_patch16_gap_256", "vit_little_patch16_reg4_gap_256", "vit_base_patch16_gap_224",
+         "vit_base_patch16_siglip_224", "vit_so150m_patch16_reg4_map_256", "vit_giant_patch14_dinov2",
+         "vit_small_patch16_dinov3", "vit_tiny_patch16_dinov3_qkvb", "vit_small_plus_patch16_dinov3",
+         "eva_giant_patch14_224", "eva02_tiny_patch14_224", "eva02_base_patch14_224", "eva02_base_patch16_clip_224",
+         "eva02_enormous_patch14_clip_224", "vit_small_patch16_rope_224", "vit_small_patch16_rope_mixed_ape_224",
+         "vit_medium_patch16_rope_reg1_gap_256", "vit_pe_core_tiny_patch16_384", "vit_pe_spatial_tiny_patch16_512",
+         "beit_base_patch16_224", "beit3_base_patch16_224", "aimv2_large_patch14_224", "vit_base_patch16_rpn_224",
+         "vit_small_patch16_18x2_224", "vit_base_patch16_xp_224", "vit_pwee_patch16_reg1_gap_256",
+         "vit_intern300m_patch14_448", "test_vit3", "test_vit4",
          "eva_large_patch14_196", "vit_tiny_r_s16_p8_224", "vit_small_r26_s32_224", "vit_base_r50_s16_224", "resnet18",
          "resnet26d", "resnet50", "resnetv2_50x1_bit"]
 # Another size, height and width: larger, smaller, oblong.
 SIZES = {"test_vit": (96, 224), "deit_tiny_distilled_patch16_224": (256, 256), "deit3_small_patch16_224": (160, 256),
          "vit_small_patch14_reg4_dinov2": (224, 280), "vit_base_patch16_clip_quickgelu_224": (336, 336),
-         "vit_little_patch16_reg4_gap_256": (224, 224), "vit_tiny_r_s16_p8_224": (256, 192),
+         "vit_base_patch16_siglip_224": (256, 192), "vit_small_patch16_dinov3": (224, 288),
+         "eva02_tiny_patch14_224": (280, 196), "vit_small_patch16_rope_mixed_ape_224": (192, 256),
+         "beit_base_patch16_224": (288, 288), "vit_little_patch16_reg4_gap_256": (224, 224), "vit_tiny_r_s16_p8_224": (256, 192),
          "vit_small_r26_s32_224": (288, 256), "resnet26d": (193, 250), "resnetv2_50x1_bit": (161, 224)}
 PROBABILITY_ERROR = 1e-5  # float32 sums in another order, through two blocks
 
@@ -38,7 +48,7 @@ try:
     import torch
     from PIL import Image
     from safetensors.torch import load_file, save_file
-    from timm.models.vision_transformer import checkpoint_filter_fn
+    from timm.models import beit, eva, vision_transformer
 except ImportError as e:
     print(f"{e}\n0 passed, 0 failed, 1 skipped")
     sys.exit(0)
@@ -72,6 +82,8 @@ def network(name, **kwargs):
         for key, parameter in net.named_parameters():
             if parameter.ndim == 1 or "token" in key:
                 parameter.add_(torch.randn_like(parameter) * 0.1)
+            elif "relative_position" in key:
+                parameter.add_(torch.randn_like(parameter))
             elif key == "pos_embed":
                 parameter.add_(torch.randn_like(parameter) * 0.2)
             elif key == "head.weight":
@@ -106,7 +118,8 @@ def check_other_size(name):
     if not name.startswith("resnet"):
         weights = net.state_dict()
         net = network(name, num_classes=7, img_size=size)
-        net.load_state_dict(checkpoint_filter_fn(weights, net), strict=True)
+        filters = {"Eva": eva, "Beit": beit}.get(type(net).__name__, vision_transformer)
+        net.load_state_dict(filters.checkpoint_filter_fn(weights, net), strict=True)
     check_answers(net, cfg, size, "--image-size", "{}x{}".format(*size))
 
 

@@ -20,7 +20,7 @@ using namespace vitrine::test;
 namespace {
 
 /// Every kind of network, and every switch that adds or takes away a layer.
-constexpr std::array<const char*, 12> kConfigs = {
+constexpr std::array<const char*, 19> kConfigs = {
     R"({"kind": "vit", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8,
         "num_classes": 5, "img_size": [33, 41]})",
     R"({"kind": "vit", "embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 8, "img_size": 33,
@@ -36,6 +36,28 @@ constexpr std::array<const char*, 12> kConfigs = {
         "img_size": [33, 41], "position": "learned_2d", "position_at": "every", "num_classes": 5})",
     R"({"kind": "vit", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8, "img_size": 33,
         "position": "relative", "num_classes": 5})",
+    R"({"kind": "vit", "embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 8, "img_size": 33,
+        "class_token": false, "global_pool": "map", "attn_pool_heads": 4, "attn_pool_mlp_ratio": 3,
+        "mlp": "glu_packed", "act": "silu", "embed_norm": true, "num_classes": 0})",
+    R"({"kind": "eva", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8, "img_size": 33,
+        "k_bias": false, "qkv_fused": false, "mlp": "glu", "mlp_hidden": 22, "act": "silu",
+        "scale_attn_norm": true, "scale_mlp_norm": true, "norm": "rmsnorm", "layer_scale": 0.1,
+        "rope": {"kind": "axial", "reference_grid": [2, 2]}, "global_pool": "avgmax",
+        "num_classes": 5})",
+    R"({"kind": "eva", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8, "img_size": 33,
+        "k_bias": false, "position": "none", "reg_tokens": 2, "final_norm": false, "qk_norm": true,
+        "rope": {"kind": "mixed", "temperature": 10}, "global_pool": "max", "num_classes": 5})",
+    R"({"kind": "beit", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8,
+        "img_size": [33, 41], "k_bias": false, "position": "none", "rel_pos_bias": true,
+        "shared_rel_pos_bias": true, "layer_scale": 0.1, "global_pool": "avg", "fc_norm": true,
+        "num_classes": 5})",
+    R"({"kind": "vit", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8, "img_size": 33,
+        "block": "parallel", "qkv_bias": false, "qk_norm": true, "layer_scale": 0.1,
+        "num_classes": 5})",
+    R"({"kind": "vit", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8, "img_size": 33,
+        "block": "parallel_things", "layer_scale": 0.1, "num_classes": 5})",
+    R"({"kind": "vit", "embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8, "img_size": 33,
+        "block": "res_post", "proj_bias": false, "num_classes": 5})",
     R"({"kind": "hybrid", "embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 1,
         "num_classes": 5, "img_size": 33,
         "backbone": {"layers": [1, 2], "channels": [16, 32], "stem_chs": 16, "groups": 4}})",
@@ -61,9 +83,14 @@ Tensor images_of(const NetworkConfig& c, int64_t batch) {
   return random_tensor({batch, c.image_height, c.image_width, c.channels}, 1);
 }
 
-/// "blocks.0.norm1" of "blocks.0.norm1.weight"; a token is a layer of its own.
+/// "blocks.0.norm1" of "blocks.0.norm1.weight"; a token, or a parameter without a module of its own
+/// ("blocks.0.gamma_1"), is a layer.
 std::string layer_of(const std::string& parameter, Role role) {
-  return role == Role::kToken ? parameter : parameter.substr(0, parameter.rfind('.'));
+  const size_t dot = parameter.rfind('.');
+  const std::string last = parameter.substr(dot + 1);
+  const bool of_module =
+      last == "weight" || last == "bias" || last == "gamma" || role == Role::kBuffer;
+  return role == Role::kToken || !of_module ? parameter : parameter.substr(0, dot);
 }
 
 /// The layer that gives a module's result: of its name, or the last part of it.
@@ -108,7 +135,7 @@ TEST_CASE("layers have the shapes that a probe sees", "[models]") {
     size_t compared = 0;
     probe.output = [&](const std::string& module, const Tensor& output) {
       // No layer of its own: what goes into the blocks, and an activation without parameters.
-      if (module == "tokens" || module.ends_with(".act")) return;
+      if (module == "tokens" || module.ends_with("act")) return;
       CAPTURE(text, module);
       const LayerPlan* layer = layer_of_module(layers, module);
       // timm's norm is the identity where there is an fc_norm.

@@ -77,34 +77,17 @@ TEST_CASE("architectures of timm: exact ones are known, all others refused by na
   for (const char* name :
        {"vit_base_patch16_224", "vit_so400m_patch14_siglip_gap_224", "deit3_small_patch16_384",
         "resnext50_32x4d", "wide_resnet101_2", "resnet50.a1_in1k", "resnetv2_50x1_bit",
-        "vit_so150m2_patch16_reg1_gap_384", "vit_large_r50_s32_384"}) {
+        "vit_so150m2_patch16_reg1_gap_384", "vit_large_r50_s32_384", "vit_small_patch16_dinov3",
+        "vit_base_patch16_rope_224", "vit_base_patch16_rpn_224",
+        "vit_base_patch16_siglip_224.v2_webli", "vit_giant_patch14_dinov2", "test_vit4",
+        "beit_base_patch16_224", "eva_giant_patch14_224", "eva02_tiny_patch14_224"}) {
     CAPTURE(name);
     CHECK(timm_network(name) != nullptr);
   }
-  for (const char* name : {"vit_small_patch16_dinov3",
-                           "vit_base_patch16_rope_224",
-                           "vit_base_patch16_rpn_224",
-                           "vit_base_patch16_siglip_224",
-                           "vit_dwee_patch16_reg1_gap_256",
-                           "resnetaa50",
-                           "resnetblur18",
-                           "seresnet18",
-                           "ecaresnet26t",
-                           "resnet50_gn",
-                           "resnetv2_50",
-                           "vit_giant_patch14_dinov2",
-                           "test_vit4",
-                           "test_resnet",
-                           "beit_base_patch16_224",
-                           "eva_giant_patch14_224",
-                           "eva02_tiny_patch14_224",
-                           "convnext_tiny",
-                           "swin_tiny_patch4",
-                           "vit_base_patch16_225",
-                           "vit_d128_l6_h4_patch4_28",
-                           "resnet51",
-                           "",
-                           "{}"}) {
+  for (const char* name :
+       {"vit_dwee_patch16_reg1_gap_256", "resnetaa50", "resnetblur18", "seresnet18", "ecaresnet26t",
+        "resnet50_gn", "resnetv2_50", "test_resnet", "convnext_tiny", "swin_tiny_patch4",
+        "vit_base_patch16_225", "vit_d128_l6_h4_patch4_28", "resnet51", "", "{}"}) {
     CAPTURE(name);
     const std::string text = refusal(name, "");
     CHECK(has(text, "c.json: unsupported: architecture is \"" + std::string(name) + "\""));
@@ -113,7 +96,7 @@ TEST_CASE("architectures of timm: exact ones are known, all others refused by na
       CHECK_THROWS_AS(network_config(name), UsageError);
     }
   }
-  CHECK(has(refusal("vit_small_patch16_dinov3", ""), "rotary positions"));
+  CHECK(has(refusal("vit_dlittle_patch16_reg1_gap_256", ""), "differential attention"));
 }
 
 TEST_CASE("so400m has 16 heads, SigLIP 2 GELU by tanh, CLIP its eps", "[models]") {
