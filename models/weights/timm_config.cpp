@@ -3,6 +3,7 @@
 #include <array>
 
 #include "models/networks/bit.hpp"
+#include "models/networks/resnet_config.hpp"
 #include "models/weights/config_json.hpp"
 #include "models/weights/known_keys.hpp"
 #include "models/weights/source_facts.hpp"
@@ -104,11 +105,17 @@ void set_hidden(const NetworkConfig& known, SourceFacts& facts) {
     if (vit->backbone) backbone = &*vit->backbone;
   }
   if (const auto* bit = dynamic_cast<const BitConfig*>(&known)) backbone = &bit->backbone;
+  if (const auto* resnet = dynamic_cast<const ResNetConfig*>(&known)) {
+    facts.groups = resnet->norm.groups;
+    facts.gn_eps = resnet->norm.gn_eps;
+  }
   if (backbone == nullptr) return;
-  facts.groups = backbone->groups;
-  facts.gn_eps = backbone->gn_eps;
+  facts.groups = backbone->norm.groups;
+  facts.gn_eps = backbone->norm.gn_eps;
+  facts.standardize = backbone->standardize;
   facts.conv_eps = backbone->conv_eps;
   facts.conv_eps_form = backbone->conv_eps_form;
+  facts.avg_down = backbone->avg_down;
   facts.stem = backbone->stem;
 }
 

@@ -68,7 +68,7 @@ void keep(const Tensor& weight, MatrixOf matrix_of, std::shared_ptr<const Packed
 std::shared_ptr<const PackedMatrix> pack_and_keep(const Tensor& weight, MatrixOf matrix_of) {
   const Tensor plain = matrix_of == nullptr ? weight : matrix_of(weight);
   const int64_t n = weight.dim(0);
-  const int64_t k = weight.numel() / n;
+  const int64_t k = plain.numel() / n;
   auto matrix =
       std::make_shared<const PackedMatrix>(k, n, StridedMatrix::of(Trans::kYes, plain.data(), k));
   keep(weight, matrix_of, matrix);

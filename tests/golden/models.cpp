@@ -19,6 +19,15 @@
 namespace vitrine::golden {
 namespace {
 
+/// A network's configuration: the manifest spells out what it does not have as null.
+Json arch_of(const Json& entry) {
+  Json arch = Json::object();
+  for (const auto& [key, value] : entry.at("arch").items()) {
+    if (!value.is_null()) arch[key] = value;
+  }
+  return arch;
+}
+
 /// One network of the manifest.
 struct NetworkCase {
   NetworkCase(const Manifest& manifest, const Json& entry_)
@@ -29,7 +38,7 @@ struct NetworkCase {
 
   /// With the manifest's weights.
   std::unique_ptr<Network> build() const {
-    auto built = network_config_from_json(entry.at("arch"))->build();
+    auto built = network_config_from_json(arch_of(entry))->build();
     load_weights(*built, own_weights(weights.content()), weights.content());
     return built;
   }
@@ -159,7 +168,7 @@ void check_export(const Manifest& manifest, const Json& entry, const Json& part,
   const NetworkCase network(manifest, entry);
   const Mode mode{entry.at("modes").at("eval"), network.golden};
   const Tensor images = to_nhwc(network.golden.tensor(entry.at("input")));
-  const auto config = network_config_from_json(entry.at("arch"));
+  const auto config = network_config_from_json(arch_of(entry));
   for (const std::string& file : files_of(part)) {
     const auto imported = import_network((manifest.folder() / network.folder / file).string(),
                                          part.contains("config") ? nullptr : config.get());
