@@ -15,6 +15,7 @@
 #include "models/data/picture_files.hpp"
 #include "models/inference/batches.hpp"
 #include "models/inference/top_classes.hpp"
+#include "models/inference/zero_shot.hpp"
 
 namespace vitrine {
 namespace {
@@ -24,6 +25,7 @@ constexpr const char* kStandardInput = "-";
 struct ClassifyOptions {
   ModelOption model;
   std::vector<std::string> pictures;
+  std::string prompts;
   int64_t top = 3;
   bool csv = false;
 };
@@ -159,13 +161,23 @@ int classify_files(const ClassifyOptions& o, const CommonOptions& common) {
   if (o.csv && common.json) throw UsageError("--csv or --json: name one of them");
   int status = 0;
   const std::vector<std::string> files = files_of(o, common, status);
-  const Model model = open_model(o.model, common, files.size() == 1 ? Use::kOnce : Use::kOften);
-  if (model.network->network_config().classes == 0) throw UsageError("this model has no classes");
+  Model model = open_model(o.model, common, files.size() == 1 ? Use::kOnce : Use::kOften);
+  std::optional<ZeroShot> zero;
+  if (!o.prompts.empty()) {
+    zero = read_zero_shot(o.prompts, model);
+    model.labels = zero->names;
+  } else if (model.network->network_config().classes == 0) {
+    throw UsageError("this model has no classes: --prompts names a file that says some");
+  }
   Report report(model, files, o.csv, common.json);
   watch_interrupt();
   for_each_batch(NamedPictures(files), model.preprocess, [&](const PreparedPictures& batch) {
     TopClasses best;
-    if (batch.images.defined()) best = top_classes((*model.network)(batch.images), o.top);
+    if (batch.images.defined()) {
+      const Tensor answer = (*model.network)(batch.images);
+      best = zero ? top_classes(zero->logits(answer), o.top, zero->probabilities())
+                  : top_classes(answer, o.top);
+    }
     auto next = best.begin();
     auto file = files.begin() + batch.first;
     for (const std::exception_ptr& failure : batch.failures) {
@@ -194,6 +206,8 @@ void add_classify(CLI::App& app) {
       .required();
   add_model_option(command, o->model);
   add_picture_options(command, o->model);
+  add_option(command, "--prompts", o->prompts,
+             "FILE.safetensors: names and embeddings of texts, for a model of embeddings");
   add_option(command, "--top", o->top, "number of classes to name").range(1, 100000).show_default();
   add_flag(command, "--csv", o->csv, "a table: file, rank, label, index, probability");
 }

@@ -15,13 +15,14 @@
 #include "models/data/bad_pictures.hpp"
 #include "models/inference/evaluate.hpp"
 #include "models/inference/match_classes.hpp"
+#include "models/inference/zero_shot.hpp"
 
 namespace vitrine {
 namespace {
 
 struct EvalOptions {
   ModelOption model;
-  std::string data = "fashion-mnist", split;
+  std::string data = "fashion-mnist", split, prompts;
   std::string bad_pictures = "fail";
   std::string confusion, mistakes;  // files of pictures; "" for none
   bool all_classes = false;
@@ -44,8 +45,8 @@ Split part_of(const EvalOptions& o, std::vector<std::string>& notes) {
   return Split::kAll;
 }
 
-/// The pictures to judge, with the model's labels.
-MatchedDataset open_data(const EvalOptions& o, const Model& model) {
+/// The pictures to judge, with labels of these classes.
+MatchedDataset open_data(const EvalOptions& o, const ModelClasses& classes) {
   std::vector<std::string> notes;
   const auto data = open_dataset(o.data, part_of(o, notes));
   if (data == nullptr) {
@@ -54,7 +55,7 @@ MatchedDataset open_data(const EvalOptions& o, const Model& model) {
                     "splits one off what it learns",
                     o.data));
   }
-  MatchedDataset matched = match_classes(data, o.data, classes_of(model), ClassMatch::kSome);
+  MatchedDataset matched = match_classes(data, o.data, classes, ClassMatch::kSome);
   notes.insert(notes.end(), data->notes().begin(), data->notes().end());
   matched.notes.insert(matched.notes.begin(), notes.begin(), notes.end());
   return matched;
@@ -76,7 +77,10 @@ int eval(EvalOptions o, const CommonOptions& common) {
   if (!o.mistakes.empty()) o.mistakes = picture_path("--mistakes", o.mistakes, "mistakes.png");
   watch_interrupt();
   const Model model = open_model(o.model, common);
-  const MatchedDataset matched = open_data(o, model);
+  std::optional<ZeroShot> zero;
+  if (!o.prompts.empty()) zero = read_zero_shot(o.prompts, model);
+  const MatchedDataset matched =
+      open_data(o, zero ? ModelClasses{std::ssize(zero->names), zero->names} : classes_of(model));
   std::shared_ptr<const Dataset> data = matched.data;
   print_notes(matched.notes, common);
   std::vector<std::string> bad;
@@ -88,7 +92,11 @@ int eval(EvalOptions o, const CommonOptions& common) {
   }
   Loader loader(data, LoaderOptions::in_order(o.batch, o.workers, model.preprocess));
   Progress progress(data->size(), "evaluating", common.quiet || common.json);
-  const Evaluation result = evaluate(*model.network, loader, [&](const Evaluation& so_far) {
+  const auto logits = [&](const Tensor& images) {
+    const Tensor answer = (*model.network)(images);
+    return zero ? zero->logits(answer) : answer;
+  };
+  const Evaluation result = evaluate(logits, loader, [&](const Evaluation& so_far) {
     progress.update(so_far.images, fmt::format("accuracy {:.2f} %", 100 * so_far.accuracy()));
   });
   progress.finish();
@@ -119,6 +127,8 @@ void add_eval(CLI::App& app) {
                                   [o](const CommonOptions& common) { return eval(*o, common); });
   add_model_option(command, o->model);
   add_picture_options(command, o->model);
+  add_option(command, "--prompts", o->prompts,
+             "FILE.safetensors: names and embeddings of texts, for a model of embeddings");
   add_option(command, "--data", o->data, kDatasetNames).show_default();
   add_option(command, "--split", o->split,
              "test, val, train or all [test where there is such a part, else all]")

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "apps/command_line/command.hpp"
+#include "apps/command_line/embedding_options.hpp"
 #include "apps/command_line/model_option.hpp"
 #include "apps/terminal/print.hpp"
 #include "apps/terminal/progress.hpp"
@@ -23,6 +24,7 @@ struct FeaturesOptions {
   ModelOption model;
   std::string data, split = "all", out;
   std::vector<std::string> pictures;
+  EmbeddingWords embedding;
   int64_t knn = 0;
   double temperature = KnnOptions().temperature;
   bool linear_probe = false;
@@ -42,6 +44,9 @@ void check_options(const FeaturesOptions& o) {
   if (!o.out.empty()) check_features_path(o.out);
   if (o.probes() && (o.data.empty() || o.split != "all")) {
     throw UsageError("--knn and --linear-probe need --data with both parts (--split all)");
+  }
+  if (o.probes() && !o.embedding.tokens.empty()) {
+    throw UsageError("--knn and --linear-probe judge one vector of a picture: not with --tokens");
   }
 }
 
@@ -94,8 +99,10 @@ Features extract(const Model& model, const FeaturesOptions& o, const CommonOptio
   const auto& parts = opened.parts;
   int64_t total = 0;
   for (const auto& part : parts) total += part->size();
+  const Embedder embedder(*model.network, read_words(o.embedding));
   Features features;
-  features.values = Tensor::empty({total, model.network->network_config().features()});
+  features.values = Tensor::empty(embedder.shape().of(total));
+  features.embedding = describe_embedding(embedder);
   if (o.pictures.empty()) features.classes = parts.front()->class_names();
   features.train = opened.train;
 
@@ -103,7 +110,7 @@ Features extract(const Model& model, const FeaturesOptions& o, const CommonOptio
   int64_t first = 0;
   for (const auto& part : parts) {
     Loader loader(part, LoaderOptions::in_order(o.batch, o.workers, model.preprocess));
-    extract_features(model, loader, features.values, first,
+    extract_features(embedder, loader, features.values, first,
                      [&](int64_t done) { progress.update(first + done); });
     first += part->size();
     if (o.pictures.empty()) {
@@ -124,18 +131,33 @@ void print_accuracy(const std::string& what, const Accuracy& a) {
         100 * a.share5(), a.images);
 }
 
+/// Of an image: "768", or "4 x 197 x 768".
+std::string axes_of(const Shape& shape) {
+  std::string text;
+  for (int64_t axis = 1; axis < shape.rank(); ++axis) {
+    text += fmt::format("{}{}", axis > 1 ? " x " : "", shape[axis]);
+  }
+  return text;
+}
+
 int features(const FeaturesOptions& o, const CommonOptions& common) {
   check_options(o);
   watch_interrupt();
   const Model model = open_model(o.model, common);
-  const Features found = extract(model, o, common);
+  Features found = extract(model, o, common);
+  const Shape shape = found.values.shape();
+  const int64_t images = shape[0];
   nlohmann::json result = {
-      {"images", found.values.dim(0)}, {"features", found.values.dim(1)}, {"train", found.train}};
+      {"images", images}, {"features", shape[shape.rank() - 1]}, {"train", found.train}};
+  if (!found.embedding.empty()) result["embedding"] = parse_json(found.embedding);
   if (!o.out.empty()) save_features(o.out, found);
   if (!common.json) {
-    print("{} pictures, {} features each{}\n", found.values.dim(0), found.values.dim(1),
+    print("{} pictures, {} features each{}\n", images, axes_of(shape),
           o.out.empty() ? "" : " in " + o.out);
   }
+  // Those of several layers side by side.
+  found.values =
+      found.values.reshape({images, found.values.numel() / std::max<int64_t>(images, 1)});
   const auto classes = static_cast<int64_t>(found.classes.size());
   if (o.knn > 0) {
     const Accuracy a = weighted_knn(train_rows(found), test_rows(found), classes,
@@ -171,6 +193,7 @@ void add_features(CLI::App& app) {
       .show_default();
   add_option(command, "--out", o->out,
              "X.safetensors, or X.npy (then X.labels.npy and X.json beside it)");
+  add_embedding_options(command, o->embedding);
   add_option(command, "--knn", o->knn, "accuracy of the K nearest training pictures [20]")
       .value_if_alone(std::to_string(KnnOptions().k))
       .range(1, 100000);

@@ -19,6 +19,7 @@
 #include "core/check.hpp"
 #include "core/parallel.hpp"
 #include "core/profile.hpp"
+#include "ops/conv2d_groups.hpp"
 #include "ops/gemm/gemm.hpp"
 #include "ops/permute.hpp"
 #include "ops/reduce.hpp"
@@ -27,28 +28,12 @@
 namespace vitrine {
 namespace {
 
+using Sizes = detail::ConvSizes;
+
 constexpr int64_t kChunkElements = 1 << 14;  // some microseconds of copying
 // Rows of x that are gathered at once for the gradient of the weight: 4 MB. A constant, since the
 // sums are cut there.
 constexpr int64_t kGatheredFloats = 1 << 20;
-
-/// The sizes of one call.
-struct Sizes {
-  int64_t batch;
-  Size2d image;  // (H, W)
-  int64_t channels;
-  int64_t outputs;
-  Size2d kernel;
-  Size2d grid;  // (H', W')
-  int64_t groups;
-
-  int64_t group_channels() const { return channels / groups; }
-  int64_t group_outputs() const { return outputs / groups; }
-  int64_t k() const { return kernel.h * kernel.w * group_channels(); }
-  int64_t m() const { return batch * grid.h * grid.w; }
-  bool pointwise() const { return kernel == Size2d{1, 1}; }
-  Shape y() const { return {batch, grid.h, grid.w, outputs}; }
-};
 
 Sizes sizes_of(std::string_view op, const Tensor& x, const Tensor& weight,
                const Conv2dOptions& options) {
@@ -116,6 +101,10 @@ Tensor product(const Sizes& s, const Conv2dOptions& options, const Tensor& x, co
                const GemmEpilogue& epilogue) {
   Tensor y = Tensor::empty(s.y());
   if (y.numel() == 0) return y;
+  if (detail::in_groups(weight, s.groups, options.dilation)) {
+    detail::convolve_groups(s, options, x.data(), weight, y.mutable_data(), epilogue);
+    return y;
+  }
   Tensor matrix;  // of a weight that is not frozen
   for (int64_t group = 0; group < s.groups; ++group) {
     const ImageRows rows = rows_of_x(s, options, x, group);
@@ -277,9 +266,25 @@ void gradient_of_pixels(const Sizes& s, const Conv2dOptions& o, const Tensor& dy
   scatter(s, o, rows, h, w, part, dx);
 }
 
+/// Of the convolution that is the gradient of x where the stride is 1.
+Conv2dOptions turned_options(const Sizes& s, const Conv2dOptions& o) {
+  return {
+      .padding = {.top = s.kernel.h - 1 - o.padding.top, .left = s.kernel.w - 1 - o.padding.left},
+      .groups = s.groups};
+}
+
 Tensor gradient_of_x(const Sizes& s, const Conv2dOptions& o, const Tensor& dy, const Tensor& x,
                      const Tensor& weight) {
   if (dy.numel() == 0 || x.numel() == 0) return Tensor::zeros(x.shape());
+  if (const Conv2dOptions turned = turned_options(s, o);
+      o.stride == Size2d{1, 1} && turned.padding.top >= 0 && turned.padding.left >= 0 &&
+      detail::in_groups(weight, s.groups, o.dilation)) {
+    Tensor dx = Tensor::empty(x.shape());
+    const Sizes back{s.batch, s.grid, s.outputs, s.channels, s.kernel, s.image, s.groups};
+    detail::convolve_groups(back, turned, dy.data(), detail::turned_groups(weight, s.groups),
+                            dx.mutable_data(), {});
+    return dx;
+  }
   const bool all_seen = o.stride == Size2d{1, 1};
   Tensor dx = all_seen ? Tensor::empty(x.shape()) : Tensor::zeros(x.shape());
   const Tensor by_element = permute(weight.detach(), {2, 3, 0, 1});
@@ -359,6 +364,7 @@ void pack_conv2d_weight(const Tensor& weight, int64_t groups, Precision precisio
   check_usage(weight.storage().frozen(), "pack_conv2d_weight", kMust);
   if (weight.numel() == 0) return;
   if (weight.storage().borrowed() && precision == Precision::kFloat32) return;
+  if (detail::in_groups(weight, groups, {1, 1})) return detail::pack_groups(weight, groups);
   const int64_t outputs = weight.dim(0) / groups;
   std::vector<std::shared_ptr<const PackedWeight>> packed;
   for (int64_t first = 0; first < weight.dim(0); first += outputs) {
@@ -387,6 +393,13 @@ Conv2dGradients conv2d_backward(const Tensor& dy, const Tensor& x, const Tensor&
   const Sizes s = sizes_of("conv2d_backward", x, weight, options);
   check_shape("conv2d_backward", "dy", dy, s.y(), "x", x.shape());
   Conv2dGradients g;
+  if (const int64_t joined = detail::joined_groups(weight, s.groups); joined > 1) {
+    Conv2dOptions wide = options;
+    wide.groups = s.groups / joined;
+    g = conv2d_backward(dy, x, detail::join_groups(weight, s.groups, joined), wide, needs);
+    if (needs[1]) g.dweight = detail::take_groups(g.dweight, s.groups, joined);
+    return g;
+  }
   if (needs[0]) g.dx = gradient_of_x(s, options, dy, x, weight);
   if (needs[1]) g.dweight = gradient_of_weight(s, options, dy, x, weight);
   if (needs[2]) g.dbias = sum(dy, {0, 1, 2});

@@ -36,6 +36,7 @@ void save_safetensors(const std::string& path, const Features& f) {
   Metadata metadata{{"train", std::to_string(f.train)}};
   if (!f.labels.empty()) metadata["classes"] = text_of(f.classes);
   if (!f.files.empty()) metadata["files"] = text_of(f.files);
+  if (!f.embedding.empty()) metadata["embedding"] = f.embedding;
   std::vector<int64_t> labels;
   std::vector<NamedTensor> tensors = {{"features", raw_tensor(f.values)}};
   if (!f.labels.empty()) tensors.push_back({"labels", raw_labels(f, labels)});
@@ -47,6 +48,7 @@ void save_npy(const std::string& path, const Features& f) {
   json described = {{"train", f.train}};
   if (!f.labels.empty()) described["classes"] = f.classes;
   if (!f.files.empty()) described["files"] = f.files;
+  if (!f.embedding.empty()) described["embedding"] = parse_json(f.embedding);
   const std::string text = text_of(described) + "\n";
   std::vector<int64_t> labels;
   write_npy(path, raw_tensor(f.values));
@@ -66,20 +68,39 @@ FeatureRows test_rows(const Features& features) {
           std::span(features.labels).subspan(static_cast<size_t>(features.train))};
 }
 
-void extract_features(const Model& model, Loader& loader, Tensor& values, int64_t first,
+void extract_features(const Embedder& embedder, Loader& loader, Tensor& values, int64_t first,
                       const std::function<void(int64_t)>& seen) {
-  const int64_t width = model.network->network_config().features();
-  check(values.rank() == 2 && values.dim(1) == width && first >= 0 &&
-            first + loader.samples() <= values.dim(0),
-        "extract_features", "values must have a row of the network's width for every picture");
-  float* to = values.mutable_data() + first * width;
+  const int64_t rows = values.rank() > 0 ? values.dim(0) : 0;
+  check(
+      values.shape() == embedder.shape().of(rows) && first >= 0 && first + loader.samples() <= rows,
+      "extract_features", "values must have a row of the embedding's shape for every picture");
+  const int64_t numel = embedder.shape().numel();
+  float* to = values.mutable_data() + first * numel;
   int64_t done = 0;
   for_each_batch(loader, [&](const Batch& batch) {
-    const Tensor y = model.network->features(batch.images);
-    std::ranges::copy(y.values(), to + done * width);
+    const Tensor y = embedder(batch.images);
+    std::ranges::copy(y.values(), to + done * numel);
     done += y.dim(0);
     if (seen) seen(done);
   });
+}
+
+std::string describe_embedding(const Embedder& embedder) {
+  const EmbeddingOptions& o = embedder.options();
+  const EmbeddingShape& shape = embedder.shape();
+  json object = json::object();
+  if (!o.layers.empty()) object["layers"] = embedder.layers();
+  if (!o.are_features()) object["final_norm"] = !o.before_norm;
+  if (!o.are_features() && !o.wants_tokens()) {
+    object["pool"] = name_of(kTokenPools, embedder.pool());
+  }
+  for (const TokenRun& run : shape.runs) {
+    object["tokens"].push_back(
+        {{"kind", name_of(kTokenKinds, run.kind)}, {"first", run.first}, {"count", run.count}});
+  }
+  if (shape.grid_height > 0) object["grid"] = {shape.grid_height, shape.grid_width};
+  if (o.unit_length) object["unit_length"] = true;
+  return object.empty() ? "" : write_json(object);
 }
 
 void check_features_path(const std::string& path) {

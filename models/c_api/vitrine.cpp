@@ -19,6 +19,7 @@
 #include "core/screen_text.hpp"
 #include "core/thread_pool.hpp"
 #include "core/version.hpp"
+#include "models/c_api/embed_options.hpp"
 #include "models/c_api/open_models.hpp"
 #include "models/c_api/pictures.hpp"
 #include "models/c_api/process_settings.hpp"
@@ -236,11 +237,26 @@ vitrine_status vitrine_logits(const vitrine_model* model, const vitrine_picture*
 
 vitrine_status vitrine_embed(const vitrine_model* model, const vitrine_picture* pictures,
                              size_t count, float* embeddings, size_t floats) {
+  return vitrine_embed_with(model, nullptr, pictures, count, embeddings, floats);
+}
+
+vitrine_status vitrine_embedding_shape_of(const vitrine_model* model,
+                                          const vitrine_embed_options* options,
+                                          vitrine_embedding_shape* shape) {
+  return status_of([&] {
+    const auto open = models().get(model);
+    write_shape(Embedder(*open->model.network, embedding_options(options)).shape(), shape);
+  });
+}
+
+vitrine_status vitrine_embed_with(const vitrine_model* model, const vitrine_embed_options* options,
+                                  const vitrine_picture* pictures, size_t count, float* embeddings,
+                                  size_t floats) {
   return status_of([&] {
     const ShareSettings settings;
     const auto open = models().get(model);
-    write_rows(*open, pictures, count, open->model.network->network_config().features(), embeddings,
-               floats, [&](const Tensor& images) { return open->model.network->features(images); });
+    const Embedder embedder(*open->model.network, embedding_options(options));
+    write_rows(*open, pictures, count, embedder.shape().numel(), embeddings, floats, embedder);
   });
 }
 

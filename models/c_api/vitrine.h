@@ -33,8 +33,8 @@
  *
  * Results are the same bits for any number of threads, and for a picture alone or among others.
  *
- * ABI. Functions are only added. A vitrine_picture and vitrine_open_options may grow at their ends;
- * `size` tells which one it is.
+ * ABI. Functions are only added. Structs that begin with `size` may grow at their ends; it tells
+ * which one it is.
  */
 #ifndef VITRINE_H
 #define VITRINE_H
@@ -172,6 +172,52 @@ VITRINE_API vitrine_status vitrine_logits(const vitrine_model* model,
 VITRINE_API vitrine_status vitrine_embed(const vitrine_model* model,
                                          const vitrine_picture* pictures, size_t count,
                                          float* embeddings, size_t floats);
+
+/* What vitrine_embed_with gives of a picture: all that is not wanted is zero. Only `unit_length`
+ * goes with networks that are no vision transformers. */
+typedef struct vitrine_embed_options {
+  size_t size; /* sizeof(vitrine_embed_options) */
+
+  /* Blocks from 0 on, or negative from the last, which is -1; without any, the last block alone. */
+  const int64_t* layers;
+  int64_t layer_count;
+  int64_t before_norm; /* not 0: as the blocks leave it, without the network's final norm */
+  /* "all", or some of "class", "distillation", "registers" and "patches" with commas between them:
+   * tokens instead of one vector, in the network's order, which is that; the patches row by row. */
+  const char* tokens;
+  /* Of a vector: "token", "avg", "max", "avgmax" (half of the sum of both) or "token_avg" (both side
+   * by side), over the class token or the patches; NULL or "" for the network's own. */
+  const char* pool;
+  int64_t unit_length; /* not 0: every vector is divided by its length */
+} vitrine_embed_options;
+
+/* The numbers of a picture's embedding: layers x tokens x width, row-major. */
+typedef struct vitrine_embedding_shape {
+  size_t size; /* sizeof(vitrine_embedding_shape), set by the caller */
+
+  int64_t layers; /* as many as there are in the options, at least 1 */
+  int64_t tokens; /* 1 for one vector */
+  int64_t width;
+  /* Of the tokens: how many there are of each kind, in this order; 0 for one vector. */
+  int64_t class_tokens;
+  int64_t distillation_tokens;
+  int64_t registers;
+  int64_t grid_height; /* patches: grid_height * grid_width of them, row by row */
+  int64_t grid_width;
+} vitrine_embedding_shape;
+
+/* Of embeddings with these options; NULL for none. What the model does not have, and options that
+ * are unknown, are VITRINE_ERROR_USAGE. */
+VITRINE_API vitrine_status vitrine_embedding_shape_of(const vitrine_model* model,
+                                                      const vitrine_embed_options* options,
+                                                      vitrine_embedding_shape* shape);
+
+/* vitrine_embed with options: (count, layers, tokens, width).
+ *   floats   room in `embeddings`, at least count * layers * tokens * width */
+VITRINE_API vitrine_status vitrine_embed_with(const vitrine_model* model,
+                                              const vitrine_embed_options* options,
+                                              const vitrine_picture* pictures, size_t count,
+                                              float* embeddings, size_t floats);
 
 /* --- the process --- */
 

@@ -65,9 +65,14 @@ void Evaluation::add(const Tensor& logits, std::span<const int32_t> labels,
 
 Evaluation evaluate(const Network& model, Loader& loader,
                     const std::function<void(const Evaluation&)>& seen) {
+  return evaluate([&](const Tensor& images) { return model(images); }, loader, seen);
+}
+
+Evaluation evaluate(const std::function<Tensor(const Tensor&)>& logits, Loader& loader,
+                    const std::function<void(const Evaluation&)>& seen) {
   Evaluation result;
   for_each_batch(loader, [&](const Batch& batch) {
-    result.add(model(batch.images), batch.labels, batch.indices);
+    result.add(logits(batch.images), batch.labels, batch.indices);
     if (seen) seen(result);
   });
   return result;

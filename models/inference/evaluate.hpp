@@ -46,5 +46,8 @@ std::vector<int32_t> predictions(const Tensor& logits);
 /// number of images so far.
 Evaluation evaluate(const Network& model, Loader& loader,
                     const std::function<void(const Evaluation&)>& seen = {});
+/// The same of whatever gives logits (B, classes) of images (B, H, W, C).
+Evaluation evaluate(const std::function<Tensor(const Tensor&)>& logits, Loader& loader,
+                    const std::function<void(const Evaluation&)>& seen = {});
 
 }  // namespace vitrine

@@ -7,13 +7,15 @@
 
 #include "core/check.hpp"
 #include "ops/softmax.hpp"
+#include "ops/unary.hpp"
 
 namespace vitrine {
 
-TopClasses top_classes(const Tensor& logits, int64_t k) {
+TopClasses top_classes(const Tensor& logits, int64_t k, ClassProbabilities how) {
   check_rank_at_least("top_classes", "logits", logits, 2);
   check(k >= 1, "top_classes", "k must be at least 1");
-  const Tensor probabilities = softmax(logits, -1);  // (B, C)
+  const bool each = how == ClassProbabilities::kSigmoid;
+  const Tensor probabilities = each ? sigmoid(logits) : softmax(logits, -1);  // (B, C)
   const int64_t classes = logits.dim(1);
   const int64_t kept = std::min(k, classes);
   // A total order: NaN may not contradict itself.

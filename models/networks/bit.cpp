@@ -22,16 +22,66 @@ constexpr double kHeadDeviation = 0.01;  // as timm and the paper's authors have
 
 struct Depth {
   std::string_view name;
+  bool basic;
   std::array<int64_t, 4> layers;
 };
-constexpr std::array<Depth, 3> kDepths = {
-    {{"50", {3, 4, 6, 3}}, {"101", {3, 4, 23, 3}}, {"152", {3, 8, 36, 3}}}};
+constexpr auto kDepths = std::to_array<Depth>({{"18", true, {2, 2, 2, 2}},
+                                               {"34", true, {3, 4, 6, 3}},
+                                               {"50", false, {3, 4, 6, 3}},
+                                               {"101", false, {3, 4, 23, 3}},
+                                               {"152", false, {3, 8, 36, 3}}});
 
 /// What is BiT's own; the other keys are those of the features.
 template <class Config, class F>
 void each_option(Config& c, F& f) {
   each_common_option(c, f);
   f("drop_rate", c.head_dropout);
+}
+
+/// Stages of channels that double.
+void set_stages(ResNetV2Config& c, const Depth& depth, int64_t first_channels) {
+  c.layers.assign(depth.layers.begin(), depth.layers.end());
+  for (int64_t stage = 0; stage < 4; ++stage) c.channels.push_back(first_channels << stage);
+  c.preact = true;
+}
+
+/// Of "50x1", without what stands around it; whether it is one.
+bool set_bit(ResNetV2Config& c, std::string_view size) {
+  constexpr int64_t kMostTimes = 8;
+  constexpr int64_t kFirstChannels = 256;
+  const size_t x = size.find('x');
+  const auto* const depth = std::ranges::find(kDepths, size.substr(0, x), &Depth::name);
+  if (depth == kDepths.end() || depth->basic || x == std::string_view::npos) return false;
+  int64_t times = 0;
+  const auto [end, error] = std::from_chars(size.data() + x + 1, size.data() + size.size(), times);
+  if (error != std::errc() || end != size.data() + size.size()) return false;
+  if (times < 1 || times > kMostTimes) return false;
+  set_stages(c, *depth, kFirstChannels * times);
+  c.stem_channels *= times;
+  c.stem = Stem::kFixed;
+  return true;
+}
+
+/// Of "50", "50d", "50t" or "50d_gn": timm's own, with plain convolutions; whether it is one.
+bool set_plain(ResNetV2Config& c, std::string_view name) {
+  constexpr std::string_view kGroupNorm = "_gn";
+  const bool group = name.ends_with(kGroupNorm);
+  if (group) name.remove_suffix(kGroupNorm.size());
+  if (name.ends_with('d') || name.ends_with('t')) {
+    c.stem = name.back() == 'd' ? Stem::kDeep : Stem::kTiered;
+    c.avg_down = true;
+    name.remove_suffix(1);
+  } else {
+    c.stem = Stem::kPlain;
+  }
+  const auto* const depth = std::ranges::find(kDepths, name, &Depth::name);
+  if (depth == kDepths.end()) return false;
+  c.basic = depth->basic;
+  if (c.basic) c.bottle_ratio = 1;
+  set_stages(c, *depth, c.basic ? 64 : 256);
+  c.standardize = false;
+  if (!group) c.norm.kind = ImageNormKind::kBatch;
+  return true;
 }
 
 }  // namespace
@@ -76,27 +126,17 @@ std::unique_ptr<Network> BitConfig::build() const { return std::make_unique<Bit>
 std::optional<BitConfig> bit_config(std::string_view name) {
   constexpr std::string_view kBegin = "resnetv2_";
   constexpr std::string_view kEnd = "_bit";
-  constexpr int64_t kMostTimes = 8;
-  constexpr int64_t kFirstChannels = 256;
+  if (!name.starts_with(kBegin)) return std::nullopt;
+  name.remove_prefix(kBegin.size());
   BitConfig c;
-  const std::string base = take_suffixes(name, c);
-  std::string_view size = base;  // "50x1"
-  if (!size.starts_with(kBegin) || !size.ends_with(kEnd)) return std::nullopt;
-  size = size.substr(kBegin.size(), size.size() - kBegin.size() - kEnd.size());
-  const size_t x = size.find('x');
-  const auto* const depth = std::ranges::find(kDepths, size.substr(0, x), &Depth::name);
-  if (depth == kDepths.end() || x == std::string_view::npos) return std::nullopt;
-  int64_t times = 0;
-  const auto [end, error] = std::from_chars(size.data() + x + 1, size.data() + size.size(), times);
-  if (error != std::errc() || end != size.data() + size.size()) return std::nullopt;
-  if (times < 1 || times > kMostTimes) return std::nullopt;
-  c.backbone.layers.assign(depth->layers.begin(), depth->layers.end());
-  for (int64_t stage = 0; stage < 4; ++stage) {
-    c.backbone.channels.push_back((kFirstChannels << stage) * times);
-  }
-  c.backbone.stem_channels *= times;
-  c.backbone.preact = true;
-  c.backbone.stem = Stem::kFixed;
+  // The depth is no number of pixels.
+  const size_t kept = std::min(name.find('_'), name.size());
+  const std::string behind = take_suffixes("x" + std::string(name.substr(kept)), c).substr(1);
+  const std::string all = std::string(name.substr(0, kept)) + behind;
+  std::string_view size = all;
+  const bool bit = size.ends_with(kEnd);
+  if (bit) size.remove_suffix(kEnd.size());
+  if (!(bit ? set_bit(c.backbone, size) : set_plain(c.backbone, size))) return std::nullopt;
   c.validate();
   return c;
 }
@@ -136,8 +176,9 @@ void Bit::initialize(uint64_t seed, WeightInit scheme) {
     } else if (role == Role::kWeight) {
       fill_he_normal(p.value, seed, name);
     } else {
-      std::ranges::fill_n(p.value.mutable_data(), p.value.numel(),
-                          name.ends_with(".weight") ? 1.0F : 0.0F);
+      std::ranges::fill_n(
+          p.value.mutable_data(), p.value.numel(),
+          name.ends_with(".weight") || name.ends_with(".running_var") ? 1.0F : 0.0F);
     }
   });
 }

@@ -26,8 +26,12 @@ struct BitConfig : NetworkConfig {
   static BitConfig from_json(nlohmann::json object);
 };
 
-/// The configuration of resnetv2_50x1_bit, 50x3, 101x1, 101x3, 152x2 and 152x4, with _<pixels>,
-/// _gray and _c<classes> behind them in this order; nothing for other names.
+/// The configuration of a name of timm's with _<pixels>, _gray and _c<classes> behind it in this
+/// order; nothing for other names:
+///   resnetv2_<depth>x<times>_bit       depth: 50 101 152. BiT
+///   resnetv2_<depth>[d|t][_gn]         depth: 18 34 50 101 152. Plain convolutions and batch or
+///                                      group norm; d: a deep stem, t: a tiered one, both with
+///                                      avg_down
 std::optional<BitConfig> bit_config(std::string_view name);
 
 struct Bit : Network {

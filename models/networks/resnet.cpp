@@ -11,6 +11,7 @@
 #include "models/networks/config_check.hpp"
 #include "models/networks/init.hpp"
 #include "ops/avg_pool2d.hpp"
+#include "ops/binary.hpp"
 #include "ops/gemm/gemm_packed.hpp"
 #include "ops/max_pool2d.hpp"
 #include "ops/reduce.hpp"
@@ -27,13 +28,20 @@ ConvNorm make_conv(const ResNetConfig& c, int64_t in, int64_t out, int64_t kerne
   conv.weight.value = Tensor::empty({out, in / groups, kernel, kernel});
   conv.stride = stride;
   conv.groups = groups;
-  BatchNorm& norm = conv.norm;
-  for (Parameter* p : {&norm.weight, &norm.bias, &norm.running_mean, &norm.running_var}) {
-    p->value = Tensor::empty({out});
-  }
-  norm.eps = static_cast<float>(c.bn_eps);
-  norm.momentum = static_cast<float>(c.bn_momentum);
+  conv.norm = ImageNorm::make(c.norm, out);
   return conv;
+}
+
+ChannelAttention make_attention(const ResNetConfig& c, int64_t channels) {
+  switch (c.attention) {
+    case ChannelAttentionKind::kSqueeze:
+      return ChannelAttention::squeeze(channels, c.squeezed(channels));
+    case ChannelAttentionKind::kEfficient:
+      return ChannelAttention::efficient(ResNetConfig::eca_kernel(channels));
+    case ChannelAttentionKind::kNone:
+      break;
+  }
+  return {};
 }
 
 ResidualBlock make_block(const ResNetConfig& c, size_t stage, int64_t in, int64_t stride,
@@ -50,6 +58,7 @@ ResidualBlock make_block(const ResNetConfig& c, size_t stage, int64_t in, int64_
     block.conv2 = make_conv(c, middle, middle, 3, stride, c.cardinality);
     block.conv3 = make_conv(c, middle, out, 1);
   }
+  block.attention = make_attention(c, out);
   if (first && (stride != 1 || in != out)) {
     block.pool = c.avg_down ? stride : 1;
     block.downsample = make_conv(c, in, out, 1, c.avg_down ? 1 : stride);
@@ -70,9 +79,12 @@ Tensor ResidualBlock::operator()(const Tensor& x, const Pass& pass) const {
   const Tensor h = conv1(x, pass, true);
   const Tensor branch = basic ? h : conv2(h, pass, true);
   const ConvNorm& last = basic ? conv2 : conv3;
-  if (!pass.training || drop_path == 0) return last(branch, pass, true, shortcut);
-  return relu(
-      drop_path_add(shortcut, last(branch, pass, false), drop_path, {pass.seed, pass.step, index}));
+  const bool drops = pass.training && drop_path > 0;
+  if (!drops && !attention.defined()) return last(branch, pass, true, shortcut);
+  Tensor y = last(branch, pass, false);
+  if (attention.defined()) y = attention(y);
+  return relu(drops ? drop_path_add(shortcut, y, drop_path, {pass.seed, pass.step, index})
+                    : add(std::move(y), std::move(shortcut)));
 }
 
 ResNet::ResNet(const ResNetConfig& c) : config(c) {
@@ -84,6 +96,7 @@ ResNet::ResNet(const ResNetConfig& c) : config(c) {
   } else {
     stem = {make_conv(c, c.channels, c.stem_channels(), 7, 2)};
   }
+  if (c.replace_stem_pool) stem_pool = make_conv(c, c.stem_channels(), c.stem_channels(), 3, 2);
   const int64_t blocks = layers() - 2;
   int64_t in = c.stem_channels();
   uint32_t index = 0;
@@ -110,7 +123,9 @@ Tensor ResNet::features(const Tensor& images, const Pass& pass) const {
   check_images("resnet", images);
   Tensor x = images;
   for (const ConvNorm& conv : stem) x = conv(x, pass, true);  // (B, H / 2, W / 2, C)
-  x = max_pool2d(x, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1, 1, 1}});
+  x = stem_pool.weight.defined()
+          ? stem_pool(x, pass, true)
+          : max_pool2d(x, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1, 1, 1}});
   pass.report("maxpool", x);
   for (size_t s = 0; s < stages.size(); ++s) {
     for (size_t b = 0; b < stages[s].size(); ++b) {
@@ -136,10 +151,12 @@ Tensor ResNet::operator()(const Tensor& images, const Pass& pass) const {
 
 void ResNet::initialize(uint64_t seed, WeightInit scheme) {
   require(scheme == WeightInit::kTimm, "a ResNet has timm's initial values only");
+  double fan_in = 1;  // of the last weight
   visit([&](const std::string& name, Parameter& p, Role role) {
-    if (name.starts_with("fc.")) {  // PyTorch's own
-      const double scale = 1 / std::sqrt(static_cast<double>(config.out_channels()));
-      fill_uniform(p.value, scale, seed, name);
+    if (role == Role::kWeight) fan_in = static_cast<double>(p.value.numel() / p.value.dim(0));
+    const bool squeeze_bias = name.find(".se.") != std::string::npos && name.ends_with(".bias");
+    if (name.starts_with("fc.") || name.ends_with(".se.conv.weight") || squeeze_bias) {
+      fill_uniform(p.value, 1 / std::sqrt(fan_in), seed, name);  // PyTorch's own
     } else if (role == Role::kWeight) {
       fill_he_normal(p.value, seed, name);
     } else {
@@ -155,12 +172,13 @@ void ResNet::resize(int64_t image_height, int64_t image_width, PositionResamplin
 
 void ResNet::freeze() {
   for (ConvNorm& conv : stem) conv.freeze();
+  if (stem_pool.weight.defined()) stem_pool.freeze();
   for (auto& stage : stages) {
-    for (ResidualBlock& block : stage) block.each_convolution([](ConvNorm& c) { c.freeze(); });
+    for (ResidualBlock& block : stage) block.freeze();
   }
+  // What is not folded.
+  visit([](const std::string&, Parameter& p, Role) { p.value.freeze(); });
   if (!fc.weight.defined()) return;
-  fc.weight.value.freeze();
-  fc.bias.value.freeze();
   if (!packed_precision(fc.weight.value)) pack_weight(fc.weight.value);
 }
 
@@ -189,6 +207,7 @@ void ResNet::visit(const ParameterVisitor& f) {
     stem[1].visit("conv1.3", "conv1.4", f);
     stem[2].visit("conv1.6", "bn1", f);
   }
+  stem_pool.visit("maxpool.0", "maxpool.1", f);
   for (size_t s = 0; s < stages.size(); ++s) {
     for (size_t b = 0; b < stages[s].size(); ++b) {
       stages[s][b].visit(fmt::format("layer{}.{}", s + 1, b), f);

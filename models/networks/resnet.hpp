@@ -3,17 +3,19 @@
 #include <string>
 #include <vector>
 
+#include "models/networks/channel_attention.hpp"
 #include "models/networks/conv_layers.hpp"
 #include "models/networks/network.hpp"
 #include "models/networks/resnet_config.hpp"
 
 namespace vitrine {
 
-/// A residual block: two (basic) or three (bottleneck) convolutions, each with its batch norm, and
-/// a shortcut:
-///   relu(conv3(relu(conv2(relu(conv1(x))))) + shortcut(x))
+/// A residual block: two (basic) or three (bottleneck) convolutions, each with its norm, perhaps
+/// attention to channels, and a shortcut:
+///   relu(attention(conv3(relu(conv2(relu(conv1(x)))))) + shortcut(x))
 struct ResidualBlock {
   ConvNorm conv1, conv2, conv3;  // without conv3 in a basic block
+  ChannelAttention attention;    // may be absent
   ConvNorm downsample;           // of the shortcut; absent where x fits as it is
   bool avg_down = false;         // average pooling before it
   int64_t pool = 1;              // pixels that this joins, along a side
@@ -23,17 +25,19 @@ struct ResidualBlock {
   /// (B, H, W, C) -> (B, H / stride, W / stride, O)
   Tensor operator()(const Tensor& x, const Pass& pass) const;
 
-  template <class F>
-  void each_convolution(F&& f) {
+  /// No more training.
+  void freeze() {
     for (ConvNorm* conv : {&conv1, &conv2, &conv3, &downsample}) {
-      if (conv->weight.defined()) f(*conv);
+      if (conv->weight.defined()) conv->freeze();
     }
+    attention.freeze();
   }
   template <class F>
   void visit(const std::string& name, F&& f) {
     conv1.visit(name + ".conv1", name + ".bn1", f);
     conv2.visit(name + ".conv2", name + ".bn2", f);
     conv3.visit(name + ".conv3", name + ".bn3", f);
+    attention.visit(name + ".se", f);
     // timm's sequence begins with the pooling where there may be one.
     downsample.visit(name + (avg_down ? ".downsample.1" : ".downsample.0"),
                      name + (avg_down ? ".downsample.2" : ".downsample.1"), f);
@@ -45,6 +49,7 @@ struct ResidualBlock {
 struct ResNet : Network {
   ResNetConfig config;
   std::vector<ConvNorm> stem;  // one, or three
+  ConvNorm stem_pool;          // in place of the max pool, or absent
   std::vector<std::vector<ResidualBlock>> stages;
   Linear fc;
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 
 #include "core/text/enum_names.hpp"
 #include "core/text/json_text.hpp"
@@ -28,6 +29,11 @@ constexpr EnumNames<ResNetStem, 3> kStems = {{{ResNetStem::kPlain, ""},
                                               {ResNetStem::kDeep, "deep"},
                                               {ResNetStem::kDeepTiered, "deep_tiered"}}};
 
+constexpr EnumNames<ChannelAttentionKind, 3> kAttentions = {
+    {{ChannelAttentionKind::kNone, ""},
+     {ChannelAttentionKind::kSqueeze, "se"},
+     {ChannelAttentionKind::kEfficient, "eca"}}};
+
 /// The one list of options that writing and reading share.
 template <class Config, class F>
 void each_option(Config& c, F& f) {
@@ -40,8 +46,10 @@ void each_option(Config& c, F& f) {
   f("avg_down", c.avg_down);
   f("cardinality", c.cardinality);
   f("base_width", c.base_width);
-  f("bn_eps", c.bn_eps);
-  f("bn_momentum", c.bn_momentum);
+  f("replace_stem_pool", c.replace_stem_pool);
+  f("attn", c.attention, kAttentions);
+  f("se_ratio", c.se_ratio);
+  each_norm_option(c.norm, f);
   f("drop_rate", c.head_dropout);
   f("drop_path_rate", c.drop_path);
 }
@@ -61,6 +69,19 @@ struct BlockSizes {
   bool first;  // of its stage
 };
 
+/// What weighs the channels of `y` (H, W, C).
+void tell_attention(const ResNetConfig& c, const LayerTeller& block, const Shape& y) {
+  const int64_t channels = y.dim(-1);
+  if (c.attention == ChannelAttentionKind::kSqueeze) {
+    const int64_t squeezed = c.squeezed(channels);
+    block.product("se.fc1", channels, {squeezed}, true);
+    block.product("se.fc2", squeezed, {channels}, true);
+  } else if (c.attention == ChannelAttentionKind::kEfficient) {
+    const int64_t kernel = ResNetConfig::eca_kernel(channels);
+    block("se.conv", {channels}, kernel, kernel * channels);
+  }
+}
+
 /// The layers of a residual block. The sum of the branch and the shortcut counts nothing.
 void tell_block(const ResNetConfig& c, size_t stage, const LayerTeller& block,
                 const BlockSizes& s) {
@@ -75,6 +96,7 @@ void tell_block(const ResNetConfig& c, size_t stage, const LayerTeller& block,
               {s.after.h, s.after.w, middle});
     tell_conv(block, "conv3", "bn3", middle, y);
   }
+  tell_attention(c, block, y);
   const bool shrinks = stage > 0;  // the first block of all stages but the first
   if (!s.first || (!shrinks && s.in == y.dim(-1))) return;
   if (!c.avg_down) {
@@ -90,15 +112,19 @@ struct Depth {
   ResNetBlock block;
   std::array<int64_t, 4> layers;
 };
-constexpr std::array<Depth, 9> kDepths = {{{10, ResNetBlock::kBasic, {1, 1, 1, 1}},
-                                           {14, ResNetBlock::kBottleneck, {1, 1, 1, 1}},
-                                           {18, ResNetBlock::kBasic, {2, 2, 2, 2}},
-                                           {26, ResNetBlock::kBottleneck, {2, 2, 2, 2}},
-                                           {34, ResNetBlock::kBasic, {3, 4, 6, 3}},
-                                           {50, ResNetBlock::kBottleneck, {3, 4, 6, 3}},
-                                           {101, ResNetBlock::kBottleneck, {3, 4, 23, 3}},
-                                           {152, ResNetBlock::kBottleneck, {3, 8, 36, 3}},
-                                           {200, ResNetBlock::kBottleneck, {3, 24, 36, 3}}}};
+constexpr auto kDepths = std::to_array<Depth>({{10, ResNetBlock::kBasic, {1, 1, 1, 1}},
+                                               {14, ResNetBlock::kBottleneck, {1, 1, 1, 1}},
+                                               {18, ResNetBlock::kBasic, {2, 2, 2, 2}},
+                                               {26, ResNetBlock::kBottleneck, {2, 2, 2, 2}},
+                                               {34, ResNetBlock::kBasic, {3, 4, 6, 3}},
+                                               {50, ResNetBlock::kBottleneck, {3, 4, 6, 3}},
+                                               {101, ResNetBlock::kBottleneck, {3, 4, 23, 3}},
+                                               {152, ResNetBlock::kBottleneck, {3, 8, 36, 3}},
+                                               {200, ResNetBlock::kBottleneck, {3, 24, 36, 3}},
+                                               {269, ResNetBlock::kBottleneck, {3, 30, 48, 8}},
+                                               {270, ResNetBlock::kBottleneck, {4, 29, 53, 4}},
+                                               {350, ResNetBlock::kBottleneck, {4, 36, 72, 4}},
+                                               {420, ResNetBlock::kBottleneck, {4, 44, 87, 4}}});
 
 /// The stem and the shortcuts of a letter behind the depth; whether it is one.
 bool set_letter(ResNetConfig& c, std::string_view letter) {
@@ -128,36 +154,82 @@ bool take(std::string_view& text, std::string_view begin) {
   return true;
 }
 
-/// Of a name without what may stand behind it; whether it is one.
-bool set_name(ResNetConfig& c, std::string_view name) {
-  const bool wide = take(name, "wide_");
-  const bool groups = !wide && take(name, "resnext");
-  if (!groups && !take(name, "resnet")) return false;
+/// Takes the depth off the front; whether it is one.
+bool take_depth(ResNetConfig& c, std::string_view& name) {
   const std::optional<int64_t> depth = take_number(name);
   const auto* const known = std::ranges::find(kDepths, depth, &Depth::depth);
   if (known == kDepths.end()) return false;
   c.block = known->block;
   c.layers.assign(known->layers.begin(), known->layers.end());
-  if ((wide || groups) && c.block != ResNetBlock::kBottleneck) return false;
-  if (wide) {
-    c.base_width = 128;
-    return name == "_2";
-  }
-  const size_t letter = std::min(name.find('_'), name.size());
-  if (!set_letter(c, name.substr(0, letter))) return false;
-  name.remove_prefix(letter);
-  if (!groups) return name.empty();
-  if (!take(name, "_")) return false;
-  const std::optional<int64_t> cardinality = take_number(name);
-  if (!cardinality || !take(name, "x")) return false;
-  const std::optional<int64_t> width = take_number(name);
-  if (!width || name != "d") return false;
+  return true;
+}
+
+/// ResNet-RS (Bello et al. 2021, arXiv 2103.07579), of a depth.
+bool set_rs(ResNetConfig& c, std::string_view depth) {
+  set_letter(c, "d");
+  c.replace_stem_pool = true;
+  c.attention = ChannelAttentionKind::kSqueeze;
+  c.se_ratio = 0.25;
+  return take_depth(c, depth) && depth.empty() && c.block == ResNetBlock::kBottleneck;
+}
+
+/// ResNeXt (Xie et al. 2016, arXiv 1611.05431), of what stands behind the letter: "_32x4d".
+bool set_groups(ResNetConfig& c, std::string_view groups) {
+  if (c.block != ResNetBlock::kBottleneck || !take(groups, "_")) return false;
+  const std::optional<int64_t> cardinality = take_number(groups);
+  if (!cardinality || !take(groups, "x")) return false;
+  const std::optional<int64_t> width = take_number(groups);
+  if (!width || groups != "d") return false;
   c.cardinality = *cardinality;
   c.base_width = *width;
   return true;
 }
 
+/// A wide ResNet (Zagoruyko, Komodakis 2016, arXiv 1605.07146), of what follows "wide_".
+bool set_wide(ResNetConfig& c, std::string_view name) {
+  c.base_width = 128;
+  return take(name, "resnet") && take_depth(c, name) && name == "_2" &&
+         c.block == ResNetBlock::kBottleneck;
+}
+
+/// Of a name without what may stand behind it; whether it is one.
+bool set_name(ResNetConfig& c, std::string_view name) {
+  if (take(name, "wide_")) return set_wide(c, name);
+  if (take(name, "resnetrs")) return set_rs(c, name);
+  if (take(name, "se")) {
+    c.attention = ChannelAttentionKind::kSqueeze;
+  } else if (take(name, "eca")) {
+    c.attention = ChannelAttentionKind::kEfficient;
+  }
+  if (name == "resnetlight" && c.attention == ChannelAttentionKind::kEfficient) {
+    c.layers = {1, 1, 11, 3};
+    c.avg_down = true;
+    return true;
+  }
+  const bool groups = take(name, "resnext");
+  if (!groups && !take(name, "resnet")) return false;
+  if (!take_depth(c, name)) return false;
+  const size_t letter = std::min(name.find('_'), name.size());
+  if (!set_letter(c, name.substr(0, letter))) return false;
+  name.remove_prefix(letter);
+  if (groups) return set_groups(c, name);
+  if (name == "_gn") c.norm.kind = ImageNormKind::kGroup;
+  return name.empty() || name == "_gn";
+}
+
 }  // namespace
+
+int64_t ResNetConfig::squeezed(int64_t block_channels) const {
+  constexpr int64_t kDivisor = 8;
+  const double wanted = static_cast<double>(block_channels) * se_ratio;
+  return std::max(kDivisor, static_cast<int64_t>(wanted + 0.5 * kDivisor) / kDivisor * kDivisor);
+}
+
+int64_t ResNetConfig::eca_kernel(int64_t block_channels) {
+  const double log2 = std::log(static_cast<double>(block_channels)) / std::log(2.0);
+  const auto wanted = static_cast<int64_t>((log2 + 1) / 2);
+  return std::max<int64_t>(wanted % 2 == 1 ? wanted : wanted + 1, 3);
+}
 
 int64_t ResNetConfig::middle(size_t stage) const {
   return block == ResNetBlock::kBasic ? planes[stage]
@@ -177,7 +249,11 @@ void ResNetConfig::each_layer(const LayerVisitor& f) const {
               image(stem_channels()));
   }
   size = halved(size);
-  network("maxpool", image(stem_channels()));
+  if (replace_stem_pool) {
+    tell_conv(network, "maxpool.0", "maxpool.1", 3 * 3 * stem_channels(), image(stem_channels()));
+  } else {
+    network("maxpool", image(stem_channels()));
+  }
   int64_t in = stem_channels();
   for (size_t s = 0; s < layers.size(); ++s) {
     for (int64_t b = 0; b < layers[s]; ++b) {
@@ -205,17 +281,30 @@ void ResNetConfig::validate() const {
     require_in("channels", planes[s], 1, kMaxPlanes);
     require_in("width of a bottleneck's middle", middle(s), 1, 4 * kMaxPlanes);
     require(middle(s) % cardinality == 0, "cardinality must divide a bottleneck's middle");
+    norm.validate(middle(s));
+    norm.validate(planes[s] * expansion());
   }
-  require(bn_eps >= 0 && bn_eps < 1, "bn_eps must be in [0, 1)");
-  require(bn_momentum > 0 && bn_momentum <= 1, "bn_momentum must be in (0, 1]");
+  require(se_ratio > 0 && se_ratio <= 1,
+          fmt::format("se_ratio must be in (0, 1], got {}", se_ratio));
+  norm.validate();
+  norm.validate(stem_channels());
+  if (deep()) norm.validate(first_channels());
+  if (deep()) norm.validate(stem_width);
   require_rate("drop_rate", head_dropout);
   require_rate("drop_path_rate", drop_path);
 }
 
 std::string ResNetConfig::summary() const {
-  return fmt::format("{} blocks per stage: {}; channels {}; stem {} of {} channels; {} x {} pixels",
-                     name_of(kBlocks, block), fmt::join(layers, ", "), fmt::join(planes, ", "),
-                     deep() ? "3 x (3 x 3)" : "7 x 7", stem_channels(), image_height, image_width);
+  std::string more;
+  if (cardinality > 1) more += fmt::format("; {} groups of {}", cardinality, base_width);
+  if (cardinality == 1 && base_width != 64) more += fmt::format("; base width {}", base_width);
+  if (attention == ChannelAttentionKind::kSqueeze) more += "; squeeze and excitation";
+  if (attention == ChannelAttentionKind::kEfficient) more += "; ECA";
+  if (!norm.batch()) more += fmt::format("; group norm, {} groups", norm.groups);
+  return fmt::format(
+      "{} blocks per stage: {}; channels {}; stem {} of {} channels{}; {} x {} pixels",
+      name_of(kBlocks, block), fmt::join(layers, ", "), fmt::join(planes, ", "),
+      deep() ? "3 x (3 x 3)" : "7 x 7", stem_channels(), more, image_height, image_width);
 }
 
 nlohmann::json ResNetConfig::to_json() const {

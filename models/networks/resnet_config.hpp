@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/networks/image_norm_options.hpp"
 #include "models/networks/network.hpp"
 
 namespace vitrine {
@@ -22,8 +23,15 @@ enum class ResNetStem {
   kDeepTiered,  ///< the same, the first three quarters as wide as the second: timm's ResNet-T
 };
 
-/// A ResNet with batch norm (He et al. 2015, arXiv 1512.03385) as plain data. The defaults are
-/// those of ResNet-50. Names and meanings are timm's.
+/// What weighs the channels of a block's branch before it is added to the shortcut.
+enum class ChannelAttentionKind {
+  kNone,
+  kSqueeze,    ///< squeeze and excitation (Hu et al. 2017, arXiv 1709.01507)
+  kEfficient,  ///< ECA (Wang et al. 2019, arXiv 1910.03151)
+};
+
+/// A ResNet (He et al. 2015, arXiv 1512.03385) as plain data. The defaults are those of ResNet-50.
+/// Names and meanings are timm's.
 struct ResNetConfig : NetworkConfig {
   ResNetBlock block = ResNetBlock::kBottleneck;
   std::vector<int64_t> layers = {3, 4, 6, 3};         ///< blocks per stage
@@ -34,8 +42,10 @@ struct ResNetConfig : NetworkConfig {
   int64_t cardinality = 1;  ///< groups of the 3 x 3 convolution in a bottleneck: ResNeXt
   int64_t base_width =
       64;  ///< a bottleneck's middle is planes * base_width / 64 * cardinality wide
-  double bn_eps = 1e-5;
-  double bn_momentum = 0.1;
+  bool replace_stem_pool = false;  ///< a 3 x 3 convolution with stride 2 in place of the max pool
+  ChannelAttentionKind attention = ChannelAttentionKind::kNone;
+  double se_ratio = 1.0 / 16;  ///< width of squeeze and excitation, in parts of its channels
+  ImageNormOptions norm;
   double head_dropout = 0;  ///< before the head
   double drop_path = 0;     ///< of the last block; grows linearly from 0
 
@@ -47,6 +57,10 @@ struct ResNetConfig : NetworkConfig {
     return stem == ResNetStem::kDeepTiered ? 3 * (stem_width / 4) : stem_width;
   }
   int64_t middle(size_t stage) const;
+  /// Channels of a squeeze: timm's make_divisible, multiples of 8.
+  int64_t squeezed(int64_t block_channels) const;
+  /// Neighbours that ECA sees, an odd number: the paper's eq. 12 with gamma 2 and b 1.
+  static int64_t eca_kernel(int64_t block_channels);
   int64_t out_channels() const { return planes.back() * expansion(); }
 
   int64_t features() const override { return out_channels(); }
@@ -61,10 +75,15 @@ struct ResNetConfig : NetworkConfig {
 
 /// The configuration of a name of timm's with _<pixels>, _gray and _c<classes> behind it in this
 /// order; nothing for other names:
-///   resnet<depth>[c|d|s|t]                 depth: 10 14 18 26 34 50 101 152 200. c, d, s: a deep
-///                                          stem, s twice as wide; t: a tiered one; d, t: avg_down
-///   resnext<depth>[d]_<groups>x<width>d    as resnext50_32x4d
+///   [se|eca]resnet<depth>[c|d|s|t]         depth: 10 14 18 26 34 50 101 152 200 269. c, d, s: a
+///                                          deep stem, s twice as wide; t: a tiered one; d, t:
+///                                          avg_down
+///   [se|eca]resnext<depth>[d|t]_<groups>x<width>d    as resnext50_32x4d
+///   ecaresnetlight                         1, 1, 11, 3 blocks, avg_down
+///   resnetrs<depth>                        depth: 50 101 152 200 270 350 420. ResNet-RS: deep
+///                                          stem, avg_down, squeezed to a quarter, no max pool
 ///   wide_resnet<depth>_2                   middles twice as wide
+///   resnet50_gn                            group norm
 std::optional<ResNetConfig> resnet_config(std::string_view name);
 
 }  // namespace vitrine

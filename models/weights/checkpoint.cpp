@@ -45,6 +45,16 @@ std::vector<std::string> parse_labels(const TensorArchive& archive) {
   }
 }
 
+/// A number of the metadata, if it is there.
+std::optional<double> parse_number(const TensorArchive& archive, const char* key) {
+  const auto found = archive.metadata().find(key);
+  if (found == archive.metadata().end()) return std::nullopt;
+  const json value = try_parse_json(found->second);
+  if (value.is_number()) return value.get<double>();
+  throw FormatError(FormatKind::kBadHeader, archive.path(), -1,
+                    fmt::format("{} is no number", key));
+}
+
 /// Refuses preprocessing that makes pictures of another size than the network takes. Networks of
 /// other channels than pictures have see none.
 void check_pictures_fit(const NetworkConfig& c, const Preprocess& p, std::string_view path) {
@@ -72,6 +82,8 @@ Metadata model_metadata(const Model& model) {
     metadata["vitrine.class_order"] = "natural";
   }
   if (!model.held_out.empty()) metadata["vitrine.held_out"] = model.held_out;
+  if (model.logit_scale) metadata["vitrine.logit_scale"] = write_json(json(*model.logit_scale));
+  if (model.logit_bias) metadata["vitrine.logit_bias"] = write_json(json(*model.logit_bias));
   return metadata;
 }
 
@@ -132,6 +144,8 @@ Model read_model_description(const TensorArchive& archive) {
   model.labels = parse_labels(archive);
   const auto held_out = archive.metadata().find("vitrine.held_out");
   if (held_out != archive.metadata().end()) model.held_out = held_out->second;
+  model.logit_scale = parse_number(archive, "vitrine.logit_scale");
+  model.logit_bias = parse_number(archive, "vitrine.logit_bias");
   const auto classes = static_cast<size_t>(model.network->network_config().classes);
   if (!model.labels.empty() && model.labels.size() != classes) {
     throw FormatError(FormatKind::kMismatch, archive.path(), -1,

@@ -242,7 +242,10 @@ json config_of(const ResNetConfig& c) {
   if (c.deep()) refuse_to_write("a deep stem");
   if (c.avg_down) refuse_to_write("shortcuts with average pooling");
   if (c.cardinality != 1 || c.base_width != 64) refuse_to_write("groups or a wider middle");
-  if (c.bn_eps != 1e-5) refuse_to_write("a bn_eps other than 1e-5");
+  if (c.attention != ChannelAttentionKind::kNone) refuse_to_write("attention to channels");
+  if (c.replace_stem_pool) refuse_to_write("a convolution in place of the max pool");
+  if (!c.norm.batch()) refuse_to_write("group norm in a ResNet");
+  if (c.norm.bn_eps != 1e-5) refuse_to_write("a bn_eps other than 1e-5");
   std::vector<int64_t> channels = c.planes;
   for (int64_t& n : channels) n *= c.expansion();
   return {{"model_type", "resnet"},
@@ -259,7 +262,11 @@ json config_of(const ResNetConfig& c) {
 json config_of(const BitConfig& c) {
   const ResNetV2Config& f = c.backbone;
   const bool root = f.conv_eps_form == StandardizeForm::kRoot;
-  if (f.gn_eps != 1e-5 || f.conv_eps != 1e-8 || !root) refuse_to_write("these eps");
+  if (f.norm.batch()) refuse_to_write("batch norm in a ResNetV2");
+  if (!f.standardize) refuse_to_write("convolutions that are not standardised");
+  if (f.basic || f.avg_down) refuse_to_write("basic blocks or shortcuts with average pooling");
+  if (f.stem != Stem::kSame && f.stem != Stem::kFixed) refuse_to_write("this stem");
+  if (f.norm.gn_eps != 1e-5 || f.conv_eps != 1e-8 || !root) refuse_to_write("these eps");
   if (f.bottle_ratio != 0.25) refuse_to_write("a bottle_ratio other than 1/4");
   const bool same = f.stem == Stem::kSame;
   return {{"model_type", "bit"},
@@ -271,7 +278,7 @@ json config_of(const BitConfig& c) {
           {"hidden_act", "relu"},
           {"global_padding", same ? json("SAME") : json()},
           {"embedding_dynamic_padding", same},
-          {"num_groups", f.groups},
+          {"num_groups", f.norm.groups},
           {"width_factor", 1},
           {"output_stride", 32}};
 }

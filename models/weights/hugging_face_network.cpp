@@ -96,6 +96,10 @@ void read_resnetv2(KnownKeys& keys, const std::string& place, SourceFacts& facts
           [](const ResNetV2Config& c) { return c.preact ? "preactivation" : "bottleneck"; });
   claimed("embedding_size", [](const ResNetV2Config& c) { return c.stem_channels; });
   claimed("depths", [](const ResNetV2Config& c) { return c.layers; });
+  facts.standardize = true;
+  facts.avg_down = false;
+  claim<ResNetV2Config>(facts.claims, place + "norm", "groupnorm",
+                        [](const ResNetV2Config& c) { return name_of(kImageNorms, c.norm.kind); });
   // A backbone leaves out the last stage.
   claimed("hidden_sizes", [](const ResNetV2Config& c, const json& said) {
     const bool longer = said.is_array() && said.size() > c.channels.size();

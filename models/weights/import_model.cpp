@@ -64,6 +64,13 @@ SourceFacts find_facts(const std::string& path, std::string_view origin) {
   return facts;
 }
 
+/// A tensor that is one number, at the top of a whole model or of its visual tower.
+std::optional<double> lone_number(const TensorArchive& archive, std::string_view name) {
+  const RawTensor* tensor = archive.find(name);
+  if (tensor == nullptr || tensor->size() != 1) return std::nullopt;
+  return double{to_float32(*tensor, name)[0]};
+}
+
 /// Means or deviations for so many channels; one is for all.
 void fit_channels(std::vector<double>& values, size_t channels, const char* what,
                   SourceFacts& facts, std::string_view path) {
@@ -117,6 +124,8 @@ Model read_foreign_description(const TensorArchive& archive, MappedWeights& weig
   Model model;
   model.network = build_network(c, numbers, archive);
   model.resampling = facts.resampling;
+  model.logit_scale = lone_number(archive, "logit_scale");
+  model.logit_bias = lone_number(archive, "logit_bias");
   model.class_order = facts.class_order;
   model.preprocess = fit_preprocess(facts, c, archive.path());
   model.notes.push_back(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct Model {
   PositionResampling resampling = PositionResampling::kBicubicAntialias;
   /// In which order its classes were numbered, where `labels` do not say.
   ClassOrder class_order = ClassOrder::kOwn;
+  /// Of an image tower that was trained beside one for texts: the natural logarithm of what their
+  /// cosines are multiplied by, and what is added then.
+  std::optional<double> logit_scale = {}, logit_bias = {};
 };
 
 }  // namespace vitrine

@@ -29,10 +29,13 @@ struct SourceFacts {
   int64_t pool_heads = 0;
   bool pool_prefix = false;
   bool final_norm = true;  ///< false: the weights have none, and should not
-  int64_t groups = 32;     ///< of a backbone's group norm
+  int64_t groups = 32;     ///< of group norm
   double gn_eps = 1e-5;
   double conv_eps = 1e-8;
   StandardizeForm conv_eps_form = StandardizeForm::kRoot;
+  /// Of a ResNetV2 what else its weights do not show. Not said: standardised kernels with group
+  /// norm and a stem of one convolution, as BiT and hybrids have; else as timm's own have it.
+  std::optional<bool> standardize, avg_down;
   Stem stem = Stem::kSame;
   int64_t image_height = 0, image_width = 0;  ///< 0: a square, as the position embedding has it
   std::optional<Pool> pool;                   ///< not said: as the weights look

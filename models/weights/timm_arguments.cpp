@@ -78,10 +78,34 @@ void read_vit(KnownKeys& arguments, const VitConfig& known, json& said, SourceFa
   arguments.require("dynamic_img_pad", {false});
 }
 
+/// Batch norm, or group norm with 32 groups.
+void take_norm(KnownKeys& arguments, json& said) {
+  arguments.require("norm_layer", {"batchnorm", "batchnorm2d", "groupnorm"});
+  if (arguments.find("norm_layer") == nullptr) return;
+  const bool group = *arguments.find("norm_layer") == "groupnorm";
+  said["norm"] = group ? "groupnorm" : "batchnorm";
+  if (group) said["groups"] = ImageNormOptions().groups;
+}
+
+/// block_args replace those of the architecture, and can name an attention to channels.
+void take_attention(KnownKeys& arguments, json& said) {
+  const json* blocks = arguments.find("block_args");
+  if (blocks == nullptr) return;
+  const json attention = blocks->is_object() ? blocks->value("attn_layer", json()) : json();
+  const bool known = attention == "se" || attention == "eca";
+  const size_t keys = known || (blocks->is_object() && blocks->contains("attn_layer")) ? 1 : 0;
+  if (!blocks->is_object() || blocks->size() > keys || (!known && !attention.is_null())) {
+    arguments.refuse("block_args",
+                     R"(known are {}, {"attn_layer": "se"} and {"attn_layer": "eca"})");
+  }
+  said["attn"] = known ? attention : json("");
+  if (attention == "se") said["se_ratio"] = ResNetConfig().se_ratio;
+}
+
 void read_resnet(KnownKeys& arguments, const ResNetConfig& known, json& said) {
   take_said(arguments, said,
-            {"layers", "channels", "cardinality", "base_width", "stem_type", "avg_down", "in_chans",
-             "num_classes"});
+            {"layers", "channels", "cardinality", "base_width", "stem_type", "avg_down",
+             "replace_stem_pool", "in_chans", "num_classes"});
   // A stem of one convolution has 64 channels, whatever this says.
   int64_t width = known.stem_width;
   const std::string stem = arguments.value_or("stem_type", std::string());
@@ -89,29 +113,40 @@ void read_resnet(KnownKeys& arguments, const ResNetConfig& known, json& said) {
     said["stem_width"] = width;
   }
   arguments.require("output_stride", {32});
-  arguments.require("replace_stem_pool", {false});
   arguments.require("block_reduce_first", {1});
   arguments.require("down_kernel_size", {1});
   arguments.require("act_layer", {"relu"});
-  arguments.require("norm_layer", {"batchnorm", "batchnorm2d"});
-  arguments.require("block_args", {json::object()});
+  take_norm(arguments, said);
+  take_attention(arguments, said);
 }
 
-void read_bit(KnownKeys& arguments, const BitConfig& known, json& said) {
-  take_said(arguments, said, {"layers", "bottle_ratio", "preact", "in_chans", "num_classes"});
-  int64_t times = known.backbone.stem_channels / 64;
-  int64_t stem = 64;
-  std::vector<int64_t> channels = {256, 512, 1024, 2048};
+constexpr EnumNames<Stem, 4> kStems = {{{Stem::kFixed, "fixed"},
+                                        {Stem::kPlain, ""},
+                                        {Stem::kDeep, "deep"},
+                                        {Stem::kTiered, "tiered"}}};
+
+void read_bit(KnownKeys& arguments, const BitConfig& known, json& said, SourceFacts& facts) {
+  constexpr int64_t kUsualStem = 64;
+  take_said(arguments, said,
+            {"layers", "bottle_ratio", "preact", "basic", "avg_down", "in_chans", "num_classes"});
+  const ResNetV2Config& backbone = known.backbone;
+  int64_t times = backbone.stem_channels / kUsualStem;
+  int64_t stem = kUsualStem;
+  std::vector<int64_t> channels = backbone.channels;
+  for (int64_t& n : channels) n /= times;
   arguments.read("width_factor", times);
   arguments.read("stem_chs", stem);
   arguments.read("channels", channels);
   for (int64_t& n : channels) n *= times;
   said["channels"] = channels;
   said["stem_chs"] = stem * times;
-  arguments.require("stem_type", {"fixed"});
+  if (bool average = false; arguments.read("avg_down", average)) facts.avg_down = average;
+  if (std::string name; arguments.read("stem_type", name)) {
+    arguments.reading("stem_type", [&] { facts.stem = value_of(kStems, "stem_type", name); });
+    said["stem_type"] = name;
+  }
+  take_norm(arguments, said);
   arguments.require("output_stride", {32});
-  arguments.require("avg_down", {false});
-  arguments.require("basic", {false});
   arguments.require("act_layer", {"relu"});
 }
 
@@ -135,9 +170,15 @@ void set_hidden(const NetworkConfig& known, SourceFacts& facts) {
     if (vit->backbone) backbone = &*vit->backbone;
   }
   if (const auto* bit = dynamic_cast<const BitConfig*>(&known)) backbone = &bit->backbone;
+  if (const auto* resnet = dynamic_cast<const ResNetConfig*>(&known)) {
+    facts.groups = resnet->norm.groups;
+    facts.gn_eps = resnet->norm.gn_eps;
+  }
   if (backbone == nullptr) return;
-  facts.groups = backbone->groups;
-  facts.gn_eps = backbone->gn_eps;
+  facts.groups = backbone->norm.groups;
+  facts.gn_eps = backbone->norm.gn_eps;
+  facts.standardize = backbone->standardize;
+  facts.avg_down = backbone->avg_down;
   facts.conv_eps = backbone->conv_eps;
   facts.conv_eps_form = backbone->conv_eps_form;
   facts.stem = backbone->stem;
@@ -150,7 +191,7 @@ void read_timm_arguments(KnownKeys& arguments, const NetworkConfig& known, json&
   } else if (const auto* resnet = dynamic_cast<const ResNetConfig*>(&known)) {
     read_resnet(arguments, *resnet, said);
   } else if (const auto* bit = dynamic_cast<const BitConfig*>(&known)) {
-    read_bit(arguments, *bit, said);
+    read_bit(arguments, *bit, said, facts);
   }
   if (arguments.find("global_pool") != nullptr) {
     facts.pool = read_timm_pool(arguments, "global_pool", known);

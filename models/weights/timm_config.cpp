@@ -3,6 +3,7 @@
 #include <array>
 
 #include "models/networks/bit.hpp"
+#include "models/networks/resnet_config.hpp"
 #include "models/weights/config_json.hpp"
 #include "models/weights/known_keys.hpp"
 #include "models/weights/source_facts.hpp"

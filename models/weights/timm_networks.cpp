@@ -117,6 +117,21 @@ constexpr std::array<std::string_view, 285> kNames = {
 };
 // clang-format on
 
+// Likewise ResNets with attention to channels, other norms or a ResNetV2's plain convolutions.
+constexpr auto kResNets = std::to_array<std::string_view>(
+    {"ecaresnet101d",       "ecaresnet200d",       "ecaresnet269d",      "ecaresnet26t",
+     "ecaresnet50d",        "ecaresnet50t",        "ecaresnetlight",     "ecaresnext26t_32x4d",
+     "ecaresnext50t_32x4d", "resnet50_gn",         "resnetrs101",        "resnetrs152",
+     "resnetrs200",         "resnetrs270",         "resnetrs350",        "resnetrs420",
+     "resnetrs50",          "resnetv2_101",        "resnetv2_101d",      "resnetv2_152",
+     "resnetv2_152d",       "resnetv2_18",         "resnetv2_18d",       "resnetv2_34",
+     "resnetv2_34d",        "resnetv2_50",         "resnetv2_50d",       "resnetv2_50d_gn",
+     "resnetv2_50t",        "seresnet101",         "seresnet152",        "seresnet152d",
+     "seresnet18",          "seresnet200d",        "seresnet269d",       "seresnet34",
+     "seresnet50",          "seresnet50t",         "seresnext101_32x4d", "seresnext101_32x8d",
+     "seresnext101_64x4d",  "seresnext101d_32x8d", "seresnext26d_32x4d", "seresnext26t_32x4d",
+     "seresnext50_32x4d"});
+
 /// The first part of a name that tells.
 struct Difference {
   std::string_view part, what;
@@ -131,16 +146,13 @@ constexpr auto kDifferences = std::to_array<Difference>({
     {"resnetaa", "averages before its strides"},
     {"resnextaa", "averages before its strides"},
     {"resnetblur", "blurs before its strides"},
-    {"resnetrs", "squeeze and excitation"},
-    {"seres", "squeeze and excitation"},
-    {"senet", "squeeze and excitation"},
-    {"ecares", "channel attention (ECA)"},
+    {"_pruned", "channels that were pruned"},
+    {"senet", "squeeze and excitation in blocks of its own"},
+    {"legacy_seres", "squeeze and excitation in blocks of its own"},
     {"skres", "selective kernels"},
     {"resnest", "split attention"},
-    {"resnet50_gn", "group norm"},
     {"_evos", "EvoNorm"},
     {"_frn", "filter response norm"},
-    {"resnetv2_", "convolutions that are not standardised"},
     {"test_resnet", "basic and bottleneck blocks in one"},
     {"vit_small_resnet", "a backbone with batch norm"},
     {"vit_base_resnet", "a backbone with batch norm"},
@@ -150,7 +162,10 @@ constexpr auto kDifferences = std::to_array<Difference>({
 
 std::unique_ptr<NetworkConfig> timm_network(std::string_view architecture) {
   const std::string name(architecture.substr(0, architecture.find('.')));
-  if (!std::ranges::binary_search(kNames, std::string_view(name))) return nullptr;
+  const auto known = [&](const auto& names) {
+    return std::ranges::binary_search(names, std::string_view(name));
+  };
+  if (!known(kNames) && !known(kResNets)) return nullptr;
   return network_config(name);
 }
 

@@ -77,7 +77,7 @@ std::shared_ptr<const PackedWeight> pack_and_keep(const Tensor& weight, MatrixOf
                                                   Precision precision) {
   const Tensor plain = matrix_of == nullptr ? weight : matrix_of(weight);
   const int64_t n = weight.dim(0);
-  auto matrix = pack_matrix(n, weight.numel() / n, plain.data(), precision);
+  auto matrix = pack_matrix(n, plain.numel() / n, plain.data(), precision);
   keep(weight, matrix_of, matrix);
   return matrix;
 }
@@ -144,7 +144,9 @@ std::optional<Precision> packed_precision(const Tensor& weight) {
   const auto content = content_of(weight);
   if (content == nullptr) return std::nullopt;
   for (const PackedContent::Entry& entry : content->entries) {
-    if (entry.matrix != nullptr && entry.is_of(weight, entry.matrix_of)) {
+    // What is joined of several groups has more columns than the weight.
+    if (entry.matrix != nullptr && entry.is_of(weight, entry.matrix_of) &&
+        entry.matrix->k() * entry.n == entry.numel) {
       return entry.matrix->precision();
     }
   }

@@ -2,13 +2,14 @@
 
 #include "core/error.hpp"
 #include "ops/avg_pool2d.hpp"
+#include "ops/channel_attention.hpp"
 #include "ops/conv2d.hpp"
 #include "ops/max_pool2d.hpp"
 #include "ops/standardize_weight.hpp"
 #include "tests/golden/layout.hpp"
 #include "tests/golden/ops.hpp"
 
-// Convolution and pooling. The golden images are NCHW, Vitrine's NHWC.
+// Convolution, pooling and attention to channels. The golden images are NCHW, Vitrine's NHWC.
 
 namespace vitrine::golden {
 namespace {
@@ -71,6 +72,17 @@ Outputs run_adaptive(OpCall& call) {
   return {{"y", to_nchw(pool(to_nhwc(call.input("x")), size_of(call, "size")))}};
 }
 
+Outputs se(OpCall& call) {
+  return {{"y", to_nchw(squeeze_excitation(to_nhwc(call.input("x")), call.input("fc1.weight"),
+                                           call.input("fc1.bias"), call.input("fc2.weight"),
+                                           call.input("fc2.bias")))}};
+}
+
+Outputs eca(OpCall& call) {
+  return {{"y", to_nchw(efficient_channel_attention(to_nhwc(call.input("x")),
+                                                    call.input("conv.weight")))}};
+}
+
 }  // namespace
 
 std::span<const OpAdapter> convolution_ops() {
@@ -81,6 +93,8 @@ std::span<const OpAdapter> convolution_ops() {
       {"avg_pool2d", run_avg_pool2d},
       {"adaptive_avg_pool2d", run_adaptive<adaptive_avg_pool2d>},
       {"adaptive_max_pool2d", run_adaptive<adaptive_max_pool2d>},
+      {"se", se},
+      {"eca", eca},
   });
   return kTable;
 }

@@ -93,6 +93,15 @@ const std::vector<Case> cases = {
     {{1, 10, 11, 1}, {2, 1, 2, 2}, {.stride = {3, 4}, .padding = {2, 2, 2, 2}}},
     {{1, 4, 4, 2}, {3, 2, 7, 7}, {.stride = {2, 2}, .padding = {3, 3, 3, 3}}},
     {{1, 3, 3, 4}, {2, 2, 1, 1}, {.padding = {1, 0, 2, 1}, .groups = 2}},
+    // As many outputs as channels: groups of part of a vector, of some vectors, of one channel.
+    {{2, 6, 7, 16}, {16, 4, 3, 3}, {.padding = {1, 1, 1, 1}, .groups = 4}},
+    {{1, 9, 8, 12}, {12, 3, 3, 3}, {.stride = {2, 2}, .padding = {1, 1, 1, 1}, .groups = 4}},
+    {{1, 5, 6, 10}, {10, 1, 3, 2}, {.padding = {1, 0, 1, 0}, .groups = 10}},
+    {{1, 2, 3, 56}, {56, 28, 1, 2}, {.padding = {0, 0, 1, 2}, .groups = 2}},
+    {{1, 5, 4, 6}, {6, 2, 3, 3}, {.padding = {3, 3, 3, 3}, .groups = 3}},
+    {{1, 9, 9, 8}, {8, 2, 3, 3}, {.dilation = {2, 2}, .padding = {2, 2, 2, 2}, .groups = 4}},
+    {{1, 4, 7, 8}, {8, 4, 1, 1}, {.stride = {1, 2}, .groups = 2}},
+    {{1, 8, 8, 6}, {6, 3, 2, 2}, {.stride = {3, 3}, .groups = 2}},
 };
 
 TEST_CASE("conv2d: values and gradients are those of the formula", "[ops][isa]") {
@@ -165,6 +174,25 @@ TEST_CASE("conv2d: a packed weight is all that is kept, and gives back the same 
   CHECK(same_bits(weight, before));
 }
 
+TEST_CASE("conv2d: groups that are joined are packed once, and give back the same bits",
+          "[ops][memory]") {
+  const ScopedIsa isa(test::each_isa());
+  const int64_t width = GENERATE(1, 3, 8, 20);
+  const Tensor x = test::random_tensor({2, 5, 6, 4 * width}, 1);
+  Tensor weight = test::random_tensor({4 * width, width, 3, 3}, 2);
+  const Tensor residual = test::random_tensor({2, 5, 6, 4 * width}, 3);
+  const Tensor bias = test::random_tensor({4 * width}, 4);
+  const Tensor before = weight.clone();
+  const Conv2dOptions options{.padding = {1, 1, 1, 1}, .groups = 4, .relu = true};
+  weight.freeze();
+  pack_conv2d_weight(weight, 4);
+  CHECK(weight.storage().moved_out());
+  const Tensor y = conv2d_add(x, weight, bias, residual, options);
+  CHECK(weight.storage().moved_out());
+  CHECK(same_bits(y, conv2d_add(x, before, bias, residual, options)));
+  CHECK(same_bits(weight, before));
+}
+
 TEST_CASE("conv2d: bias, residual and ReLU are those of the separate operations", "[ops][isa]") {
   const ScopedIsa isa(test::each_isa());
   const int64_t outputs = GENERATE(5, 16);  // a tail, and whole vectors
@@ -218,12 +246,14 @@ TEST_CASE("conv2d: the number of threads changes no bit", "[ops][threads]") {
   const ScopedIsa isa(test::each_isa());
   const Conv2dOptions options =
       GENERATE(Conv2dOptions{.padding = {1, 1, 1, 1}},
+               Conv2dOptions{.stride = {2, 2}, .padding = {1, 1, 1, 1}, .groups = 6},
                Conv2dOptions{.stride = {2, 2}, .padding = {1, 0, 0, 1}, .groups = 2, .relu = true});
   const Tensor x0 = test::random_tensor({3, 40, 39, 24}, 1);
   test::same_on_any_threads([&] {
     Tensor x = x0.clone();
-    Tensor weight = test::random_tensor({70, 24 / options.groups, 3, 3}, 3);
-    Tensor bias = test::random_tensor({70}, 4);
+    const int64_t outputs = options.groups == 6 ? 24 : 70;
+    Tensor weight = test::random_tensor({outputs, 24 / options.groups, 3, 3}, 3);
+    Tensor bias = test::random_tensor({outputs}, 4);
     Tape tape;
     for (Tensor* t : {&x, &weight, &bias}) tape.watch(*t);
     const Tensor y = conv2d(x, weight, bias, options);

@@ -10,6 +10,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import datasets
+import embeddings
 import figures
 import hostile
 import machines
@@ -25,7 +26,7 @@ from cases import run_cases, tests_of
 
 def main():
     # Later tests use what earlier ones have trained.
-    modules = (use, study, promises, mistakes, pictures, runs, datasets, figures, hostile, machines)
+    modules = (use, embeddings, study, promises, mistakes, pictures, runs, datasets, figures, hostile, machines)
     cases = [case for module in modules for case in tests_of(vars(module))]
     return run_cases("program", cases, prepare=lambda: program.make_data("data"))
 

@@ -11,6 +11,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -31,14 +32,17 @@ NAMES = ["test_vit", "deit_tiny_distilled_patch16_224", "deit3_small_patch16_224
          "vit_small_patch16_18x2_224", "vit_base_patch16_xp_224", "vit_pwee_patch16_reg1_gap_256",
          "vit_intern300m_patch14_448", "test_vit3", "test_vit4",
          "eva_large_patch14_196", "vit_tiny_r_s16_p8_224", "vit_small_r26_s32_224", "vit_base_r50_s16_224", "resnet18",
-         "resnet26d", "resnet50", "resnetv2_50x1_bit"]
+         "resnet26d", "resnet50", "resnetv2_50x1_bit", "resnext50_32x4d", "seresnext26t_32x4d", "ecaresnet26t", "resnetrs50",
+         "resnet50_gn", "resnetv2_18d", "resnetv2_50t", "resnetv2_50d_gn"]
 # Another size, height and width: larger, smaller, oblong.
 SIZES = {"test_vit": (96, 224), "deit_tiny_distilled_patch16_224": (256, 256), "deit3_small_patch16_224": (160, 256),
          "vit_small_patch14_reg4_dinov2": (224, 280), "vit_base_patch16_clip_quickgelu_224": (336, 336),
          "vit_base_patch16_siglip_224": (256, 192), "vit_small_patch16_dinov3": (224, 288),
          "eva02_tiny_patch14_224": (280, 196), "vit_small_patch16_rope_mixed_ape_224": (192, 256),
          "beit_base_patch16_224": (288, 288), "vit_little_patch16_reg4_gap_256": (224, 224), "vit_tiny_r_s16_p8_224": (256, 192),
-         "vit_small_r26_s32_224": (288, 256), "resnet26d": (193, 250), "resnetv2_50x1_bit": (161, 224)}
+         "vit_small_r26_s32_224": (288, 256), "resnet26d": (193, 250), "resnetv2_50x1_bit": (161, 224),
+         "seresnext26t_32x4d": (130, 97), "resnetv2_50t": (97, 130)}
+CONVOLUTIONS = re.compile("^(se|eca)?resn")
 PROBABILITY_ERROR = 1e-5  # float32 sums in another order, through two blocks
 
 try:
@@ -72,7 +76,7 @@ def check_weights(path, want):
 
 def network(name, **kwargs):
     torch.manual_seed(len(name))
-    if not name.startswith("resnet"):
+    if not CONVOLUTIONS.search(name):
         kwargs["depth"] = 2
     net = timm.create_model(name, **kwargs).eval()
     with torch.no_grad():  # what starts too near 0 to be seen; statistics start at 0 and 1
@@ -95,7 +99,7 @@ def save_timm_folder(net, name, folder):
     os.makedirs(folder, exist_ok=True)
     save_file(net.state_dict(), f"{folder}/model.safetensors")
     keys = ("input_size", "interpolation", "mean", "std")
-    pool = "avg" if name.startswith("resnet") else net.global_pool
+    pool = "avg" if CONVOLUTIONS.search(name) else net.global_pool
     cfg = {key: net.pretrained_cfg[key] for key in keys} | {"crop_pct": 1.0, "crop_mode": "center"}
     with open(f"{folder}/config.json", "w") as f:
         json.dump({"architecture": name, "num_classes": net.num_classes, "global_pool": pool,
@@ -115,7 +119,7 @@ def check_other_size(name):
     net = network(name, num_classes=7)
     cfg = save_timm_folder(net, name, "folder")
     size = SIZES[name]
-    if not name.startswith("resnet"):
+    if not CONVOLUTIONS.search(name):
         weights = net.state_dict()
         net = network(name, num_classes=7, img_size=size)
         filters = {"Eva": eva, "Beit": beit}.get(type(net).__name__, vision_transformer)

@@ -22,6 +22,7 @@
 #include "models/analysis/linear_probe.hpp"
 #include "models/analysis/weighted_knn.hpp"
 #include "models/data/memory_dataset.hpp"
+#include "models/weights/model.hpp"
 #include "tests/numbers.hpp"
 #include "tests/temp_dir.hpp"
 
@@ -242,10 +243,11 @@ TEST_CASE("features: extracted in order, saved in both formats", "[models]") {
   options.shuffle = options.drop_last = false;
   options.preprocess = model.preprocess;
   Loader loader(data, options);
+  const Embedder embedder(*model.network, {});
   Features f;
   f.values = Tensor::zeros({25, 32});
   std::vector<int64_t> seen;
-  extract_features(model, loader, f.values, 2, [&](int64_t n) { seen.push_back(n); });
+  extract_features(embedder, loader, f.values, 2, [&](int64_t n) { seen.push_back(n); });
   CHECK(seen == std::vector<int64_t>{8, 16, 23});
   Image storage;
   for (const int64_t i : {0, 7, 8, 22}) {
@@ -254,7 +256,7 @@ TEST_CASE("features: extracted in order, saved in both formats", "[models]") {
     CHECK(test::same_bits(f.values.rows(2 + i, 3 + i), want));
   }
   CHECK(test::same_bits(f.values.rows(0, 2), Tensor::zeros({2, 32})));
-  CHECK_THROWS_AS(extract_features(model, loader, f.values, 3), ShapeError);
+  CHECK_THROWS_AS(extract_features(embedder, loader, f.values, 3), ShapeError);
 
   f.labels.assign(25, 1);
   f.classes = {"a", "b"};

@@ -137,7 +137,7 @@ TEST_CASE("names and JSON of networks of convolutions", "[models]") {
   }
   for (const char* name :
        {"resnet", "resnet51", "resnet50x", "wide_resnet18_2", "resnext18_32x4d", "resnext50",
-        "resnext50_32x4", "seresnet50", "resnet18_0", "resnetv2_50x9_bit", "resnetv2_50x_bit",
+        "resnext50_32x4", "skresnet50", "resnet18_0", "resnetv2_50x9_bit", "resnetv2_50x_bit",
         "resnetv2_50x1", "vit_base_r60_s16_224", "vit_r50_s16_224", "resnet50_c99999999", ""}) {
     CAPTURE(name);
     CHECK_THROWS_AS(network_config(name), UsageError);

@@ -25,7 +25,7 @@ TEST_CASE("a small ResNetV2 comes back from its folder", "[models][import]") {
       config.backbone.channels = widths;
       config.backbone.layers.assign(widths.size(), 1);
       config.backbone.stem_channels = 16;
-      config.backbone.groups = 4;
+      config.backbone.norm.groups = 4;
       config.backbone.preact = preact;
       Model model;
       model.network = std::make_unique<Bit>(config);

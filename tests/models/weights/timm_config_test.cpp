@@ -77,17 +77,19 @@ TEST_CASE("architectures of timm: exact ones are known, all others refused by na
   for (const char* name :
        {"vit_base_patch16_224", "vit_so400m_patch14_siglip_gap_224", "deit3_small_patch16_384",
         "resnext50_32x4d", "wide_resnet101_2", "resnet50.a1_in1k", "resnetv2_50x1_bit",
-        "vit_so150m2_patch16_reg1_gap_384", "vit_large_r50_s32_384", "vit_small_patch16_dinov3",
-        "vit_base_patch16_rope_224", "vit_base_patch16_rpn_224",
-        "vit_base_patch16_siglip_224.v2_webli", "vit_giant_patch14_dinov2", "test_vit4",
-        "beit_base_patch16_224", "eva_giant_patch14_224", "eva02_tiny_patch14_224"}) {
+         "seresnet18.ra2_in1k", "ecaresnet26t", "resnet50_gn", "resnetrs50", "resnetv2_50",
+         "vit_so150m2_patch16_reg1_gap_384", "vit_large_r50_s32_384", "vit_small_patch16_dinov3",
+         "vit_base_patch16_rope_224", "vit_base_patch16_rpn_224",
+         "vit_base_patch16_siglip_224.v2_webli", "vit_giant_patch14_dinov2", "test_vit4",
+         "beit_base_patch16_224", "eva_giant_patch14_224", "eva02_tiny_patch14_224"}) {
     CAPTURE(name);
     CHECK(timm_network(name) != nullptr);
   }
   for (const char* name :
-       {"vit_dwee_patch16_reg1_gap_256", "resnetaa50", "resnetblur18", "seresnet18", "ecaresnet26t",
-        "resnet50_gn", "resnetv2_50", "test_resnet", "convnext_tiny", "swin_tiny_patch4",
-        "vit_base_patch16_225", "vit_d128_l6_h4_patch4_28", "resnet51", "", "{}"}) {
+       {"vit_dwee_patch16_reg1_gap_256", "resnetaa50", "resnetblur18", "skresnet18",
+        "ecaresnet50d_pruned", "legacy_seresnet18", "resnetv2_50d_frn", "test_resnet",
+        "convnext_tiny", "swin_tiny_patch4", "vit_base_patch16_225", "vit_d128_l6_h4_patch4_28",
+        "resnet51", "", "{}"}) {
     CAPTURE(name);
     const std::string text = refusal(name, "");
     CHECK(has(text, "c.json: unsupported: architecture is \"" + std::string(name) + "\""));
@@ -145,10 +147,13 @@ TEST_CASE("arguments of timm's networks: obeyed or refused by name and value", "
            {"resnet18", R"("act_layer": "silu")", "model_args.act_layer is \"silu\""},
            {"resnet18", R"("output_stride": 16)", "model_args.output_stride is 16"},
            {"resnet18", R"("aa_layer": "blur")", "model_args.aa_layer is \"blur\""},
-           {"resnet18", R"("block_args": {"attn_layer": "se"})", "model_args.block_args is {"},
+           {"resnet18", R"("block_args": {"attn_layer": "cbam"})", "model_args.block_args is {"},
+           {"resnet18", R"("block_args": {"attn_layer": "se", "stride": 1})", "block_args is {"},
+           {"resnet18", R"("block_args": ["se"])", "model_args.block_args is ["},
+           {"resnet18", R"("norm_layer": "evonorm")", "model_args.norm_layer is \"evonorm\""},
            {"resnet18", R"("global_pool": "avgmax")", "model_args.global_pool is \"avgmax\""},
-           {"resnetv2_50x1_bit", R"("stem_type": "")", "model_args.stem_type is \"\""},
-           {"resnetv2_50x1_bit", R"("avg_down": true)", "model_args.avg_down is true"},
+           {"resnetv2_50x1_bit", R"("stem_type": "same")", "model_args.stem_type is \"same\""},
+           {"resnetv2_50", R"("stem_type": "deep_same")", "model_args.stem_type is \"deep_same\""},
            {"vit_small_r26_s32_224", R"("padding_same": false)", "padding_same is false"},
        }) {
     CAPTURE(r.arguments);
