@@ -36,8 +36,10 @@ void cut_bucket(std::span<const Chunk> chunks, int64_t floats, int ranks, size_t
 
 }  // namespace
 
+int64_t bucket_floats(int64_t ranks) { return std::max(kBucketFloats, ranks * kNormChunk); }
+
 std::vector<Slice> slices_of(std::span<const int64_t> sizes, int ranks) {
-  const int64_t full = std::max(kBucketFloats, ranks * kNormChunk);
+  const int64_t full = bucket_floats(ranks);
   std::vector<Slice> slices;
   std::vector<Chunk> chunks;
   int64_t floats = 0;

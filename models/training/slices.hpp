@@ -17,6 +17,9 @@ struct Slice {
   int64_t floats() const { return end - begin; }
 };
 
+/// Numbers in a bucket, for so many ranks.
+int64_t bucket_floats(int64_t ranks);
+
 /// Cuts parameters with so many numbers each among ranks, each of which gets as many as the others
 /// within a chunk (grad_squares, so that a norm adds up the same chunks whoever owns them). Buckets
 /// hold some MiB and are filled from the last parameter to the first: about the order in which
