@@ -48,7 +48,8 @@ std::string version() {
 /// The command that is asked for; its status.
 int run(CLI::App& app, int argc, char** argv) {
   try {
-    if (vitrine::launched_group().size() > 1 && !(argc > 1 && std::string_view(argv[1]) == "train")) {
+    if (vitrine::launched_group().size() > 1 &&
+        !(argc > 1 && std::string_view(argv[1]) == "train")) {
       throw vitrine::UsageError("of the commands only train works on more than one rank");
     }
     app.parse(argc, argv);

@@ -103,9 +103,9 @@ int train(const TrainOptions& o, CommonOptions common) {
       return report_done(*result, o, common);
     }
     run = open_run(o.folder, given, common);
-    group.set_advice(fmt::format(
-        "to go on, with any number of ranks up to {}: the same with --out {} --resume",
-        run->options().update.shards, o.folder.path));
+    group.set_advice(
+        fmt::format("to go on, with any number of ranks up to {}: the same with --out {} --resume",
+                    run->options().update.shards, o.folder.path));
   } catch (const OptionError& e) {
     throw as_typed(e, *o.given);
   }

@@ -79,10 +79,11 @@ int run(const ScaleBench& bench, const CommonOptions& common) {
     print_json({{"model", bench.model}, {"batch", bench.batch}, {"updates", rows}});
     return 0;
   }
-  print("{}, {} parameters, {} images on each rank: {:.2f} ms each, {:.1f} ms for an update ({} "
-        "threads, {})\n",
-        bench.model, work.parameters, bench.batch, 1e3 * work.image_seconds,
-        1e3 * work.update_seconds, threads(), isa_name(active_isa()));
+  print(
+      "{}, {} parameters, {} images on each rank: {:.2f} ms each, {:.1f} ms for an update ({} "
+      "threads, {})\n",
+      bench.model, work.parameters, bench.batch, 1e3 * work.image_seconds,
+      1e3 * work.update_seconds, threads(), isa_name(active_isa()));
   for (const double gbits : links) {
     ScaleLink link = bench.link;
     link.gbits = gbits;

@@ -12,8 +12,8 @@ struct ScaleWork {
   int64_t shards = 1;  ///< of a batch on each rank; gradients travel during the last one's backward
 };
 
-/// What carries the messages: full duplex between any two ranks at a time, without contention inside
-/// the switch.
+/// What carries the messages: full duplex between any two ranks at a time, without contention
+/// inside the switch.
 struct ScaleLink {
   double gbits = 10;         ///< of each node, 10^9 bits per second
   double latency = 50e-6;    ///< seconds

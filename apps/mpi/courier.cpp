@@ -24,10 +24,11 @@ using std::chrono::microseconds;
 constexpr microseconds kWhileWaiting{20}, kWhileTravelling{200}, kIdle{20'000};
 constexpr double kSignSeconds = 1;
 // Of a rank that a busy machine does not let run: seconds of silence are common, so many are not.
-constexpr double kDefaultLimit = 8;
-constexpr double kHearOthers = 0.3;  // for a failure of the first rank itself: it has the better words
-constexpr double kForFirstRank = 3;  // until a rank that fails speaks itself
-constexpr int kAbortSeconds = 2;     // until a rank that MPI cannot end ends itself
+constexpr double kDefaultLimit = 7;
+constexpr double kHearOthers =
+    0.3;  // for a failure of the first rank itself: it has the better words
+constexpr double kForFirstRank = 3;                  // until a rank that fails speaks itself
+constexpr int kAbortSeconds = 2;                     // until a rank that MPI cannot end ends itself
 constexpr int kSign = 1, kFailure = 2, kEnding = 3;  // tags
 constexpr size_t kMaxFailure = 2000;                 // bytes of a message about a failure
 constexpr int64_t kMaxMessage = int64_t{1} << 30;    // MPI counts in int
@@ -143,8 +144,7 @@ bool Courier::get_on() {
     if (e.over) continue;
     if (!e.begun) begin_exchange(e);
     int all = 0;
-    MPI_Testall(static_cast<int>(e.requests.size()), e.requests.data(), &all,
-                MPI_STATUSES_IGNORE);
+    MPI_Testall(static_cast<int>(e.requests.size()), e.requests.data(), &all, MPI_STATUSES_IGNORE);
     e.over = all != 0;
     news = news || e.over;
   }

@@ -57,7 +57,7 @@ std::string Peers::name(int which) const {
 }
 
 Watch::Watch(const Peers& peers) : peers_(peers), parent_(getppid()) {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_terminate;
   sigaction(SIGTERM, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads what is said may die first

@@ -64,15 +64,16 @@ bool train_with_progress(Run& run, const RunFolder& folder, bool quiet, const Ru
     if (run.group().size() > 1) details += fmt::format("  network {:.0f} %", 100 * s.waiting);
     progress.update(done, details);
   };
-  if (run.group().first()) observer.epoch = [&](const RunObserver::Epoch& e) {
-    progress.note(line_of(e));
-    const std::string pictures = time_of_pictures(e);
-    if (!pictures.empty()) progress.note("         " + pictures);
-    write_png(folder.path + "/curves.png", draw_curves(folder.path));
-    trim_heap();
-    progress.relabel(label(std::min(e.epoch + 1, e.epochs - 1)));
-    progress.resume();
-  };
+  if (run.group().first())
+    observer.epoch = [&](const RunObserver::Epoch& e) {
+      progress.note(line_of(e));
+      const std::string pictures = time_of_pictures(e);
+      if (!pictures.empty()) progress.note("         " + pictures);
+      write_png(folder.path + "/curves.png", draw_curves(folder.path));
+      trim_heap();
+      progress.relabel(label(std::min(e.epoch + 1, e.epochs - 1)));
+      progress.resume();
+    };
   const bool finished = run.train(observer, folder.checkpoint_steps);
   progress.finish();
   return finished;

@@ -136,8 +136,8 @@ void check_size(const NamedTensor& named, size_t size) {
   const auto bytes = byte_count(tensor.dtype, tensor.shape);
   if (bytes && static_cast<size_t>(*bytes) == size) return;
   throw ShapeError(fmt::format("[write_safetensors] '{}' of shape ({}) and type {} has {} bytes",
-                               named.name, fmt::join(tensor.shape, ", "),
-                               dtype_name(tensor.dtype), size));
+                               named.name, fmt::join(tensor.shape, ", "), dtype_name(tensor.dtype),
+                               size));
 }
 
 std::string directory_text(std::span<const NamedTensor> tensors, const Metadata& metadata) {
@@ -165,9 +165,9 @@ std::string directory_text(std::span<const NamedTensor> tensors, const Metadata&
     const auto bytes = static_cast<size_t>(byte_count(tensor.dtype, tensor.shape).value_or(0));
     separate();
     text += json_text(name);
-    text += fmt::format(":{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
-                        dtype_name(tensor.dtype), fmt::join(tensor.shape, ","), offset,
-                        offset + bytes);
+    text +=
+        fmt::format(":{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
+                    dtype_name(tensor.dtype), fmt::join(tensor.shape, ","), offset, offset + bytes);
     offset += bytes;
   }
   text += '}';

@@ -36,10 +36,9 @@ void check(const LoaderOptions& o) {
     throw UsageError(fmt::format("{} must be {} to {}, got {}", what, low, high, value));
   };
   range("the batch", o.batch, 1, int64_t{1} << 20);
-  if (o.share.shards < 1 || o.batch % o.share.shards != 0 ||
-      (o.share.shards > 1 && !o.drop_last)) {
-    throw UsageError(fmt::format("a batch of {} cannot be cut into {} equal shards", o.batch,
-                                 o.share.shards));
+  if (o.share.shards < 1 || o.batch % o.share.shards != 0 || (o.share.shards > 1 && !o.drop_last)) {
+    throw UsageError(
+        fmt::format("a batch of {} cannot be cut into {} equal shards", o.batch, o.share.shards));
   }
   range("the number of loader threads", o.workers, 0, kMaxWorkers);
   range("repeats", o.repeats, 1, kMaxRepeats);

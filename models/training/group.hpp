@@ -37,9 +37,9 @@ class Group {
     std::span<std::byte> bytes;
   };
   /// Begins an exchange and returns at once with its number. The bytes stay where they are until
-  /// done() or wait() has said that it is over. What `to` receives from this rank is as long as what
-  /// is sent, in an exchange that was begun there with the same `tag`; no two of one tag are under
-  /// way at a time. Other ranks only.
+  /// done() or wait() has said that it is over. What `to` receives from this rank is as long as
+  /// what is sent, in an exchange that was begun there with the same `tag`; no two of one tag are
+  /// under way at a time. Other ranks only.
   virtual int64_t begin(int tag, std::span<const Outgoing> out, std::span<const Incoming> in) = 0;
   /// Whether it is over; does not wait.
   virtual bool done(int64_t exchange) = 0;

@@ -63,7 +63,9 @@ std::unique_ptr<Run> Run::resume(const std::string& folder, int workers, const j
                                    /*fresh=*/false));
   // In the checkpoint too: whoever goes on from it does so with the same number of epochs.
   if (run->options_.epochs != before["epochs"]) run->save_checkpoint();
-  if (group.first()) run->write_config();  // whoever asked for more epochs before may have been killed between the two
+  if (group.first())
+    run->write_config();  // whoever asked for more epochs before may have been killed between the
+                          // two
   return run;
 }
 

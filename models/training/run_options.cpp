@@ -14,9 +14,10 @@ void check_together(const RunOptions& o) {
     throw UsageError(fmt::format("shards must be a power of two, got {}", shards));
   }
   if (o.batch % shards != 0) {
-    throw UsageError(fmt::format("a batch of {} cannot be cut into {} equal shards: another batch, "
-                                 "or other shards",
-                                 o.batch, shards));
+    throw UsageError(
+        fmt::format("a batch of {} cannot be cut into {} equal shards: another batch, "
+                    "or other shards",
+                    o.batch, shards));
   }
   if (o.update.nesterov && o.update.momentum == 0) throw UsageError("nesterov needs momentum");
   const Distillation& distillation = o.update.distillation;

@@ -32,9 +32,10 @@ void Run::agree() const {
   const std::vector<uint64_t> hashes = gather_values(group_, hash);
   for (size_t rank = 0; rank < hashes.size(); ++rank) {
     if (hashes[rank] == hashes.front()) continue;
-    throw Error(fmt::format("rank {} is not about to train the same as rank 0: all must see the "
-                            "same {}, the same data and weights, and run the same --isa",
-                            rank, folder_));
+    throw Error(
+        fmt::format("rank {} is not about to train the same as rank 0: all must see the "
+                    "same {}, the same data and weights, and run the same --isa",
+                    rank, folder_));
   }
 }
 
@@ -76,9 +77,8 @@ Evaluation Run::test(const std::shared_ptr<const Dataset>& data) const {
   const Model best = load_model(path(kModel));
   std::vector<int64_t> pictures(static_cast<size_t>(data->size()));
   std::iota(pictures.begin(), pictures.end(), int64_t{0});
-  Loader loader(
-      data, own_of(pictures),
-      LoaderOptions::in_order(share_.size_of(options_.batch), workers_, best.preprocess));
+  Loader loader(data, own_of(pictures),
+                LoaderOptions::in_order(share_.size_of(options_.batch), workers_, best.preprocess));
   return evaluate_with_all(*best.network, loader, data->classes());
 }
 

@@ -53,8 +53,7 @@ void ShardStatistics::sum_all() {
     for (size_t i = 0; i < entries_.size(); ++i) {
       const Tensor& like = entries_[i].parameter->value;
       for (size_t node = 0; node < theirs.size(); ++node, at += like.numel()) {
-        nodes[i].push_back(
-            Tensor::from({at, static_cast<size_t>(like.numel())}, like.shape()));
+        nodes[i].push_back(Tensor::from({at, static_cast<size_t>(like.numel())}, like.shape()));
       }
     }
   }

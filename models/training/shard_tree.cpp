@@ -10,9 +10,10 @@ namespace vitrine {
 
 ShardRange shards_of(int rank, int ranks, int64_t shards) {
   if (ranks > shards) {
-    throw UsageError(fmt::format("{} ranks are more than the {} shards of a batch: take fewer "
-                                 "ranks, or for a new run more --shards",
-                                 ranks, shards));
+    throw UsageError(
+        fmt::format("{} ranks are more than the {} shards of a batch: take fewer "
+                    "ranks, or for a new run more --shards",
+                    ranks, shards));
   }
   const int64_t each = shards / ranks;
   const int64_t more = shards % ranks;

@@ -8,8 +8,8 @@
 namespace vitrine {
 
 // The one order in which the gradients of a batch's shards are added. Shard 2k and shard 2k + 1 are
-// added first, then pairs of pairs: a binary tree whose shape depends on the number of shards alone,
-// so that the sum has the same bits whoever computes which part of it.
+// added first, then pairs of pairs: a binary tree whose shape depends on the number of shards
+// alone, so that the sum has the same bits whoever computes which part of it.
 
 /// Shards [begin, end) of a batch.
 struct ShardRange {

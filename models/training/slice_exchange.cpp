@@ -275,8 +275,8 @@ Tensor SliceExchange::collect(size_t parameter, const Shape& shape,
       }
     } else if (group_.first()) {
       float* to = whole.mutable_data() + slice.begin;
-      in.push_back({slice.owner, std::as_writable_bytes(
-                                     std::span(to, static_cast<size_t>(slice.floats())))});
+      in.push_back({slice.owner,
+                    std::as_writable_bytes(std::span(to, static_cast<size_t>(slice.floats())))});
     }
   }
   group_.wait(group_.begin(static_cast<int>(2 * buckets_.size()), out, in));

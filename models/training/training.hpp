@@ -45,9 +45,9 @@ struct UpdateOptions {
   LossKind loss = LossKind::kSoftmax;
   double label_smoothing = 0;
   Distillation distillation;
-  int64_t accumulate = 1;          ///< micro batches per update
-  /// Parts that each micro batch is cut into, a power of two: what batch norm sees together, and the
-  /// leaves of the tree in which gradients are added (shard_tree.hpp).
+  int64_t accumulate = 1;  ///< micro batches per update
+  /// Parts that each micro batch is cut into, a power of two: what batch norm sees together, and
+  /// the leaves of the tree in which gradients are added (shard_tree.hpp).
   int64_t shards = 1;
   bool checkpoint_blocks = false;  ///< less memory, more time, the same bits: see checkpointed()
   uint64_t seed = 0;               ///< of dropout and drop path

@@ -55,8 +55,7 @@ void Training::set_state_tensor(size_t i, std::span<const float> whole) {
   const auto [slot, member] = find_state(i);
   for (Part& part : parts_) {
     if (part.slot != slot) continue;
-    std::copy(whole.begin() + part.begin, whole.begin() + part.end,
-              (part.*member).mutable_data());
+    std::copy(whole.begin() + part.begin, whole.begin() + part.end, (part.*member).mutable_data());
   }
 }
 

@@ -27,11 +27,10 @@ std::vector<double> grad_squares(std::span<const Tensor> grads) {
   for (const int64_t n : sizes) chunks += ceil_div(n, kNormChunk);
   std::vector<double> partial(static_cast<size_t>(chunks));
   const kernels::ClipGradNorm& kernel = *kernels::active().clip_grad_norm;
-  for_each_chunk(sizes, kNormChunk,
-                 [&](int64_t chunk, size_t tensor, int64_t begin, int64_t end) {
-                   partial[static_cast<size_t>(chunk)] =
-                       kernel.sum_squares(end - begin, grads[tensor].data() + begin);
-                 });
+  for_each_chunk(sizes, kNormChunk, [&](int64_t chunk, size_t tensor, int64_t begin, int64_t end) {
+    partial[static_cast<size_t>(chunk)] =
+        kernel.sum_squares(end - begin, grads[tensor].data() + begin);
+  });
   return partial;
 }
 

@@ -95,9 +95,9 @@ TEST_CASE("loader: shards come one after the other, each of all batches of an up
         const Copy& part = parts[next++];
         CHECK(test::same_bits(part.images,
                               batches[batch].images.rows(4 * shard, 4 * shard + 4).clone()));
-        CHECK(std::ranges::equal(part.indices,
-                                 std::span(batches[batch].indices)
-                                     .subspan(static_cast<size_t>(4 * shard), 4)));
+        CHECK(std::ranges::equal(
+            part.indices,
+            std::span(batches[batch].indices).subspan(static_cast<size_t>(4 * shard), 4)));
       }
     }
   }

@@ -1,5 +1,5 @@
-// Ranks: the shard tree, slices, and training by 1 to 8 ranks, which are threads here: the same bits.
-// Not here: processes and MPI (tests/program/test_mpi.py).
+// Ranks: the shard tree, slices, and training by 1 to 8 ranks, which are threads here: the same
+// bits. Not here: processes and MPI (tests/program/test_mpi.py).
 
 #include <catch2/catch.hpp>
 
@@ -111,9 +111,8 @@ constexpr const char* kResNet =
         "num_classes": 5, "img_size": 16})";
 
 TEST_CASE("group: any number of ranks computes the bits of one", "[models]") {
-  const std::vector<Setting> settings = {
-      {kVit, update_options(OptimizerKind::kAdamW, 2)},
-      {kResNet, update_options(OptimizerKind::kSgd, 1)}};
+  const std::vector<Setting> settings = {{kVit, update_options(OptimizerKind::kAdamW, 2)},
+                                         {kResNet, update_options(OptimizerKind::kSgd, 1)}};
   const Setting& setting = settings[GENERATE(size_t{0}, size_t{1})];
   const std::vector<float> wanted = trained(setting, alone());
   const int ranks = GENERATE(1, 2, 3, 5, 8);
