@@ -1,6 +1,7 @@
 """Ranks of build/vitrine-mpi, as mpirun starts them."""
 import os
 import subprocess
+from contextlib import suppress
 
 import program
 
@@ -37,10 +38,7 @@ def ranks_of(mpirun):
         children = f.read().split()
     found = []
     for child in children:
-        try:
-            with open(f"/proc/{child}/comm") as f:
-                if f.read().strip().startswith("vitrine"):
-                    found.append(int(child))
-        except OSError:
-            pass
+        with suppress(OSError):
+            if os.path.samefile(f"/proc/{child}/exe", MPI):
+                found.append(int(child))
     return found
