@@ -126,6 +126,17 @@ include third_party/packages.mk
 $(OUT)/vitrine: $(OBJ)/apps/main.o $(call archives,apps)
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $^ $(LDLIBS) -o $@
 
+# The same program for several ranks; only here MPI is known, and only this asks for it. What apps/mpi has
+# comes before models/training/launched_group.cpp.
+MPICXX ?= mpicxx
+MPI_COMPILER := OMPI_CXX="$(CXX)" MPICH_CXX="$(CXX)" $(MPICXX) -DOMPI_SKIP_MPICXX -DMPICH_SKIP_MPICXX
+.PHONY: mpi
+mpi: $(OUT)/vitrine-mpi ## build/vitrine-mpi, which trains on many machines (mpirun; apps/mpi/README.md)
+$(OUT)/vitrine-mpi: $(OBJ)/apps/main.o $(call archive,apps/mpi) $(call archives,apps)
+	$(call say,LINK,$@)mkdir -p $(@D) && $(MPI_COMPILER) $(CXXFLAGS) $^ $(LDLIBS) -o $@
+$(OBJ)/apps/mpi/%.o: CXX := $(MPI_COMPILER) -Wno-old-style-cast
+$(call objects,$(call sources,apps/mpi)): | build/packages/mpi
+
 # What only steers: more optimisation would take longer to compile, and nothing else.
 STEERING := $(foreach r,$(filter apps%,$(ROOMS)) core/text models/networks models/weights models/training,$(call sources,$(r)))
 $(call objects,$(STEERING)): BASELINE += $(if $(filter release,$(MODE)),-O1)

@@ -5,6 +5,7 @@
 #include "apps/bench/bench_conv.hpp"
 #include "apps/bench/bench_gemm.hpp"
 #include "apps/bench/bench_model.hpp"
+#include "apps/bench/bench_scale.hpp"
 #include "apps/command_line/command.hpp"
 #include "apps/terminal/print.hpp"
 #include "core/isa.hpp"
@@ -80,6 +81,7 @@ void add_bench(CLI::App& app) {
   add_bench_conv(parent);
   add_model_bench(parent, "model", "a forward pass", false);
   add_model_bench(parent, "train", "a training step", true);
+  add_bench_scale(parent);
 }
 
 }  // namespace vitrine

@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 #include <sstream>
+#include <string_view>
 #include <system_error>
 
 #include "apps/command_line/command.hpp"
@@ -19,14 +20,17 @@
 #include "core/isa.hpp"
 #include "core/screen_text.hpp"
 #include "core/version.hpp"
+#include "models/training/group.hpp"
 
 namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
 
-/// One line on standard error, whatever the text holds.
+/// One line on standard error, whatever the text holds; where others train with this process, from
+/// one of them, and all end.
 int complain(const std::string& text, int status) {
+  vitrine::launched_group().end_all(text, status);
   std::fprintf(stderr, "vitrine: %s\n", vitrine::screen_text(text).c_str());
   return status;
 }
@@ -44,6 +48,10 @@ std::string version() {
 /// The command that is asked for; its status.
 int run(CLI::App& app, int argc, char** argv) {
   try {
+    if (vitrine::launched_group().size() > 1 &&
+        !(argc > 1 && std::string_view(argv[1]) == "train")) {
+      throw vitrine::UsageError("of the commands only train works on more than one rank");
+    }
     app.parse(argc, argv);
   } catch (const CLI::RuntimeError& e) {  // a command's own status
     return e.get_exit_code();
@@ -97,6 +105,7 @@ int run(CLI::App& app, int argc, char** argv) {
 int main(int argc, char** argv) try {
   vitrine::watch_bus_errors();
   vitrine::open_standard_streams();
+  vitrine::launched_group();
   std::set_terminate(end_program);
   CLI::App app{"Vitrine: vision transformers that train and infer on the CPU", "vitrine"};
   app.formatter(std::make_shared<vitrine::HelpFormat>());
@@ -113,6 +122,7 @@ int main(int argc, char** argv) try {
   vitrine::add_bench(app);
   vitrine::add_study(app);
   const int status = run(app, argc, argv);
+  vitrine::launched_group().leave();
   // What was printed must have arrived: a full disk is a failure.
   return status == 0 && !vitrine::standard_output_arrived() ? kFailed : status;
 } catch (...) {  // no memory to declare the options, or to complain

@@ -190,7 +190,7 @@ int position_study(const StudyOptions& o, const CommonOptions& common) {
   watch_interrupt();
   std::vector<Result> results;
   for (const Variant& v : kPositionVariants) {
-    const RunFolder folder{o.out + "/" + v.name, o.resume, o.workers, 0};
+    const RunFolder folder{.path = o.out + "/" + v.name, .resume = o.resume, .workers = o.workers};
     const json options = options_of(v, shared);
     const std::unique_ptr<Run> run = open_run(folder, options, common);
     if (results.empty()) print_notes(run->notes(), common);

@@ -20,6 +20,9 @@ struct TrainOptions {
   std::shared_ptr<GivenOptions> given = std::make_shared<GivenOptions>();
 };
 
+// Where several ranks can train: enough for a node or a few, and large enough parts of a batch.
+constexpr int64_t kShards = 8;
+
 /// The options that the user gave, with what a recipe leaves to him.
 nlohmann::json named(const TrainOptions& o) {
   nlohmann::json all = resolved(*o.given);
@@ -36,6 +39,9 @@ nlohmann::json named(const TrainOptions& o) {
   }
   if (!recipe.empty() && !all.contains("data") && !continues) {
     throw UsageError(fmt::format("--recipe {}: name the pictures with --data", recipe));
+  }
+  if (o.folder.group->launched() && !continues && !all.contains("shards")) {
+    all["shards"] = kShards;
   }
   return all;
 }
@@ -85,7 +91,9 @@ int report_done(const nlohmann::json& result, const TrainOptions& o, const Commo
   return 0;
 }
 
-int train(const TrainOptions& o, const CommonOptions& common) {
+int train(const TrainOptions& o, CommonOptions common) {
+  Group& group = *o.folder.group;
+  common.quiet = common.quiet || !group.first();
   if (common.seed_given) o.given->flags["seed"] = common.seed;
   watch_interrupt();
   std::unique_ptr<Run> run;
@@ -95,10 +103,14 @@ int train(const TrainOptions& o, const CommonOptions& common) {
       return report_done(*result, o, common);
     }
     run = open_run(o.folder, given, common);
+    group.set_advice(
+        fmt::format("to go on, with any number of ranks up to {}: the same with --out {} --resume",
+                    run->options().update.shards, o.folder.path));
   } catch (const OptionError& e) {
     throw as_typed(e, *o.given);
   }
   const bool quiet = common.quiet || common.json;
+  run->memory_estimate();
   if (!quiet) print_heading(*run);
   print_notes(run->model().notes, common);
   print_notes(run->notes(), common);
@@ -120,6 +132,7 @@ int train(const TrainOptions& o, const CommonOptions& common) {
 
 void add_train(CLI::App& app) {
   auto o = std::make_shared<TrainOptions>();
+  o->folder.group = &launched_group();
   CLI::App& command = add_command(app, "train", "trains a model",
                                   [o](const CommonOptions& common) { return train(*o, common); });
   HelpAll help_all(command, "In brackets: the default; the values that are allowed.");

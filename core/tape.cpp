@@ -38,10 +38,11 @@ Tape::Tape() : id_(g_next_id++), outer_(std::exchange(t_current, this)) {}
 
 Tape::~Tape() { t_current = outer_; }
 
-void Tape::watch(Tensor& leaf) {
+int64_t Tape::watch(Tensor& leaf) {
   leaf.tape_ = id_;
   leaf.slot_ = static_cast<int64_t>(watched_.size());
   watched_.push_back(true);
+  return leaf.slot_;
 }
 
 Tape* Tape::recording(std::span<const Tensor* const> inputs) {
@@ -107,14 +108,13 @@ Gradients Tape::backward(const Tensor& loss) {
   return backward(std::span(&loss, 1), std::span(&one, 1));
 }
 
-Gradients Tape::backward(std::span<const Tensor> outputs, std::span<const Tensor> cotangents) {
+void Tape::begin_backward(std::span<const Tensor> outputs, std::span<const Tensor> cotangents) {
   if (done_) throw UsageError("[backward] ran already on this tape: record again");
   if (outputs.size() != cotangents.size()) {
     throw ShapeError(
         fmt::format("[backward] {} outputs but {} cotangents", outputs.size(), cotangents.size()));
   }
   done_ = true;
-  const Pause pause;
   gradients_.resize(watched_.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].shape() != cotangents[i].shape()) {
@@ -123,30 +123,63 @@ Gradients Tape::backward(std::span<const Tensor> outputs, std::span<const Tensor
     }
     if (outputs[i].tape_ == id_) accumulate(outputs[i].slot_, cotangents[i].detach());
   }
-  while (!nodes_.empty()) {
-    const Node node = std::move(nodes_.back());
-    nodes_.pop_back();
-    recomputations_.erase(node.output);  // all who read it come later on the list
-    const Tensor dy = std::exchange(gradients_[static_cast<size_t>(node.output)], Tensor());
-    if (!dy.defined()) continue;  // nothing that was asked for depends on it
-    uint64_t needs = 0;
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      const auto bit = std::min(static_cast<int64_t>(i), Needs::kLast);
-      if (node.inputs[i] >= 0) needs |= uint64_t{1} << bit;
-    }
-    const ProfileScope profile(node.name, true);
-    std::vector<Tensor> gradients = node.backward(dy, Needs(needs, node.inputs, gradients_));
-    VT_CHECK(gradients.size() == node.inputs.size());
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (node.inputs[i] < 0) continue;
-      VT_CHECK(gradients[i].defined());
-      accumulate(node.inputs[i], std::move(gradients[i]));
-    }
+}
+
+/// Sends the last node's gradient to its inputs and frees the node. Their slots.
+std::vector<int64_t> Tape::play_last_node() {
+  Node node = std::move(nodes_.back());
+  nodes_.pop_back();
+  recomputations_.erase(node.output);  // all who read it come later on the list
+  const Tensor dy = std::exchange(gradients_[static_cast<size_t>(node.output)], Tensor());
+  if (!dy.defined()) return std::move(node.inputs);  // nothing asked for depends on it
+  uint64_t needs = 0;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const auto bit = std::min(static_cast<int64_t>(i), Needs::kLast);
+    if (node.inputs[i] >= 0) needs |= uint64_t{1} << bit;
   }
+  const ProfileScope profile(node.name, true);
+  std::vector<Tensor> gradients = node.backward(dy, Needs(needs, node.inputs, gradients_));
+  VT_CHECK(gradients.size() == node.inputs.size());
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (node.inputs[i] < 0) continue;
+    VT_CHECK(gradients[i].defined());
+    accumulate(node.inputs[i], std::move(gradients[i]));
+  }
+  return std::move(node.inputs);
+}
+
+Gradients Tape::backward(std::span<const Tensor> outputs, std::span<const Tensor> cotangents) {
+  const Pause pause;
+  begin_backward(outputs, cotangents);
+  while (!nodes_.empty()) play_last_node();
   Gradients result;
   result.tape_ = id_;
   result.by_slot_ = std::move(gradients_);
   return result;
+}
+
+void Tape::backward(std::span<const Tensor> outputs, std::span<const Tensor> cotangents,
+                    const Complete& complete) {
+  const Pause pause;
+  begin_backward(outputs, cotangents);
+  std::vector<int64_t> readers(watched_.size());  // nodes still to be played, by slot
+  for (const Node& node : nodes_) {
+    for (const int64_t slot : node.inputs) {
+      if (slot >= 0) ++readers[static_cast<size_t>(slot)];
+    }
+  }
+  const auto pass_on = [&](size_t slot) {
+    complete(static_cast<int64_t>(slot), std::exchange(gradients_[slot], Tensor()));
+  };
+  for (size_t slot = 0; slot < readers.size(); ++slot) {
+    if (watched_[slot] && readers[slot] == 0) pass_on(slot);
+  }
+  while (!nodes_.empty()) {
+    for (const int64_t input : play_last_node()) {
+      const auto slot = static_cast<size_t>(input);
+      if (input >= 0 && --readers[slot] == 0 && watched_[slot]) pass_on(slot);
+    }
+  }
 }
 
 Tensor Gradients::of(const Tensor& leaf) const {

@@ -104,8 +104,9 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// Makes `leaf` (this handle and copies made of it later) a tensor whose gradient is wanted.
-  void watch(Tensor& leaf);
+  /// Makes `leaf` (this handle and copies made of it later) a tensor whose gradient is wanted. Its
+  /// number, for Complete.
+  int64_t watch(Tensor& leaf);
 
   /// The tape that records on this thread, if at least one of `inputs` (null or undefined ones
   /// count for nothing) is known to it; otherwise null.
@@ -132,6 +133,14 @@ class Tape {
   /// differ, UsageError if backward ran before.
   Gradients backward(std::span<const Tensor> outputs, std::span<const Tensor> cotangents);
 
+  /// Takes the gradient of the watched tensor of this number; undefined if the outputs do not
+  /// depend on it.
+  using Complete = std::function<void(int64_t leaf, Tensor gradient)>;
+  /// The same, but every gradient goes to `complete`, once for each watched tensor, as soon as
+  /// nothing more is added to it: while those of earlier layers are still to come.
+  void backward(std::span<const Tensor> outputs, std::span<const Tensor> cotangents,
+                const Complete& complete);
+
  private:
   struct Node {
     std::vector<int64_t> inputs;  // slots; -1 for inputs that this tape does not know
@@ -140,6 +149,8 @@ class Tape {
     std::string_view name;  // of the operation, for the profile
   };
   void accumulate(int64_t slot, Tensor gradient);
+  void begin_backward(std::span<const Tensor> outputs, std::span<const Tensor> cotangents);
+  std::vector<int64_t> play_last_node();
   friend class Saved;
   /// How to compute `tensor` again, or null.
   static std::shared_ptr<Recomputation> recomputation_of(const Tensor& tensor);

@@ -20,8 +20,8 @@ check-deps:
 	@sh tests/check_deps.sh $(foreach r,$(ROOMS),"$(call seen,$(r))") \
 	  "ops/reference ops/kernels core" "ops/simd ops/kernels"
 
-# Every header compiles alone.
-HEADER_CHECKS := $(patsubst %,build/headers/%.ok,$(filter-out ops/simd/%,$(HEADERS)))
+# Every header compiles alone; those that need MPI, with make mpi.
+HEADER_CHECKS := $(patsubst %,build/headers/%.ok,$(filter-out ops/simd/% apps/mpi/%,$(HEADERS)))
 build/headers/%.ok: % $(FLAGS) | $(PACKAGES_BUILD) $(PACKAGES_TEST)
 	@mkdir -p $(@D) && $(CXX) -std=c++20 -I. $(WARN) -fsyntax-only -x c++ -include $< /dev/null \
 	  -MMD -MP -MF build/headers/$*.d -MT $@ && touch $@
@@ -40,7 +40,7 @@ check-style:
 # Asked for when it is needed: there may be no compiler yet. omp.h is g++'s: its folder comes last, since clang has intrinsics of its own, and its __malloc__ (free)
 # is an attribute that clang does not know.
 TIDY_FLAGS = -std=c++20 -I. -fopenmp -idirafter $(shell $(CXX) -print-file-name=include) '-D__malloc__(...)='
-TIDY_SOURCES := $(filter-out third_party/% ops/simd/% tests/main.cpp tests/fuzz/%,$(SOURCES))
+TIDY_SOURCES := $(filter-out third_party/% ops/simd/% apps/mpi/% tests/main.cpp tests/fuzz/%,$(SOURCES))
 TIDIED := $(patsubst %,build/tidy/%.ok,$(TIDY_SOURCES))
 build/tidy/%.ok: % .clang-tidy | build/packages/lint $(PACKAGES_BUILD) $(PACKAGES_TEST)
 	$(call say,TIDY,$<)mkdir -p $(@D) && clang-tidy-19 --quiet $< -- $(TIDY_FLAGS) 2>build/tidy/$*.log && touch $@ || \

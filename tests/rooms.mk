@@ -1,7 +1,7 @@
 # The rooms, and which others each may include, with what those may: read by the build, by the link of
 # each room's tests, and by make lint. Upper rooms come first: that is the order of archives in a link.
 
-ROOMS := apps apps/runs apps/bench apps/command_line apps/figures apps/drawing apps/terminal \
+ROOMS := apps apps/mpi apps/runs apps/bench apps/command_line apps/figures apps/drawing apps/terminal \
          models/c_api models/analysis models/training models/inference models/weights models/data models/networks \
          ops/optimizers ops ops/images ops/gemm ops/kernels \
          core/images core/formats core/text core
@@ -31,6 +31,8 @@ SEES_apps/figures    := apps/drawing models/training models/analysis
 SEES_apps/command_line := apps/terminal
 SEES_apps/bench      := apps/command_line models/training
 SEES_apps/runs       := apps/command_line apps/figures
+# In place of models/training/launched_group.cpp, by make mpi alone.
+SEES_apps/mpi        := apps/terminal models/training
 SEES_apps            := apps/runs apps/bench
 
 # A room and all that it sees, upper ones first.

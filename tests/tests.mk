@@ -53,6 +53,13 @@ test-transformers: $(OUT)/vitrine ## folders of Hugging Face's transformers in b
 test-sweep: $(OUT)/vitrine ## networks and image processors of others by the hundred: exact, or refused by name
 	@status=0; for script in tests/sweep/*.py; do $(or $(PYTHON),python3) $$script $(OUT)/vitrine || status=1; done; exit $$status
 
+# Ranks of MPI; root may start them too.
+.PHONY: test-mpi test-mpi-kills
+test-mpi: $(OUT)/vitrine $(OUT)/vitrine-mpi ## the same bytes by 1 to 8 ranks, and what happens to one ends all; SHORT=1: fewer
+	@python3 tests/program/test_mpi.py $(OUT)/vitrine-mpi
+test-mpi-kills: $(OUT)/vitrine $(OUT)/vitrine-mpi ## ranks killed at random moments, resumed by other numbers of ranks: KILLS [30], SEED [1]
+	@python3 tests/program/test_mpi_kills.py $(OUT)/vitrine-mpi $(or $(KILLS),30) $(or $(SEED),1)
+
 # OpenMP's threads instead of the pool's.
 .PHONY: test-openmp
 test-openmp: ## everything that make test runs, with OpenMP as the executor

@@ -97,10 +97,10 @@ void say_more_epochs(const Run& run, int64_t before, const CommonOptions& common
 
 std::unique_ptr<Run> go_on(const RunFolder& folder, const RunOptions& own, const json& changes,
                            const CommonOptions& common) {
-  std::unique_ptr<Run> run = Run::resume(folder.path, folder.workers, changes);
+  std::unique_ptr<Run> run = Run::resume(folder.path, folder.workers, changes, *folder.group);
   if (changes.contains("epochs")) {
     std::error_code ignored;
-    fs::remove(result_file(folder), ignored);  // it will be another
+    if (folder.group->first()) fs::remove(result_file(folder), ignored);  // it will be another
     say_more_epochs(*run, own.epochs, common);
   }
   if (run->checkpoint_isa() != isa_name(active_isa())) {
@@ -132,7 +132,8 @@ std::unique_ptr<Run> open_run(const RunFolder& folder, const json& given,
           folder.path));
     }
     if (folder.resume) check_holds_no_other(folder.path);
-    return std::make_unique<Run>(folder.path, RunOptions::from_json(given), folder.workers);
+    return std::make_unique<Run>(folder.path, RunOptions::from_json(given), folder.workers,
+                                 *folder.group);
   }
   const json changes = changes_of(given, *own, folder.path);
   if (Run::has_checkpoint(folder.path)) return go_on(folder, *own, changes, common);
@@ -144,7 +145,7 @@ std::unique_ptr<Run> open_run(const RunFolder& folder, const json& given,
   json options = own->to_json();
   options.merge_patch(changes);
   return std::make_unique<Run>(folder.path, RunOptions::from_json(std::move(options)),
-                               folder.workers);
+                               folder.workers, *folder.group);
 }
 
 std::optional<json> finished_result(const RunFolder& folder, const json& given) {

@@ -18,6 +18,7 @@ struct RunFolder {
   bool resume = false;  ///< go on with the run that is there
   int workers = 1;
   int64_t checkpoint_steps = 0;
+  Group* group = &alone();  ///< who trains it
 };
 
 /// Throws UsageError for a folder that holds something while nothing is to be resumed.

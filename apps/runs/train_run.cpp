@@ -60,17 +60,20 @@ bool train_with_progress(Run& run, const RunFolder& folder, bool quiet, const Ru
   observer.stop = interrupted;
   observer.step = [&](const RunObserver::Step& s) {
     const int64_t done = before + s.epoch * per_epoch + s.step * s.images;
-    progress.update(done, fmt::format("loss {:.4f}  accuracy {:.2f} %", s.loss, 100 * s.accuracy));
+    std::string details = fmt::format("loss {:.4f}  accuracy {:.2f} %", s.loss, 100 * s.accuracy);
+    if (run.group().size() > 1) details += fmt::format("  network {:.0f} %", 100 * s.waiting);
+    progress.update(done, details);
   };
-  observer.epoch = [&](const RunObserver::Epoch& e) {
-    progress.note(line_of(e));
-    const std::string pictures = time_of_pictures(e);
-    if (!pictures.empty()) progress.note("         " + pictures);
-    write_png(folder.path + "/curves.png", draw_curves(folder.path));
-    trim_heap();
-    progress.relabel(label(std::min(e.epoch + 1, e.epochs - 1)));
-    progress.resume();
-  };
+  if (run.group().first())
+    observer.epoch = [&](const RunObserver::Epoch& e) {
+      progress.note(line_of(e));
+      const std::string pictures = time_of_pictures(e);
+      if (!pictures.empty()) progress.note("         " + pictures);
+      write_png(folder.path + "/curves.png", draw_curves(folder.path));
+      trim_heap();
+      progress.relabel(label(std::min(e.epoch + 1, e.epochs - 1)));
+      progress.resume();
+    };
   const bool finished = run.train(observer, folder.checkpoint_steps);
   progress.finish();
   return finished;
@@ -82,6 +85,7 @@ Evaluation test_run(Run& run, const RunFolder& folder, const CommonOptions& comm
   print_bad_pictures(bad, "test pictures", common);
   const Evaluation result = run.test(data);
   throw_if_interrupted();
+  if (!run.group().first()) return result;
   // Again: the run may have been killed after its last epoch, before they were whole.
   write_png(folder.path + "/curves.png", draw_curves(folder.path));
   write_png(folder.path + "/confusion.png",

@@ -131,6 +131,15 @@ std::string json_text(const std::string& text) {
   }
 }
 
+void check_size(const NamedTensor& named, size_t size) {
+  const RawTensor& tensor = named.tensor;
+  const auto bytes = byte_count(tensor.dtype, tensor.shape);
+  if (bytes && static_cast<size_t>(*bytes) == size) return;
+  throw ShapeError(fmt::format("[write_safetensors] '{}' of shape ({}) and type {} has {} bytes",
+                               named.name, fmt::join(tensor.shape, ", "), dtype_name(tensor.dtype),
+                               size));
+}
+
 std::string directory_text(std::span<const NamedTensor> tensors, const Metadata& metadata) {
   std::string text = "{";
   const auto separate = [&] {
@@ -153,18 +162,13 @@ std::string directory_text(std::span<const NamedTensor> tensors, const Metadata&
       throw UsageError(
           fmt::format("[write_safetensors] tensor name '{}' is reserved or comes twice", name));
     }
-    const auto bytes = byte_count(tensor.dtype, tensor.shape);
-    if (!bytes || static_cast<size_t>(*bytes) != tensor.bytes.size()) {
-      throw ShapeError(fmt::format(
-          "[write_safetensors] '{}' of shape ({}) and type {} has {} bytes", name,
-          fmt::join(tensor.shape, ", "), dtype_name(tensor.dtype), tensor.bytes.size()));
-    }
+    const auto bytes = static_cast<size_t>(byte_count(tensor.dtype, tensor.shape).value_or(0));
     separate();
     text += json_text(name);
-    text += fmt::format(":{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
-                        dtype_name(tensor.dtype), fmt::join(tensor.shape, ","), offset,
-                        offset + tensor.bytes.size());
-    offset += tensor.bytes.size();
+    text +=
+        fmt::format(":{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
+                    dtype_name(tensor.dtype), fmt::join(tensor.shape, ","), offset, offset + bytes);
+    offset += bytes;
   }
   text += '}';
   return text;
@@ -194,6 +198,13 @@ SafetensorsFile::SafetensorsFile(std::string path)
 
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                        const Metadata& metadata) {
+  for (const NamedTensor& named : tensors) check_size(named, named.tensor.bytes.size());
+  write_safetensors(path, tensors, metadata, [&](size_t i) { return tensors[i].tensor.bytes; });
+}
+
+void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                       const Metadata& metadata,
+                       const std::function<std::span<const std::byte>(size_t i)>& data_of) {
   std::string text = directory_text(tensors, metadata);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const uint64_t length = text.size();
@@ -201,7 +212,11 @@ void write_safetensors(const std::string& path, std::span<const NamedTensor> ten
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(std::as_bytes(std::span(text)));
-  for (const NamedTensor& named : tensors) file.write(named.tensor.bytes);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const std::span<const std::byte> bytes = data_of(i);
+    check_size(tensors[i], bytes.size());
+    file.write(bytes);
+  }
   file.commit();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -56,5 +57,11 @@ class SafetensorsFile {
 /// is reserved, or for text that is not UTF-8, and IoError.
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                        const Metadata& metadata);
+
+/// The same of tensors whose data are not all there at once: `data_of(i)`, called in order, gives
+/// those of tensors[i] for as long as it takes to write them; tensors[i] has none itself.
+void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                       const Metadata& metadata,
+                       const std::function<std::span<const std::byte>(size_t i)>& data_of);
 
 }  // namespace vitrine

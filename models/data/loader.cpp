@@ -36,6 +36,10 @@ void check(const LoaderOptions& o) {
     throw UsageError(fmt::format("{} must be {} to {}, got {}", what, low, high, value));
   };
   range("the batch", o.batch, 1, int64_t{1} << 20);
+  if (o.share.shards < 1 || o.batch % o.share.shards != 0 || (o.share.shards > 1 && !o.drop_last)) {
+    throw UsageError(
+        fmt::format("a batch of {} cannot be cut into {} equal shards", o.batch, o.share.shards));
+  }
   range("the number of loader threads", o.workers, 0, kMaxWorkers);
   range("repeats", o.repeats, 1, kMaxRepeats);
   range("the number of batches ahead", o.ahead, 1, kMaxAhead);
@@ -84,7 +88,7 @@ LoaderOptions LoaderOptions::in_order(int64_t batch, int workers, Preprocess pre
 // holds it; but while a piece is being worked on, its part of the slot belongs to that worker.
 struct Loader::State {
   struct Slot {
-    Tensor buffer;  // (options.batch, H, W, C)
+    Tensor buffer;  // (size, H, W, C)
     float* floats = nullptr;
     Batch batch;
     int64_t count = 0;        // pictures in this batch
@@ -100,6 +104,7 @@ struct Loader::State {
   std::vector<int64_t> indices;
   LoaderOptions options;
   ReusedVector<float> mean, stddev;
+  int64_t size = 1;  // pictures of a batch that is whole
   int64_t samples = 0, batches = 0;
   int64_t piece = 1;  // pictures in a piece
 
@@ -144,18 +149,20 @@ Loader::State::State(std::shared_ptr<const Dataset> data, std::vector<int64_t> p
   mean = o.preprocess.mean_floats();
   stddev = o.preprocess.stddev_floats();
   const auto n = static_cast<int64_t>(indices.size());
-  batches = o.drop_last ? n / o.batch : ceil_div(n, o.batch);
-  samples = o.drop_last ? batches * o.batch : n;
-  piece = std::clamp<int64_t>(kPieceBytes / o.preprocess.numel(), 1, o.batch);
+  const int64_t whole = o.batch * o.share.together;
+  size = o.share.size_of(o.batch);
+  batches = o.share.parts() * (o.drop_last ? n / whole : ceil_div(n, whole));
+  samples = o.drop_last ? batches * size : n;
+  piece = std::clamp<int64_t>(kPieceBytes / o.preprocess.numel(), 1, size);
 
   order = numbers(n);
   // One more than may wait: the caller's.
   slots.resize(static_cast<size_t>(o.workers == 0 ? 1 : o.ahead + 1));
   for (Slot& s : slots) {
     const Preprocess& p = o.preprocess;
-    s.buffer = Tensor::empty({o.batch, p.height, p.width, p.channels});
-    s.batch.labels.reserve(static_cast<size_t>(o.batch));
-    s.batch.indices.reserve(static_cast<size_t>(o.batch));
+    s.buffer = Tensor::empty({size, p.height, p.width, p.channels});
+    s.batch.labels.reserve(static_cast<size_t>(size));
+    s.batch.indices.reserve(static_cast<size_t>(size));
   }
   start_workers();
 }
@@ -201,7 +208,7 @@ void Loader::State::claim(int64_t batch) {
   // Somebody still holds the tensor of the batch before: it stays theirs.
   if (!s.buffer.unique()) s.buffer = Tensor::empty(s.buffer.shape());
   s.floats = s.buffer.mutable_data();
-  s.count = std::min(options.batch, samples - batch * options.batch);
+  s.count = std::min(size, samples - batch * size);
   s.batch.labels.resize(static_cast<size_t>(s.count));
   s.batch.indices.resize(static_cast<size_t>(s.count));
   s.pieces_left = pieces(s);
@@ -215,10 +222,11 @@ void Loader::State::prepare(Slot& s, int64_t batch, int64_t number,
   const Preprocess& rule = options.preprocess;
   const int64_t numel = rule.numel();
   const bool decodes = !dataset->in_memory();
+  const int64_t first = options.share.first_place(batch, options.batch);
   Image storage;
   StopWatch watch;
   for (int64_t i = number * piece; i < std::min(s.count, (number + 1) * piece); ++i) {
-    const int64_t place = batch * options.batch + i;
+    const int64_t place = first + i;
     const int64_t position = order[static_cast<size_t>(place / options.repeats)];
     const int64_t index = indices[static_cast<size_t>(position)];
     if (decodes) watch.add_to(preparing);
@@ -320,7 +328,7 @@ const Batch* Loader::State::take() {
   }
   waiting += std::chrono::steady_clock::now() - start;
   if (s.error != nullptr) std::rethrow_exception(s.error);
-  s.batch.images = s.count == options.batch ? s.buffer : s.buffer.rows(0, s.count);
+  s.batch.images = s.count == size ? s.buffer : s.buffer.rows(0, s.count);
   held = true;
   ++next;
   return &s.batch;
@@ -341,7 +349,7 @@ int64_t Loader::samples() const { return state_->samples; }
 
 int64_t Loader::buffer_bytes() const {
   const int64_t slots = std::min(static_cast<int64_t>(state_->slots.size()), state_->batches);
-  return slots * state_->options.batch * state_->options.preprocess.numel() *
+  return slots * state_->size * state_->options.preprocess.numel() *
          static_cast<int64_t>(sizeof(float));
 }
 

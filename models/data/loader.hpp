@@ -7,6 +7,7 @@
 
 #include "core/tensor.hpp"
 #include "models/data/augment.hpp"
+#include "models/data/batch_share.hpp"
 #include "models/data/dataset.hpp"
 #include "models/data/preprocess.hpp"
 
@@ -17,8 +18,9 @@ struct LoaderOptions {
   static LoaderOptions in_order(int64_t batch, int workers, Preprocess preprocess);
 
   int64_t batch = 128;    ///< pictures in a batch
+  BatchShare share;       ///< the parts of batches that come; what is said of batches is of these
   bool shuffle = true;    ///< by (seed, epoch); else in the order given
-  bool drop_last = true;  ///< no batch with fewer pictures: for training
+  bool drop_last = true;  ///< no update with fewer pictures: for training
   uint64_t seed = 0;      ///< of the order and of the augmentation
   /// Threads that prepare batches ahead; 0: next() does it itself, and so it does where the system
   /// refuses a single one. Where it refuses some of several, the loader throws Error.

@@ -7,6 +7,21 @@
 
 namespace vitrine {
 
+/// What a network's answer to one picture is worth.
+struct Judged {
+  int64_t index = 0;  ///< in the data set
+  int32_t label = 0, predicted = 0;
+  int64_t rank = 0;        ///< classes whose logit is above the label's
+  double loss = 0;         ///< cross-entropy
+  double probability = 0;  ///< of the predicted class, where that is another; 0 if it is no number
+};
+
+/// logits (B, classes), labels (B), numbers of the pictures in the data set (B).
+std::vector<Judged> judge(const Tensor& logits, std::span<const int32_t> labels,
+                          std::span<const int64_t> indices);
+/// The whole of `loader`'s epoch 0.
+std::vector<Judged> judge(const Network& model, Loader& loader);
+
 /// A picture that was taken for another class than its own.
 struct Mistake {
   int64_t index = 0;  ///< in the data set
@@ -30,6 +45,8 @@ struct Evaluation {
 
   /// Adds a batch: logits (B, classes), labels (B), numbers of the pictures in the data set (B).
   void add(const Tensor& logits, std::span<const int32_t> labels, std::span<const int64_t> indices);
+  /// Adds one picture, of so many classes.
+  void add(const Judged& picture, int64_t classes);
   double loss() const { return per_image(loss_sum); }
   double accuracy() const { return per_image(static_cast<double>(top1)); }
   double accuracy5() const { return per_image(static_cast<double>(top5)); }

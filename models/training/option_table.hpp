@@ -128,6 +128,12 @@ void each_update_option(Options& o, F&& f) {
     o.layer_decay);
   f({"freeze", "patterns (*, ?) of parameters that stay as they are"}, o.freeze);
   f({"accumulate", "batches per update", between(1, 1'000'000)}, o.accumulate);
+  f({"shards",
+     "equal parts that each batch is computed in, a power of two; batch norm sees one part at a "
+     "time. Under mpirun 8 where it is not given: so many ranks can share the work, and any number "
+     "of them gives the same result",
+     between(1, 1'048'576)},
+    o.shards);
   f({"checkpoint_blocks",
      "run each block again for its gradients instead of keeping its activations: much less memory, "
      "a third more time, the same result"},

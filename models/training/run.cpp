@@ -11,7 +11,6 @@
 #include "core/formats/disk_space.hpp"
 #include "core/formats/file.hpp"
 #include "core/interrupt.hpp"
-#include "core/memory.hpp"
 #include "core/process_memory.hpp"
 #include "core/text/json_text.hpp"
 #include "models/inference/held_out.hpp"
@@ -37,8 +36,6 @@ constexpr int64_t kLaterBytes = int64_t{7} << 20;
 // more than a very small network needs.
 constexpr int64_t kPictureBytes = int64_t{15} << 20;
 
-constexpr const char* kModel = "model.safetensors";
-
 /// x as people want to read it; whole numbers would hide how fast a large network is.
 double four_digits(double x) { return std::stod(fmt::format("{:.4g}", x)); }
 
@@ -52,6 +49,14 @@ RunOptions with_known_network(RunOptions options) {
   return options;
 }
 
+BatchShare share_of(const RunOptions& options, const Group& group) {
+  const ShardRange shards = shards_of(group.rank(), group.size(), options.update.shards);
+  return {.shards = options.update.shards,
+          .begin = shards.begin,
+          .end = shards.end,
+          .together = options.update.accumulate};
+}
+
 }  // namespace
 
 void Run::Sums::add(const BatchResult& r) {
@@ -60,13 +65,16 @@ void Run::Sums::add(const BatchResult& r) {
   images += r.images;
 }
 
-Run::Run(const std::string& folder, const RunOptions& options, int workers)
-    : Run(folder, options, workers, true) {}
+Run::Run(const std::string& folder, const RunOptions& options, int workers, Group& group)
+    : Run(folder, options, workers, group, true) {}
 
-Run::Run(const std::string& folder, const RunOptions& options, int workers, bool fresh)
+Run::Run(const std::string& folder, const RunOptions& options, int workers, Group& group,
+         bool fresh)
     : folder_(folder),
       options_(fresh ? with_known_network(options) : options),
       workers_(workers),
+      group_(group),
+      share_(share_of(options, group)),
       data_(options.data, options.bad_pictures) {
   fresh ? begin() : restore();
 }
@@ -90,8 +98,10 @@ void Run::begin() {
   data_.leave_out_bad_pictures(model_.preprocess.channels);
   build_loaders();
   data_.check(model_);
-  training_ = std::make_unique<Training>(*model_.network, options_.update);
+  training_ = std::make_unique<Training>(*model_.network, options_.update, group_);
   memory_estimate();  // a rehearsal of the steps
+  agree();
+  if (!group_.first()) return;
   check_room();
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
@@ -110,7 +120,10 @@ void Run::check_room() const {
     return sum;
   };
   const int64_t weights = bytes(model_tensors(model_));
-  const int64_t checkpoint = weights + bytes(state_tensors(*training_));
+  int64_t checkpoint = weights;
+  for (const StateTensor& t : training_->state()) {
+    checkpoint += t.shape.numel() * static_cast<int64_t>(sizeof(float));
+  }
   // A new checkpoint stands beside the old one until it is whole.
   const bool goes_on = has_checkpoint(folder_);
   const bool one = !goes_on && options_.epochs == 1;
@@ -142,7 +155,7 @@ int64_t Run::memory_estimate() {
   if (memory_) return *memory_;
   const Preprocess& p = model_.preprocess;
   const int64_t steps =
-      training_->rehearse({options_.batch, p.height, p.width, p.channels},
+      training_->rehearse({share_.size_of(options_.batch), p.height, p.width, p.channels},
                           options_.mix.mixup > 0 || options_.mix.cutmix > 0, validation_->samples(),
                           [&](const Tensor& x) { return logits_of(teachers_, x); });
   const ProcessMemory now = process_memory();
@@ -168,8 +181,10 @@ void Run::build_loaders() {
       data_.split(options_.validation, options_.seed, /*every_class=*/rules_ >= 2);
   hold_out(split.held_out);
   train_size_ = static_cast<int64_t>(split.train.size());
+  validation_size_ = static_cast<int64_t>(split.validation.size());
   LoaderOptions o;
   o.batch = options_.batch;
+  o.share = share_;
   o.seed = options_.seed;
   o.workers = workers_;
   o.preprocess = model_.preprocess;
@@ -177,8 +192,8 @@ void Run::build_loaders() {
   o.repeats = options_.repeats;
   train_ = std::make_unique<Loader>(data_.train(), split.train, o);
   validation_ = std::make_unique<Loader>(
-      data_.validation(), split.validation,
-      LoaderOptions::in_order(options_.batch, workers_, model_.preprocess));
+      data_.validation(), own_of(split.validation),
+      LoaderOptions::in_order(share_.size_of(options_.batch), workers_, model_.preprocess));
   if (steps_per_epoch() == 0) {
     const int64_t accumulate = options_.update.accumulate;
     throw UsageError(fmt::format(
@@ -201,27 +216,29 @@ void Run::plan_schedule() {
 }
 
 void Run::write_metrics(const std::string& line) {
-  append_metrics(path(kMetrics), line);
+  if (group_.first()) append_metrics(path(kMetrics), line);
   ++lines_;
 }
 
-BatchResult Run::train_step(double lr, double& grad_norm) {
-  Sums sums;
-  for (int64_t i = 0; i < options_.update.accumulate; ++i) {
-    const Batch* batch = train_->next();
-    VT_CHECK(batch != nullptr);
-    if (options_.mix.active(epoch_)) {
-      const int64_t micro = training_->steps() * options_.update.accumulate + i;
-      Random random(options_.seed, RandomPlace::kMix, static_cast<uint64_t>(micro));
-      const MixedBatch mixed =
-          mix_batch(batch->images, batch->labels, data_.train()->classes(), options_.mix, random);
-      sums.add(training_->add_gradients(mixed.images, mixed.targets,
-                                        logits_of(teachers_, mixed.images)));
-    } else {
-      sums.add(training_->add_gradients(batch->images, batch->labels,
-                                        logits_of(teachers_, batch->images)));
-    }
+/// Forward and backward of this rank's next part of a batch.
+BatchResult Run::train_part() {
+  const Batch* batch = train_->next();
+  VT_CHECK(batch != nullptr);
+  if (!options_.mix.active(epoch_)) {
+    return training_->add_gradients(batch->images, batch->labels,
+                                    logits_of(teachers_, batch->images));
   }
+  Random random(options_.seed, RandomPlace::kMix, training_->part_number());
+  const MixedBatch mixed =
+      mix_batch(batch->images, batch->labels, data_.train()->classes(), options_.mix, random);
+  return training_->add_gradients(mixed.images, mixed.targets, logits_of(teachers_, mixed.images));
+}
+
+BatchResult Run::train_step(double lr, double& grad_norm) {
+  std::vector<BatchResult> parts;
+  for (int64_t i = 0; i < training_->parts(); ++i) parts.push_back(train_part());
+  Sums sums;
+  for (const BatchResult& part : gather_lists(group_, parts)) sums.add(part);
   const BatchResult result{sums.loss / static_cast<double>(sums.images), sums.correct, sums.images};
   if (!std::isfinite(result.loss)) {
     const bool kept = std::filesystem::exists(path(kModel));
@@ -250,10 +267,12 @@ void Run::write_train_line(double lr, double grad_norm, double seconds) {
 }
 
 bool Run::train(const RunObserver& observer, int64_t checkpoint_steps) {
+  const auto start = std::chrono::steady_clock::now();
+  const double waited = group_.waited();
   while (epoch_ < options_.epochs) {
     const auto epoch_start = std::chrono::steady_clock::now();
     auto line_start = epoch_start;
-    train_->start(epoch_, step_ * options_.update.accumulate);
+    train_->start(epoch_, step_ * share_.parts());
     while (step_ < steps_per_epoch()) {
       const double lr = learning_rate(schedule_, training_->steps());
       double grad_norm = 0;
@@ -268,10 +287,11 @@ bool Run::train(const RunObserver& observer, int64_t checkpoint_steps) {
       if (observer.step) {
         const auto n = static_cast<double>(epoch_sums_.images);
         observer.step({epoch_, options_.epochs, step_, steps_per_epoch(), epoch_sums_.loss / n,
-                       static_cast<double>(epoch_sums_.correct) / n, lr, grad_norm, result.images});
+                       static_cast<double>(epoch_sums_.correct) / n, lr, grad_norm, result.images,
+                       (group_.waited() - waited) / seconds_since(start)});
       }
       const bool last = step_ == steps_per_epoch();
-      if (observer.stop && observer.stop()) {
+      if (any_rank(observer.stop && observer.stop())) {
         save_checkpoint();
         return false;
       }
@@ -294,16 +314,6 @@ bool Run::is_best(const Evaluation& validation) const {
   return validation.accuracy() == best_accuracy_ && validation.loss() <= best_loss_;
 }
 
-/// Evaluates the weights on the validation part. Throws Interrupted, with everything as it was.
-Evaluation Run::validate() {
-  try {
-    return evaluate(*model_.network, *validation_);
-  } catch (...) {
-    if (training_->has_average()) training_->swap_average();
-    throw;
-  }
-}
-
 /// Evaluates the weights (their average, if there is one), keeps the best, writes the checkpoint.
 void Run::finish_epoch(const RunObserver& observer, double seconds) {
   if (training_->has_average()) training_->swap_average();
@@ -315,7 +325,7 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
       best_loss_ = validation.loss();
     }
     best_epoch_ = epoch_ + 1;
-    save_model(path(kModel), model_);
+    if (group_.first()) save_model(path(kModel), model_);
   }
   if (training_->has_average()) training_->swap_average();
 
@@ -346,14 +356,6 @@ void Run::finish_epoch(const RunObserver& observer, double seconds) {
   step_ = 0;
   save_checkpoint();
   if (observer.epoch) observer.epoch(report);
-}
-
-Evaluation Run::test(const std::shared_ptr<const Dataset>& data,
-                     const std::function<void(const Evaluation&)>& seen) const {
-  trim_memory();  // training is over
-  const Model best = load_model(path(kModel));
-  Loader loader(data, LoaderOptions::in_order(options_.batch, workers_, best.preprocess));
-  return evaluate(*best.network, loader, seen);
 }
 
 }  // namespace vitrine

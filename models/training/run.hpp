@@ -14,6 +14,7 @@
 #include "models/data/loader.hpp"
 #include "models/data/mix.hpp"
 #include "models/inference/evaluate.hpp"
+#include "models/training/group.hpp"
 #include "models/training/run_data.hpp"
 #include "models/training/schedule.hpp"
 #include "models/training/teacher.hpp"
@@ -83,6 +84,7 @@ struct RunObserver {
     double loss, accuracy;  ///< means over the epoch so far
     double lr, grad_norm;
     int64_t images;  ///< in this step
+    double waiting;  ///< share of the time since train() began that other ranks were waited for
   };
   struct Epoch {
     int64_t epoch, epochs;
@@ -110,16 +112,21 @@ struct RunObserver {
 /// A run that is stopped, or killed, and goes on from its checkpoint computes the same bits as one
 /// that was never interrupted. Where it is cut depends on nothing: every epoch starts from
 /// (seed, epoch), every mask from (seed, step). While it lives, nobody else trains in its folder.
+///
+/// In a group every rank has a Run of the same folder and options, and calls the same of its
+/// functions in the same order. The first writes the files; the others read them, so they must see
+/// the same folder. How many ranks there are changes nothing in the files, from one start to the
+/// next either.
 class Run {
  public:
   /// Opens data and model, fresh. Throws UsageError, IoError, FormatError.
-  Run(const std::string& folder, const RunOptions& options, int workers);
+  Run(const std::string& folder, const RunOptions& options, int workers, Group& group = alone());
   /// Goes on from the folder's checkpoint, whose options count; `changes`, a JSON object, has new
   /// values of some of kChangeableOptions. With more epochs than the run had, a learning rate that
   /// falls to the end (linear, cosine) is from the next step on that of a run of the new length.
   /// Throws as above.
   static std::unique_ptr<Run> resume(const std::string& folder, int workers,
-                                     const nlohmann::json& changes);
+                                     const nlohmann::json& changes, Group& group = alone());
   static bool has_checkpoint(const std::string& folder);
   /// Lines of metrics.jsonl that the checkpoint in a folder counts; 0 if there is none.
   static int64_t checkpoint_lines(const std::string& folder);
@@ -148,8 +155,9 @@ class Run {
   int64_t train_images() const;
   /// The whole training part.
   int64_t all_train_images() const { return train_size_; }
-  int64_t steps_per_epoch() const { return train_->batches() / options_.update.accumulate; }
-  int64_t validation_images() const { return validation_->samples(); }
+  int64_t steps_per_epoch() const { return train_->batches() / share_.parts(); }
+  int64_t validation_images() const { return validation_size_; }
+  const Group& group() const { return group_; }
   /// The most memory that the process will hold, in bytes, within some per cent; what decoders of
   /// pictures take is not counted. To be asked before train(); takes some hundredths of a second.
   int64_t memory_estimate();
@@ -172,8 +180,7 @@ class Run {
     return data_.test(model_, bad);
   }
   /// The best weights so far on `data`.
-  Evaluation test(const std::shared_ptr<const Dataset>& data,
-                  const std::function<void(const Evaluation&)>& seen = {}) const;
+  Evaluation test(const std::shared_ptr<const Dataset>& data) const;
 
  private:
   /// Sums over steps, for reports.
@@ -183,7 +190,7 @@ class Run {
     void add(const BatchResult& result);
   };
 
-  Run(const std::string& folder, const RunOptions& options, int workers, bool fresh);
+  Run(const std::string& folder, const RunOptions& options, int workers, Group& group, bool fresh);
   void begin();
   void choose_network();
   void plan_schedule();
@@ -197,14 +204,21 @@ class Run {
   void write_config() const;
   void restore();
   void restore_data(const TensorArchive& file);
+  void agree() const;
+  BatchResult train_part();
   BatchResult train_step(double lr, double& grad_norm);
+  bool any_rank(bool here) const;
+  Evaluation evaluate_with_all(const Network& network, Loader& own, int64_t classes) const;
+  std::vector<int64_t> own_of(const std::vector<int64_t>& pictures) const;
   Evaluation validate();
   void finish_epoch(const RunObserver& observer, double seconds);
   void save_checkpoint() const;
+  void write_checkpoint(const Metadata& metadata) const;
   void write_train_line(double lr, double grad_norm, double seconds);
   void write_metrics(const std::string& line);
   static constexpr const char* kConfig = "config.json";
   static constexpr const char* kMetrics = "metrics.jsonl";
+  static constexpr const char* kModel = "model.safetensors";
   /// What runs of this version do in another way than older ones, which go on as they began:
   /// validation parts have pictures of every class (split_validation).
   static constexpr int kRules = 2;
@@ -214,6 +228,8 @@ class Run {
   std::optional<FolderLock> lock_;  // of the folder: two runs would undo each other's work
   RunOptions options_;
   int workers_;
+  Group& group_;
+  BatchShare share_;
   RunData data_;
   std::vector<std::string> learned_validation_;
   Model model_;
@@ -224,6 +240,7 @@ class Run {
   std::string checkpoint_isa_, chosen_for_;
   std::optional<int64_t> memory_;  // the estimate
   int64_t train_size_ = 0;         // pictures of the training part
+  int64_t validation_size_ = 0;
 
   // Where the run is. All of it is in the checkpoint.
   int64_t epoch_ = 0;

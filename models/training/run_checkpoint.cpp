@@ -54,15 +54,18 @@ std::string Run::teachers_fingerprint() const {
   return all;
 }
 
-std::unique_ptr<Run> Run::resume(const std::string& folder, int workers, const json& changes) {
+std::unique_ptr<Run> Run::resume(const std::string& folder, int workers, const json& changes,
+                                 Group& group) {
   json stored = checkpoint_options(SafetensorsFile(folder + "/" + kCheckpoint));
   const json before = stored;
   stored.merge_patch(changes);
-  std::unique_ptr<Run> run(new Run(folder, RunOptions::from_json(std::move(stored)), workers,
+  std::unique_ptr<Run> run(new Run(folder, RunOptions::from_json(std::move(stored)), workers, group,
                                    /*fresh=*/false));
   // In the checkpoint too: whoever goes on from it does so with the same number of epochs.
   if (run->options_.epochs != before["epochs"]) run->save_checkpoint();
-  run->write_config();  // whoever asked for more epochs before may have been killed between the two
+  if (group.first())
+    run->write_config();  // whoever asked for more epochs before may have been killed between the
+                          // two
   return run;
 }
 
@@ -118,7 +121,7 @@ void Run::restore_data(const TensorArchive& file) {
 }
 
 void Run::restore() {
-  lock_.emplace(folder_);
+  if (group_.first()) lock_.emplace(folder_);
   const TensorArchive file(path(kCheckpoint));
   model_ = read_model_description(file);
   if (!options_.exif) model_.preprocess.exif = Exif::kAsStored;
@@ -129,7 +132,7 @@ void Run::restore() {
                       "vitrine.training: " + json_problem(e));
   }
   load_weights(*model_.network, own_weights(file), file);
-  training_ = std::make_unique<Training>(*model_.network, options_.update);
+  training_ = std::make_unique<Training>(*model_.network, options_.update, group_);
   try {
     const json state = parse_json(file.metadata().at("vitrine.training"));
     read_json(state.at("epoch"), epoch_);
@@ -158,6 +161,8 @@ void Run::restore() {
   if (epoch_ < 0 || epoch_ > options_.epochs || step_ < 0 || step_ > steps_per_epoch()) {
     throw FormatError(FormatKind::kBadHeader, file.path(), -1, "vitrine.training: out of range");
   }
+  agree();
+  if (!group_.first()) return;
   if (epoch_ < options_.epochs) check_room();
   keep_metrics();
 }
@@ -195,8 +200,6 @@ void Run::keep_metrics() const {
 }
 
 void Run::save_checkpoint() const {
-  std::vector<NamedTensor> tensors = model_tensors(model_);
-  for (NamedTensor& tensor : state_tensors(*training_)) tensors.push_back(std::move(tensor));
   const auto sums = [](const Sums& s) { return json{s.loss, s.correct, s.images}; };
   json state = {{"options", options_.to_json()},
                 {"isa", isa_name(active_isa())},
@@ -215,8 +218,28 @@ void Run::save_checkpoint() const {
   if (!teachers_.empty()) state["teacher"] = teachers_fingerprint();
   Metadata metadata = model_metadata(model_);
   metadata["vitrine.training"] = write_json(state);
+  write_checkpoint(metadata);
+}
+
+/// Each rank gives what it keeps of the state; the first writes.
+void Run::write_checkpoint(const Metadata& metadata) const {
+  const std::vector<StateTensor> state = training_->state();
+  if (!group_.first()) {
+    for (size_t i = 0; i < state.size(); ++i) training_->state_tensor(i);
+    return;
+  }
+  std::vector<NamedTensor> tensors = model_tensors(model_);
+  const size_t weights = tensors.size();
+  for (const auto& [name, shape] : state) {
+    tensors.push_back({name, {Dtype::kF32, {shape.dims().begin(), shape.dims().end()}, {}}});
+  }
+  Tensor part;
   if (lines_ > 0) sync_metrics(path(kMetrics));  // no checkpoint counts lines that can be lost
-  write_safetensors(path(kCheckpoint), tensors, metadata);
+  write_safetensors(path(kCheckpoint), tensors, metadata, [&](size_t i) {
+    if (i < weights) return tensors[i].tensor.bytes;
+    part = training_->state_tensor(i - weights);
+    return std::as_bytes(part.values());
+  });
 }
 
 }  // namespace vitrine

@@ -9,6 +9,16 @@ using nlohmann::json;
 
 /// What one option asks of another.
 void check_together(const RunOptions& o) {
+  const int64_t shards = o.update.shards;
+  if ((shards & (shards - 1)) != 0) {
+    throw UsageError(fmt::format("shards must be a power of two, got {}", shards));
+  }
+  if (o.batch % shards != 0) {
+    throw UsageError(
+        fmt::format("a batch of {} cannot be cut into {} equal shards: another batch, "
+                    "or other shards",
+                    o.batch, shards));
+  }
   if (o.update.nesterov && o.update.momentum == 0) throw UsageError("nesterov needs momentum");
   const Distillation& distillation = o.update.distillation;
   const Distillation usual;

@@ -6,9 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/dry_run.hpp"
 #include "core/error.hpp"
-#include "core/memory.hpp"
 #include "core/tape.hpp"
 #include "models/inference/evaluate.hpp"
 #include "ops/binary.hpp"
@@ -52,12 +50,11 @@ Tensor loss_of(const UpdateOptions& options, const HeadLogits& heads, const Targ
              mul(by_teacher, static_cast<float>(d.alpha)));
 }
 
-/// What the state of one parameter is called in a checkpoint.
-const char* first_name(OptimizerKind kind) {
-  return kind == OptimizerKind::kAdamW ? "optimizer/exp_avg/" : "optimizer/momentum/";
+/// left + right, of which either may be undefined.
+Tensor plus(Tensor left, const Tensor& right) {
+  if (!left.defined()) return right;
+  return right.defined() ? add(std::move(left), right) : left;
 }
-constexpr const char* kSecondName = "optimizer/exp_avg_sq/";
-constexpr const char* kAverageName = "ema/";
 
 }  // namespace
 
@@ -70,8 +67,12 @@ double ema_decay_at(const UpdateOptions& options, int64_t step) {
   return std::min(options.ema, 1 - std::pow(static_cast<double>(step), -2.0 / 3));
 }
 
-Training::Training(Network& model, const UpdateOptions& options)
-    : model_(model), options_(options) {
+Training::Training(Network& model, const UpdateOptions& options, Group& group)
+    : model_(model),
+      options_(options),
+      group_(group),
+      range_(shards_of(group.rank(), group.size(), options.shards)),
+      statistics_(model, group, options.shards) {
   std::vector<bool> fits(options.freeze.size());
   const auto frozen = [&](const std::string& name) {
     bool found = false;
@@ -84,18 +85,12 @@ Training::Training(Network& model, const UpdateOptions& options)
   model_.visit([&](const std::string& name, Parameter& p, Role role) {
     const bool trained = role != Role::kBuffer;
     if (trained ? frozen(name) : options_.ema == 0) return;
-    Slot slot{.name = name,
-              .parameter = &p,
-              .trained = trained,
-              .decays = options_.decay_all || role == Role::kWeight,
-              .lr_scale = layer_scale_of(model_, name, options_.layer_decay),
-              .first = {},
-              .second = {},
-              .average = {}};
-    if (trained) slot.first = Tensor::zeros(p.value.shape());
-    if (trained && options_.optimizer == OptimizerKind::kAdamW) slot.second = slot.first.clone();
-    if (options_.ema > 0) slot.average = p.value.clone();
-    slots_.push_back(std::move(slot));
+    slots_.push_back({.name = name,
+                      .parameter = &p,
+                      .trained = trained,
+                      .decays = options_.decay_all || role == Role::kWeight,
+                      .lr_scale = layer_scale_of(model_, name, options_.layer_decay),
+                      .lower = {}});
   });
   for (size_t i = 0; i < fits.size(); ++i) {
     if (!fits[i])
@@ -103,6 +98,51 @@ Training::Training(Network& model, const UpdateOptions& options)
   }
   if (std::ranges::none_of(slots_, &Slot::trained))
     throw UsageError("every parameter is frozen: nothing to train");
+  keep_parts();
+}
+
+/// The state that this rank keeps, at its beginning.
+void Training::keep_parts() {
+  const auto keep = [&](size_t slot, int64_t begin, int64_t end) {
+    const Slot& s = slots_[slot];
+    const Tensor& value = s.parameter->value;
+    Part part{.slot = slot,
+              .begin = begin,
+              .end = end,
+              .whole = end - begin == value.numel(),
+              .first = {},
+              .second = {},
+              .average = {}};
+    const Tensor mine = view(part, value);
+    if (s.trained) part.first = Tensor::zeros(mine.shape());
+    if (s.trained && options_.optimizer == OptimizerKind::kAdamW) part.second = part.first.clone();
+    if (options_.ema > 0) part.average = mine.clone();
+    parts_.push_back(std::move(part));
+  };
+  if (group_.size() == 1) {
+    for (size_t i = 0; i < slots_.size(); ++i) keep(i, 0, slots_[i].parameter->value.numel());
+    return;
+  }
+  std::vector<int64_t> sizes;
+  for (const Slot& slot : slots_) {
+    sizes.push_back(slot.trained ? slot.parameter->value.numel() : 0);
+  }
+  exchange_ = std::make_unique<SliceExchange>(group_, sizes, options_.shards);
+  for (const Slice& slice : exchange_->own()) keep(slice.parameter, slice.begin, slice.end);
+  // Averages of statistics are small: every rank has them.
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    if (!slots_[i].trained) keep(i, 0, slots_[i].parameter->value.numel());
+  }
+}
+
+/// What `part` is of its whole parameter, or of anything of its shape; shares its storage.
+Tensor Training::view(const Part& part, const Tensor& whole) const {
+  return part.whole ? whole : whole.reshape({-1}).rows(part.begin, part.end);
+}
+
+uint64_t Training::part_number() const {
+  const int64_t micro = steps_ * options_.accumulate + part_ % options_.accumulate;
+  return static_cast<uint64_t>(micro * options_.shards + shard());
 }
 
 BatchResult Training::add_gradients(const Tensor& images, std::span<const int32_t> labels,
@@ -118,57 +158,108 @@ BatchResult Training::add_gradients(const Tensor& images, const Tensor& targets,
 template <class Target>
 BatchResult Training::add_gradients_of(const Tensor& images, const Target& target,
                                        std::span<const int32_t> labels, const Tensor& teacher) {
+  if (part_ % options_.accumulate == 0) statistics_.begin(part_ == 0);
   Tape tape;
-  for (Slot& slot : slots_) {
-    if (slot.trained) tape.watch(slot.parameter->value);
+  std::vector<size_t> watched;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    if (!slots_[i].trained) continue;
+    tape.watch(slots_[i].parameter->value);
+    watched.push_back(i);
   }
 
-  // Micro batches of one update draw different masks.
-  const auto micro = static_cast<uint64_t>(steps_ * options_.accumulate + micro_);
+  // Parts of one update draw different masks.
   const Pass pass{.training = true,
                   .seed = options_.seed,
-                  .step = micro,
+                  .step = part_number(),
                   .checkpoint_blocks = options_.checkpoint_blocks};
   const HeadLogits heads = model_.heads(images, pass);
   const Tensor loss = loss_of(options_, heads, target, teacher);
 
-  const Tensor share = Tensor::scalar(1.0F / static_cast<float>(options_.accumulate));
-  const Gradients gradients = tape.backward(std::span(&loss, 1), std::span(&share, 1));
-  for (Slot& slot : slots_) {
-    if (!slot.trained) continue;
-    const Tensor gradient = gradients.of(slot.parameter->value);
-    if (!gradient.defined()) continue;
-    Tensor& sum = slot.parameter->grad;
-    sum = sum.defined() ? add(std::move(sum), gradient) : gradient;
-  }
-  ++micro_;
+  const Tensor share =
+      Tensor::scalar(1.0F / static_cast<float>(options_.accumulate * options_.shards));
+  tape.backward(std::span(&loss, 1), std::span(&share, 1), [&](int64_t leaf, Tensor gradient) {
+    add_gradient(watched[static_cast<size_t>(leaf)], std::move(gradient));
+  });
+  if (last_of_shard()) statistics_.end(shard());
+  ++part_;
   return {double{loss.item()}, count_correct(heads.answer(), labels), images.dim(0)};
 }
 
+/// Adds what backward has found for a parameter in this part: to those of the shard's other micro
+/// batches, and after the last of them to the shards before, as far as the tree goes.
+void Training::add_gradient(size_t slot, Tensor gradient) {
+  Slot& s = slots_[slot];
+  Tensor& sum = s.parameter->grad;
+  if (gradient.defined()) sum = plus(std::move(sum), gradient);
+  if (!last_of_shard()) return;
+  for (int64_t i = sums_after(shard(), range_); i > 0; --i) {
+    sum = plus(std::move(s.lower.back()), sum);
+    s.lower.pop_back();
+  }
+  const bool last = shard() + 1 == range_.end;
+  if (last && exchange_ == nullptr) return;
+  s.lower.push_back(std::exchange(sum, Tensor()));
+  if (last) exchange_->send_gradient(slot, std::exchange(s.lower, {}));
+}
+
+/// The gradients of parts_, undefined where none reached the parameter; their norm with all others.
+double Training::take_gradients(std::vector<Tensor>& gradients) {
+  if (exchange_ != nullptr) {
+    gradients = exchange_->take_gradients();
+    for (size_t i = 0; i < gradients.size(); ++i) {
+      const Part& part = parts_[i];
+      if (!part.whole || !gradients[i].defined()) continue;
+      gradients[i] = gradients[i].reshape(slots_[part.slot].parameter->value.shape());
+    }
+    return exchange_->norm(gradients);
+  }
+  for (const Part& part : parts_) gradients.push_back(slots_[part.slot].parameter->grad);
+  return grad_norm(gradients);
+}
+
 double Training::update(double lr) {
+  statistics_.settle();
   std::vector<Tensor> gradients;
-  gradients.reserve(slots_.size());
-  for (const Slot& slot : slots_) gradients.push_back(slot.parameter->grad);
-  const double norm = grad_norm(gradients);
+  const double norm = take_gradients(gradients);
+  gradients.resize(parts_.size());  // statistics have none
   ++steps_;
-  micro_ = 0;
+  part_ = 0;
   const UpdateExtras extras{
       .grad_scale = options_.clip_norm > 0 ? clip_scale(norm, options_.clip_norm) : 1,
       .ema_decay = ema_decay_at(options_, steps_)};
-  const bool adamw = options_.optimizer == OptimizerKind::kAdamW;
+  apply(gradients, lr, extras);
+  for (const Part& part : parts_) {
+    const Slot& slot = slots_[part.slot];
+    slot.parameter->grad = Tensor();
+    if (!slot.trained) {
+      Tensor average = part.average;
+      ema_(average, slot.parameter->value, extras.ema_decay);
+    }
+  }
+  share_weights();
+  return norm;
+}
+
+/// Updates the parts whose gradients are there.
+void Training::apply(std::span<const Tensor> gradients, double lr, const UpdateExtras& extras) {
+  std::vector<Tensor> values;
+  values.reserve(parts_.size());
   std::vector<AdamWItem> adamw_items;
   std::vector<SgdItem> sgd_items;
-  for (Slot& slot : slots_) {
-    Parameter& p = *slot.parameter;
-    if (!p.grad.defined()) continue;
-    Tensor* average = options_.ema > 0 ? &slot.average : nullptr;
+  const bool adamw = options_.optimizer == OptimizerKind::kAdamW;
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    if (!gradients[i].defined()) continue;
+    Part& part = parts_[i];
+    const Slot& slot = slots_[part.slot];
+    Tensor* value = &values.emplace_back(view(part, slot.parameter->value));
+    Tensor* average = options_.ema > 0 ? &part.average : nullptr;
     const double slot_lr = lr * slot.lr_scale;
     const double decay = slot.decays ? options_.weight_decay : 0;
     if (adamw) {
       adamw_items.push_back(
-          {&p.value, &p.grad, &slot.first, &slot.second, average, slot_lr, decay});
+          {value, &gradients[i], &part.first, &part.second, average, slot_lr, decay});
     } else {
-      sgd_items.push_back({&p.value, &p.grad, &slot.first, average, slot_lr, decay});
+      sgd_items.push_back({value, &gradients[i], &part.first, average, slot_lr, decay});
     }
   }
   if (adamw) {
@@ -177,73 +268,27 @@ double Training::update(double lr) {
   } else {
     sgd_(sgd_items, {.momentum = options_.momentum, .nesterov = options_.nesterov}, extras);
   }
-  for (Slot& slot : slots_) {
-    slot.parameter->grad = Tensor();
-    if (!slot.trained) ema_(slot.average, slot.parameter->value, extras.ema_decay);
-  }
-  return norm;
 }
 
-int64_t Training::rehearse(const Shape& images, bool mixed, int64_t evaluated,
-                           const std::function<Tensor(const Tensor&)>& teacher) {
-  trim_memory();
-  const DryRun dry;
-  const Tensor batch = Tensor::empty(images);
-  const int64_t given = mixed ? 0 : dry.resident_bytes();
-  const std::vector<int32_t> labels(static_cast<size_t>(images[0]));
-  const Tensor targets =
-      mixed ? Tensor::empty({images[0], model_.network_config().classes}) : Tensor();
-
-  // Passes move running statistics, updates the counters.
-  std::vector<std::pair<Parameter*, Tensor>> buffers;
-  model_.visit([&](const std::string&, Parameter& p, Role role) {
-    if (role != Role::kBuffer) return;
-    buffers.emplace_back(&p, p.value);
-    p.value = p.value.clone();
-  });
-  const int64_t steps = steps_;
-  // Nothing of the rehearsal may outlive it, also where an operation refuses its arguments.
-  const auto undo = [&] {
-    steps_ = steps;
-    micro_ = 0;
-    for (Slot& slot : slots_) slot.parameter->grad = Tensor();
-    for (auto& [parameter, value] : buffers) parameter->value = value;
-  };
-  // The second update may need what the first has left behind, the third micro batch nothing new.
-  try {
-    for (int update_number = 0; update_number < 2; ++update_number) {
-      for (int64_t i = 0; i < std::min<int64_t>(options_.accumulate, 2); ++i) {
-        const Tensor answers = teacher ? teacher(batch) : Tensor();
-        mixed ? add_gradients(batch, targets, answers) : add_gradients(batch, labels, answers);
-      }
-      update(0);
-      if (evaluated >= images[0]) model_(batch);
-      if (evaluated % images[0] > 0) model_(batch.rows(0, evaluated % images[0]));
-    }
-  } catch (...) {
-    undo();
-    throw;
-  }
-  undo();
-  return dry.resident_bytes() - given;
+/// All ranks get the parts that this one has changed, and it theirs.
+void Training::share_weights() {
+  if (exchange_ == nullptr) return;
+  exchange_->share([this](size_t slot) { return slots_[slot].parameter->value; });
 }
 
 void Training::swap_average() {
   VT_CHECK(has_average());
-  for (Slot& slot : slots_) std::swap(slot.parameter->value, slot.average);
-}
-
-std::vector<StateTensor> Training::state() const {
-  std::vector<StateTensor> tensors;
-  const auto add = [&](const std::string& prefix, Tensor Slot::* member) {
-    for (const Slot& slot : slots_) {
-      if ((slot.*member).defined()) tensors.push_back({prefix + slot.name, slot.*member});
+  for (Part& part : parts_) {
+    Tensor& value = slots_[part.slot].parameter->value;
+    if (part.whole) {
+      std::swap(value, part.average);
+    } else {
+      Tensor mine = view(part, value);
+      std::swap_ranges(mine.mutable_data(), mine.mutable_data() + mine.numel(),
+                       part.average.mutable_data());
     }
-  };
-  add(first_name(options_.optimizer), &Slot::first);
-  add(kSecondName, &Slot::second);
-  add(kAverageName, &Slot::average);
-  return tensors;
+  }
+  share_weights();
 }
 
 }  // namespace vitrine

@@ -2,13 +2,20 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "models/networks/network.hpp"
 #include "models/training/distillation.hpp"
+#include "models/training/group.hpp"
+#include "models/training/shard_statistics.hpp"
+#include "models/training/shard_tree.hpp"
+#include "models/training/slice_exchange.hpp"
+#include "ops/optimizers/update_extras.hpp"
 
 namespace vitrine {
 
@@ -38,7 +45,10 @@ struct UpdateOptions {
   LossKind loss = LossKind::kSoftmax;
   double label_smoothing = 0;
   Distillation distillation;
-  int64_t accumulate = 1;          ///< micro batches per update
+  int64_t accumulate = 1;  ///< micro batches per update
+  /// Parts that each micro batch is cut into, a power of two: what batch norm sees together, and
+  /// the leaves of the tree in which gradients are added (shard_tree.hpp).
+  int64_t shards = 1;
   bool checkpoint_blocks = false;  ///< less memory, more time, the same bits: see checkpointed()
   uint64_t seed = 0;               ///< of dropout and drop path
 };
@@ -62,23 +72,36 @@ double ema_decay_at(const UpdateOptions& options, int64_t step);
 /// A tensor of a training's state.
 struct StateTensor {
   std::string name;
-  Tensor value;
+  Shape shape;
 };
 
-/// Trains a model step by step: gradients of one or more micro batches, then one update. Holds the
-/// optimiser's state and the averaged weights; knows nothing of data, files or time.
+/// Trains a model step by step: gradients of one or more parts of a batch, then one update. Holds
+/// the optimiser's state and the averaged weights; knows nothing of data, files or time. In a group
+/// of ranks each computes the gradients of some shards, keeps the state of a slice of every
+/// parameter and updates it; weights are the same bits on all of them, and those of a rank alone.
 ///
 ///   Training training(model, options);
 ///   training.add_gradients(images, labels);
 ///   training.update(lr);
 class Training {
  public:
-  /// `model` must outlive this and keep its parameters where they are. Throws UsageError if a
-  /// pattern of options.freeze fits no parameter, or nothing is left to train.
-  Training(Network& model, const UpdateOptions& options);
+  /// `model` and `group` must outlive this, and the model keep its parameters where they are.
+  /// Throws UsageError if a pattern of options.freeze fits no parameter, or nothing is left to
+  /// train, or there are more ranks than shards.
+  Training(Network& model, const UpdateOptions& options, Group& group = alone());
+  Training(const Training&) = delete;
+  Training& operator=(const Training&) = delete;
 
-  /// Forward and backward of one micro batch; adds its gradient, divided by the number of micro
-  /// batches per update, to what is there.
+  /// The shards whose gradients this rank computes.
+  const ShardRange& shards() const { return range_; }
+  /// Parts of an update on this rank: its shards of each micro batch.
+  int64_t parts() const { return range_.size() * options_.accumulate; }
+  /// The part that comes next, as a number that no other part of the training has: what random
+  /// numbers follow beside the seed. Of one shard: the number of the micro batch.
+  uint64_t part_number() const;
+
+  /// Forward and backward of the next part: shard by shard, and within a shard micro batch by micro
+  /// batch. Adds its gradient, its share of the mean over all parts of the update.
   ///   images  (B, H, W, C)
   ///   labels  (B)
   ///   teacher (B, classes), logits of these images; exactly if there is a distillation. A network
@@ -111,32 +134,61 @@ class Training {
   /// Exchanges the weights with their average; again to go back. Throws if there is none.
   void swap_average();
 
-  /// The optimiser's state and the average, named "optimizer/..." and "ema/...". The tensors are
-  /// Training's own: whoever writes into them, and sets the number of updates, has it go on from
-  /// there.
+  /// The optimiser's state and the average, named "optimizer/..." and "ema/...".
   std::vector<StateTensor> state() const;
+  /// Number i of state(): for the first rank, the others get nothing. All ranks ask together.
+  Tensor state_tensor(size_t i);
+  /// Has number i of state() go on from `whole`, on each rank.
+  void set_state_tensor(size_t i, std::span<const float> whole);
   void set_steps(int64_t steps) { steps_ = steps; }
 
  private:
   struct Slot {
     std::string name;
     Parameter* parameter;
-    bool trained;          // not a buffer, whose average alone is kept here
-    bool decays;           // weight decay applies
-    double lr_scale;       // of layer-wise decay
-    Tensor first, second;  // AdamW: both moments; SGD: the momentum buffer
-    Tensor average;
+    bool trained;               // not a buffer, whose average alone is kept here
+    bool decays;                // weight decay applies
+    double lr_scale;            // of layer-wise decay
+    std::vector<Tensor> lower;  // gradients of nodes that are not parameter->grad's, in order
+  };
+  // What this rank keeps of a slot and updates: all of it, or slices.
+  struct Part {
+    size_t slot;
+    int64_t begin, end;
+    bool whole;
+    Tensor first, second, average;  // AdamW: both moments; SGD: the momentum buffer
+  };
+  struct StateKind {
+    std::string prefix;
+    Tensor Part::* member;
   };
 
   template <class Target>
   BatchResult add_gradients_of(const Tensor& images, const Target& target,
                                std::span<const int32_t> labels, const Tensor& teacher);
+  int64_t shard() const { return range_.begin + part_ / options_.accumulate; }
+  bool last_of_shard() const { return (part_ + 1) % options_.accumulate == 0; }
+  void keep_parts();
+  void add_gradient(size_t slot, Tensor gradient);
+  double take_gradients(std::vector<Tensor>& gradients);
+  Tensor view(const Part& part, const Tensor& whole) const;
+  void apply(std::span<const Tensor> gradients, double lr, const UpdateExtras& extras);
+  void share_weights();
+  void rehearse_update(const Tensor& batch, const Tensor& targets,
+                       const std::function<Tensor(const Tensor&)>& teacher);
+  std::vector<StateKind> state_kinds() const;
+  std::pair<size_t, Tensor Part::*> find_state(size_t i) const;
 
   Network& model_;
   UpdateOptions options_;
+  Group& group_;
+  ShardRange range_;
   int64_t steps_ = 0;
-  int64_t micro_ = 0;  // micro batches since the last update
+  int64_t part_ = 0;  // parts since the last update
   std::vector<Slot> slots_;
+  std::vector<Part> parts_;
+  ShardStatistics statistics_;
+  std::unique_ptr<SliceExchange> exchange_;  // with others, if there are any
 };
 
 }  // namespace vitrine

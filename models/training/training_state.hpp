@@ -1,15 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "core/formats/tensor_archive.hpp"
 #include "models/training/training.hpp"
 
 namespace vitrine {
-
-/// The tensors of the state as a file holds them, pointing into their storage.
-std::vector<NamedTensor> state_tensors(const Training& training);
 
 /// Has `training` go on from the state in a file, after `steps` updates. Throws
 /// FormatError(kMismatch) if a tensor is missing or of another shape.

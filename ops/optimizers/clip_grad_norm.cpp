@@ -12,8 +12,6 @@
 namespace vitrine {
 namespace {
 
-constexpr int64_t kChunkElements = 1 << 15;  // some microseconds; where the partial sums are cut
-
 std::vector<int64_t> sizes_of(std::span<const Tensor> tensors) {
   std::vector<int64_t> sizes;
   for (const Tensor& t : tensors) sizes.push_back(t.defined() ? t.numel() : 0);
@@ -22,20 +20,23 @@ std::vector<int64_t> sizes_of(std::span<const Tensor> tensors) {
 
 }  // namespace
 
-double grad_norm(std::span<const Tensor> grads) {
+std::vector<double> grad_squares(std::span<const Tensor> grads) {
   const ProfileScope profile("clip_grad_norm");
   const std::vector<int64_t> sizes = sizes_of(grads);
   int64_t chunks = 0;
-  for (const int64_t n : sizes) chunks += ceil_div(n, kChunkElements);
+  for (const int64_t n : sizes) chunks += ceil_div(n, kNormChunk);
   std::vector<double> partial(static_cast<size_t>(chunks));
   const kernels::ClipGradNorm& kernel = *kernels::active().clip_grad_norm;
-  for_each_chunk(sizes, kChunkElements,
-                 [&](int64_t chunk, size_t tensor, int64_t begin, int64_t end) {
-                   partial[static_cast<size_t>(chunk)] =
-                       kernel.sum_squares(end - begin, grads[tensor].data() + begin);
-                 });
+  for_each_chunk(sizes, kNormChunk, [&](int64_t chunk, size_t tensor, int64_t begin, int64_t end) {
+    partial[static_cast<size_t>(chunk)] =
+        kernel.sum_squares(end - begin, grads[tensor].data() + begin);
+  });
+  return partial;
+}
+
+double grad_norm(std::span<const Tensor> grads) {
   double sum = 0;
-  for (const double p : partial) sum += p;
+  for (const double p : grad_squares(grads)) sum += p;
   return std::sqrt(sum);
 }
 
@@ -53,7 +54,7 @@ double clip_grad_norm(std::span<Tensor> grads, double max_norm) {
   std::vector<float*> data;
   for (Tensor& grad : grads) data.push_back(grad.defined() ? grad.mutable_data() : nullptr);
   const kernels::ClipGradNorm& kernel = *kernels::active().clip_grad_norm;
-  for_each_chunk(sizes_of(grads), kChunkElements,
+  for_each_chunk(sizes_of(grads), kNormChunk,
                  [&](int64_t, size_t tensor, int64_t begin, int64_t end) {
                    kernel.scale(end - begin, static_cast<float>(factor), data[tensor] + begin);
                  });

@@ -47,6 +47,28 @@ TEST_CASE("tape: gradients that share a buffer are not added in place", "[core][
   CHECK(g.of(x).values()[0] == 1024.0F);
 }
 
+TEST_CASE("tape: each gradient is passed on once, as soon as it is whole", "[core][tape]") {
+  Tensor early = Tensor::full({2}, 2.0F);
+  Tensor late = Tensor::full({2}, 3.0F);
+  Tensor unused = Tensor::full({2}, 4.0F);
+  Tape tape;
+  const int64_t first = tape.watch(early);
+  const int64_t second = tape.watch(late);
+  const int64_t third = tape.watch(unused);
+  const Tensor dropped = exp(unused);
+  // late is read twice, and done before early's own operation is played.
+  const Tensor y = sum(mul(add(mul(early, early), late), late), {}, false);
+  const Tensor one = Tensor::full(y.shape(), 1.0F);
+  std::vector<int64_t> order;
+  std::vector<float> values(3, -1.0F);
+  tape.backward(std::span(&y, 1), std::span(&one, 1), [&](int64_t leaf, const Tensor& gradient) {
+    order.push_back(leaf);
+    if (gradient.defined()) values[static_cast<size_t>(leaf)] = gradient.values()[0];
+  });
+  CHECK(order == std::vector<int64_t>{second, first, third});
+  CHECK(values == std::vector<float>{2 * 2 * 3, 4 + 2 * 3, -1});
+}
+
 TEST_CASE("tape: branches that lead nowhere cost nothing and break nothing", "[core][tape]") {
   Tensor x = Tensor::full({2}, 2.0F);
   Tensor unused = Tensor::full({2}, 2.0F);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <numeric>
+#include <span>
 
 #include "core/error.hpp"
 #include "core/memory.hpp"
@@ -74,6 +75,35 @@ bool same(const std::vector<Copy>& a, const std::vector<Copy>& b) {
   return std::ranges::equal(a, b, [](const Copy& x, const Copy& y) {
     return test::same_bits(x.images, y.images) && x.labels == y.labels && x.indices == y.indices;
   });
+}
+
+TEST_CASE("loader: shards come one after the other, each of all batches of an update", "[models]") {
+  const std::shared_ptr<const Dataset> data = pictures(16 * 5 + 3);
+  Loader whole(data, training(2));
+  const std::vector<Copy> batches = epoch_of(whole, 1);
+  LoaderOptions o = training(2);
+  o.share = {.shards = 4, .begin = 1, .end = 3, .together = 2};
+  Loader loader(data, o);
+  CHECK(loader.batches() == 8);  // two updates of two shards of two batches
+  CHECK(loader.samples() == 32);
+  const std::vector<Copy> parts = epoch_of(loader, 1);
+  REQUIRE(parts.size() == 8);
+  size_t next = 0;
+  for (const size_t update : {0, 1}) {
+    for (const int64_t shard : {1, 2}) {
+      for (const size_t batch : {2 * update, 2 * update + 1}) {
+        const Copy& part = parts[next++];
+        CHECK(test::same_bits(part.images,
+                              batches[batch].images.rows(4 * shard, 4 * shard + 4).clone()));
+        CHECK(std::ranges::equal(
+            part.indices,
+            std::span(batches[batch].indices).subspan(static_cast<size_t>(4 * shard), 4)));
+      }
+    }
+  }
+  CHECK(same(epoch_of(loader, 1, 5), {parts.begin() + 5, parts.end()}));
+  o.share.shards = 5;
+  CHECK_THROWS_AS(Loader(data, o), UsageError);
 }
 
 TEST_CASE("loader: repeated augmentation shows the first of the order, each in several views",

@@ -21,6 +21,7 @@
 #include "models/training/training_state.hpp"
 #include "models/weights/checkpoint.hpp"
 #include "models/weights/load_model.hpp"
+#include "tests/models/training/state_tensors.hpp"
 #include "tests/temp_dir.hpp"
 
 using namespace vitrine;

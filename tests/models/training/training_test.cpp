@@ -4,6 +4,7 @@
 #include "models/training/training.hpp"
 #include "core/text/json_text.hpp"
 #include "models/training/training_state.hpp"
+#include "tests/models/training/state_tensors.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,0 +1,64 @@
+#include "models/training/slices.hpp"
+
+#include <algorithm>
+
+#include "ops/optimizers/clip_grad_norm.hpp"
+
+namespace vitrine {
+namespace {
+
+// Large enough that a message's latency is little beside its bytes, small enough that most of a
+// network is on its way before backward ends; and a chunk for every rank.
+constexpr int64_t kBucketFloats = int64_t{1} << 20;
+
+struct Chunk {
+  size_t parameter;
+  int64_t begin, end;
+};
+
+/// Gives the chunks of one bucket to owners, in order.
+void cut_bucket(std::span<const Chunk> chunks, int64_t floats, int ranks, size_t bucket,
+                std::vector<Slice>& slices) {
+  int64_t before = 0;
+  for (const Chunk& c : chunks) {
+    const int64_t middle = before + (c.end - c.begin) / 2;
+    before += c.end - c.begin;
+    const auto owner = static_cast<int>(std::min<int64_t>(middle * ranks / floats, ranks - 1));
+    Slice* last = slices.empty() ? nullptr : &slices.back();
+    if (last != nullptr && last->bucket == bucket && last->owner == owner &&
+        last->parameter == c.parameter && last->end == c.begin) {
+      last->end = c.end;
+    } else {
+      slices.push_back({c.parameter, c.begin, c.end, owner, bucket});
+    }
+  }
+}
+
+}  // namespace
+
+int64_t bucket_floats(int64_t ranks) { return std::max(kBucketFloats, ranks * kNormChunk); }
+
+std::vector<Slice> slices_of(std::span<const int64_t> sizes, int ranks) {
+  const int64_t full = bucket_floats(ranks);
+  std::vector<Slice> slices;
+  std::vector<Chunk> chunks;
+  int64_t floats = 0;
+  size_t bucket = 0;
+  const auto close = [&] {
+    if (floats > 0) cut_bucket(chunks, floats, ranks, bucket++, slices);
+    chunks.clear();
+    floats = 0;
+  };
+  for (size_t i = sizes.size(); i-- > 0;) {
+    for (int64_t begin = 0; begin < sizes[i]; begin += kNormChunk) {
+      const int64_t end = std::min(begin + kNormChunk, sizes[i]);
+      chunks.push_back({i, begin, end});
+      floats += end - begin;
+      if (floats >= full) close();
+    }
+  }
+  close();
+  return slices;
+}
+
+}  // namespace vitrine
