@@ -7,6 +7,7 @@
 
 #include "core/ceil_div.hpp"
 #include "core/parallel.hpp"
+#include "core/profile.hpp"
 #include "core/reused.hpp"
 #include "ops/gemm/gemm_blocking.hpp"
 #include "ops/gemm/gemm_packed.hpp"
@@ -239,6 +240,7 @@ Tensor turned_groups(const Tensor& weight, int64_t groups) {
 
 void convolve_groups(const ConvSizes& s, const Conv2dOptions& options, const float* x,
                      const Tensor& weight, float* y, const GemmEpilogue& epilogue) {
+  profile_macs(s.m() * s.outputs * s.k());  // without the zeros between groups
   const Gemm& kernel = *kernels::active().gemm;
   const Panels panels(kernel, weight, s.groups);
   const int64_t n = panels.n();

@@ -20,6 +20,7 @@ void spell_out(Json& arch) {
 Json arch_of(const Json& entry) {
   Json arch = entry.at("arch");
   if (arch.at("kind") == "eva" || arch.at("kind") == "beit") spell_out(arch);
+  erase_if(arch.get_ref<Json::object_t&>(), [](const auto& item) { return item.second.is_null(); });
   arch.erase("mlp_align");   // mlp_hidden is what it leads to
   arch.erase("projection");  // a head whose bias is 0
   return arch;

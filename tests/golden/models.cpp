@@ -21,15 +21,6 @@
 namespace vitrine::golden {
 namespace {
 
-/// A network's configuration: the manifest spells out what it does not have as null.
-Json arch_of(const Json& entry) {
-  Json arch = Json::object();
-  for (const auto& [key, value] : entry.at("arch").items()) {
-    if (!value.is_null()) arch[key] = value;
-  }
-  return arch;
-}
-
 /// One network of the manifest.
 struct NetworkCase {
   NetworkCase(const Manifest& manifest, const Json& entry_)
