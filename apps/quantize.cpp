@@ -53,10 +53,11 @@ struct Pictures {
 
 Pictures open_pictures(const QuantizeOptions& o, const Model& model) {
   if (!o.pictures.empty()) {
-    return {std::make_shared<const FileDataset>(
-                o.pictures, std::vector<int32_t>(o.pictures.size(), 0), std::vector<std::string>{""}),
-            false,
-            {}};
+    return {
+        std::make_shared<const FileDataset>(o.pictures, std::vector<int32_t>(o.pictures.size(), 0),
+                                            std::vector<std::string>{""}),
+        false,
+        {}};
   }
   if (o.data.empty()) return {};
   const DatasetParts parts = dataset_parts(o.data);
@@ -95,8 +96,8 @@ class Choice {
     for (const QuantizableWeight& weight : weights) names_.push_back(weight.name);
     for (const std::string& name : o.keep) {
       if (std::ranges::find(names_, name) == names_.end()) {
-        throw UsageError(fmt::format("--keep {}: no weight of that name{}", name,
-                                     did_you_mean(name, names_)));
+        throw UsageError(
+            fmt::format("--keep {}: no weight of that name{}", name, did_you_mean(name, names_)));
       }
       kept.insert(name);
     }
@@ -154,9 +155,8 @@ class Choice {
 double mib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 nlohmann::json record(const ModelComparison& c, bool labelled, bool classifies) {
-  nlohmann::json out = {{"images", c.images},
-                        {"cosine_mean", c.mean_cosine()},
-                        {"cosine_least", c.least_cosine}};
+  nlohmann::json out = {
+      {"images", c.images}, {"cosine_mean", c.mean_cosine()}, {"cosine_least", c.least_cosine}};
   if (classifies) out["agreement"] = c.agreement();
   if (labelled) {
     out["top1_before"] = c.before.accuracy();
@@ -181,7 +181,8 @@ void print_comparison(const ModelComparison& c, bool labelled, bool classifies) 
 
 void check_out(const std::string& out) {
   if (!out.ends_with(".safetensors")) {
-    throw UsageError(fmt::format("quantize {}: a quantised model is written as FILE.safetensors", out));
+    throw UsageError(
+        fmt::format("quantize {}: a quantised model is written as FILE.safetensors", out));
   }
 }
 
@@ -268,9 +269,10 @@ void add_quantize(CLI::App& app) {
   add_option(command, "--data", o->data,
              fmt::format("pictures to measure with, their test part: {}", kDatasetNames));
   add_option(command, "--pictures", o->pictures, "PNG or JPEG files to measure with");
-  add_option(command, "--fidelity", o->fidelity,
-             "layers stay in f32, the worst first, until embeddings have this mean cosine, and none "
-             "loses 2.5 times as much")
+  add_option(
+      command, "--fidelity", o->fidelity,
+      "layers stay in f32, the worst first, until embeddings have this mean cosine, and none "
+      "loses 2.5 times as much")
       .range(0, 1)
       .show_default();
   add_option(command, "--keep", o->keep, "weights to leave in f32, such as head.weight");

@@ -90,8 +90,8 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
   constexpr size_t kFewest = 5;
   while (since(start) < bench.seconds || times.size() < kFewest) {
     if (since_peak >= kPeakEvery) {
-      const double peak = precision == Precision::kInt8 ? measure_int8_peak(kPeakSlice)
-                                                        : measure_peak(kPeakSlice);
+      const double peak =
+          precision == Precision::kInt8 ? measure_int8_peak(kPeakSlice) : measure_peak(kPeakSlice);
       result.peak_gflops = std::max(result.peak_gflops, peak);
       since_peak = 0;
     }

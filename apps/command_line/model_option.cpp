@@ -77,8 +77,7 @@ Model open_model(const ModelOption& option, const CommonOptions& common, std::op
   const std::string path = find_model(option.model);
   const RunWeights weights = value_of(kRunWeights, "--weights", option.weights);
   const std::optional<Precision> precision = precision_of(option.precision);
-  Model model =
-      use ? load_frozen_model(path, *use, weights, precision) : load_model(path, weights);
+  Model model = use ? load_frozen_model(path, *use, weights, precision) : load_model(path, weights);
   if (option.image_size) {
     const auto [height, width] = *option.image_size;
     resize_model(model, height, width, option.position_resampling);

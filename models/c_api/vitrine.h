@@ -126,8 +126,8 @@ typedef struct vitrine_open_options {
 
 /* vitrine_open with options; NULL for none. A size that the network cannot take, a resampling that
  * is unknown or has no size or embedding, an unknown precision, and an impossible `size` are
- * VITRINE_ERROR_USAGE. The same file may be open at several sizes and precisions; each is a model of
- * its own. */
+ * VITRINE_ERROR_USAGE. The same file may be open at several sizes and precisions; each is a model
+ * of its own. */
 VITRINE_API vitrine_status vitrine_open_with(const char* path, const vitrine_open_options* options,
                                              vitrine_model** model);
 
@@ -185,8 +185,8 @@ typedef struct vitrine_embed_options {
   /* "all", or some of "class", "distillation", "registers" and "patches" with commas between them:
    * tokens instead of one vector, in the network's order, which is that; the patches row by row. */
   const char* tokens;
-  /* Of a vector: "token", "avg", "max", "avgmax" (half of the sum of both) or "token_avg" (both side
-   * by side), over the class token or the patches; NULL or "" for the network's own. */
+  /* Of a vector: "token", "avg", "max", "avgmax" (half of the sum of both) or "token_avg" (both
+   * side by side), over the class token or the patches; NULL or "" for the network's own. */
   const char* pool;
   int64_t unit_length; /* not 0: every vector is divided by its length */
 } vitrine_embed_options;

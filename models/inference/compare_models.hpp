@@ -11,10 +11,10 @@ namespace vitrine {
 /// How close a network's answers are to another's, over some pictures.
 struct ModelComparison {
   int64_t images = 0;
-  int64_t same = 0;            ///< pictures for which both have the same class; of networks with classes
-  double cosine_sum = 0;       ///< of what their heads see
+  int64_t same = 0;       ///< pictures for which both have the same class; of networks with classes
+  double cosine_sum = 0;  ///< of what their heads see
   double least_cosine = 1;
-  Evaluation before, after;    ///< counts of each, where labels are theirs
+  Evaluation before, after;  ///< counts of each, where labels are theirs
 
   double mean_cosine() const { return images == 0 ? 1 : cosine_sum / static_cast<double>(images); }
   double agreement() const {

@@ -29,7 +29,8 @@ enum class Use {
 
 /// Copies weights of the archive into the network. Throws FormatError(kMismatch) that lists what is
 /// missing, extra, or of another shape. With `frozen`, matrices are packed or borrowed at once; the
-/// rest is for Network::freeze. They are kept in `precision`; as the file has them if there is none.
+/// rest is for Network::freeze. They are kept in `precision`; as the file has them if there is
+/// none.
 void load_weights(Network& network, const MappedWeights& weights, const TensorArchive& archive,
                   std::optional<Use> frozen = {}, std::optional<Precision> precision = {});
 

@@ -23,9 +23,9 @@ std::map<std::string_view, RawTensor> scales_of(const TensorArchive& archive) {
     const auto rows = tensor.shape.empty() ? 0 : tensor.shape[0];
     if (scale == nullptr || scale->dtype != Dtype::kF32 ||
         scale->shape != std::vector<int64_t>{rows}) {
-      throw FormatError(FormatKind::kMismatch, archive.path(), -1,
-                        fmt::format("{} is in 8-bit integers and needs a {} of {} float32", name,
-                                    of, rows));
+      throw FormatError(
+          FormatKind::kMismatch, archive.path(), -1,
+          fmt::format("{} is in 8-bit integers and needs a {} of {} float32", name, of, rows));
     }
     scales.emplace(name, *scale);
   }

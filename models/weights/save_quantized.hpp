@@ -21,10 +21,10 @@ struct QuantizableWeight {
 /// leaves the weight as it is.
 std::vector<QuantizableWeight> quantizable_weights(const Model& plain, const Model& frozen);
 
-/// Writes `plain` with `weights` in `precision`, but for those whose names are in `kept`: a weight X
-/// in int8 is a tensor X of I8 in its own shape and a tensor X.scale of F32, one per output; in bf16
-/// it is a tensor of BF16. The metadata have "vitrine.precision" and are of format 2. Atomically. Returns the bytes written.
-/// Throws IoError.
+/// Writes `plain` with `weights` in `precision`, but for those whose names are in `kept`: a weight
+/// X in int8 is a tensor X of I8 in its own shape and a tensor X.scale of F32, one per output; in
+/// bf16 it is a tensor of BF16. The metadata have "vitrine.precision" and are of format 2.
+/// Atomically. Returns the bytes written. Throws IoError.
 int64_t save_quantized(const std::string& path, const Model& plain,
                        const std::vector<QuantizableWeight>& weights, Precision precision,
                        const std::set<std::string>& kept = {});

@@ -173,9 +173,8 @@ void run(const Gemm& kernel, const GemmProblem& p) {
   const int64_t mc = mc_of(kernel, p.m, k, all_panels);
   const int64_t some_rows = rows_at_once(kernel, p, mc);
   const BlocksOfM largest(kernel, p, 0, some_rows, k, mc);
-  const bool packs_inside =
-      (p.packed == nullptr || p.widens()) && some_rows == p.m &&
-      largest.count <= most_blocks_inside(p, all_panels);
+  const bool packs_inside = (p.packed == nullptr || p.widens()) && some_rows == p.m &&
+                            largest.count <= most_blocks_inside(p, all_panels);
 
   int64_t some_panels = all_panels;
   int64_t b_floats = 0;

@@ -57,9 +57,7 @@ struct GemmProblem {
     return near ? kColumns : kPacked;
   }
   /// Whether B's micro-panels become f32 one by one, just before they are multiplied.
-  bool widens() const {
-    return packed != nullptr && packed->precision() == Precision::kBfloat16;
-  }
+  bool widens() const { return packed != nullptr && packed->precision() == Precision::kBfloat16; }
   bool a_in_place() const { return images == nullptr && a_layout() != kernels::GemmA::kPacked; }
 };
 

@@ -125,7 +125,8 @@ void PackedMatrix::unpack_transposed(float* to) const {
   const int64_t nr = kernel.nr;
   const BlocksOfK blocks(k(), kernel.kc);
   parallel_for(kernel.panels(n()), 1, [&](int64_t p, int64_t) {
-    const Buffer wide = scratch_floats(precision() == Precision::kBfloat16 ? blocks.longest() * nr : 0);
+    const Buffer wide =
+        scratch_floats(precision() == Precision::kBfloat16 ? blocks.longest() * nr : 0);
     for (int64_t block = 0; block < blocks.count; ++block) {
       const float* from = panel(block, p);
       if (precision() == Precision::kBfloat16) {

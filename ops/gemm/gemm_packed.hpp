@@ -78,8 +78,8 @@ class PackedWeight {
   int64_t k_, n_;
 };
 
-/// A weight in f32 or bf16: for every block of K, for every micro-panel (kernels::Gemm::panel_begin),
-/// [k][nr].
+/// A weight in f32 or bf16: for every block of K, for every micro-panel
+/// (kernels::Gemm::panel_begin), [k][nr].
 class PackedMatrix final : public PackedWeight {
  public:
   /// Packs B, on all threads; in bf16 rounded to nearest, ties to even.

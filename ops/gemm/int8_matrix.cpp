@@ -86,9 +86,10 @@ Int8Matrix::Int8Matrix(int64_t n, int64_t k, std::span<const int8_t> values,
                        std::span<const float> scales)
     : PackedWeight(Precision::kInt8, k, n) {
   if (k > GemmInt8::kMostK) {
-    throw ShapeError(fmt::format("[int8] a row of {} values is longer than {}, beyond which 32-bit "
-                                 "sums are not exact",
-                                 k, GemmInt8::kMostK));
+    throw ShapeError(
+        fmt::format("[int8] a row of {} values is longer than {}, beyond which 32-bit "
+                    "sums are not exact",
+                    k, GemmInt8::kMostK));
   }
   const GemmInt8& kernel = kernel_of(isa());
   const kernels::MicroPanels cut = kernel.cut();
@@ -124,8 +125,7 @@ Int8Matrix::Int8Matrix(int64_t n, int64_t k, std::span<const int8_t> values,
     const int64_t padded = cut.padded(n, p);
     const int64_t step_bytes = kernel.step * padded;
     int8_t* const first = bytes() + panel.offset;
-    std::fill_n(first,
-                (steps_in_order + static_cast<int64_t>(panel.repeated.size())) * step_bytes,
+    std::fill_n(first, (steps_in_order + static_cast<int64_t>(panel.repeated.size())) * step_bytes,
                 int8_t{0});
     for (int64_t j = 0; j < cut.columns(n, p); ++j) {
       const int64_t column = cut.begin(n, p) + j;

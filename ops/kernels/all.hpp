@@ -27,9 +27,9 @@ struct Pool2d;
 struct RotaryEmbedding;
 struct Unary;
 
-/// One table of kernels per ISA, chosen once (see active). A refinement's is that of the ISA which it
-/// refines, but for a group or two. `make new-op`
-/// adds an operation here, in ops/simd/all.cpp and in ops/reference/all.cpp.
+/// One table of kernels per ISA, chosen once (see active). A refinement's is that of the ISA which
+/// it refines, but for a group or two. `make new-op` adds an operation here, in ops/simd/all.cpp
+/// and in ops/reference/all.cpp.
 struct Kernels {
   Isa isa;
   const Attention* attention;

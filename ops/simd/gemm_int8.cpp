@@ -65,8 +65,8 @@ void dequantize(const Int8Block& block, int64_t first, int64_t rows, const int32
     const Vec bias = bias_row != nullptr ? part.load(bias_row + j) : splat(0.0F);
     for (int64_t i = 0; i < rows; ++i) {
       const RowScale row = block.row_scale[first + i];
-      const VecI sum = VecI::load_unaligned(sums + i * kColumns + j) -
-                       VecI(row.zero - kInt8Flip) * weights;
+      const VecI sum =
+          VecI::load_unaligned(sums + i * kColumns + j) - VecI(row.zero - kInt8Flip) * weights;
       Vec v = fma(to_float(sum) * splat(row.scale), scale, bias);
       if (residual != nullptr) v = v + part.load(residual + i * block.epilogue.residual_pitch + j);
       part.store(c + i * c_pitch + j, v);

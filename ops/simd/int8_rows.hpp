@@ -34,8 +34,7 @@ inline void store_bytes(uint8_t* to, VecI v) {
 #if defined(__AVX512F__)
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(v));
 #elif defined(__AVX2__)
-  const __m128i words =
-      _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(words, words));
 #elif defined(__aarch64__)
   const uint16x4_t words = vmovn_u32(vreinterpretq_u32_s32(v));

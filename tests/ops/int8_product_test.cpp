@@ -164,9 +164,8 @@ TEST_CASE("int8 product: values and bits of linear", "[ops][int8]") {
     const Tensor weight = frozen(plain.clone(), Precision::kInt8);
     CHECK(weight.storage().moved_out());
     const std::vector<double> want = quantised_product(x, plain, bias);
-    const Tensor y = test::same_on_any_threads([&] {
-      return std::vector{linear(x, weight, bias)};
-    })[0];
+    const Tensor y =
+        test::same_on_any_threads([&] { return std::vector{linear(x, weight, bias)}; })[0];
     CHECK(test::max_error(y.values(), want) < 1e-6);
     CHECK(weight.storage().moved_out());
 
@@ -213,8 +212,8 @@ TEST_CASE("int8 product: the error against floats is within its bound", "[ops][i
       const auto s_a = static_cast<double>(scale.scale);
       const auto s_w = static_cast<double>(rows.scales[static_cast<size_t>(j)]);
       const double bound = s_a * size_w + s_w / 2 * size_a + static_cast<double>(k) * s_a * s_w / 2;
-      const double error = static_cast<double>(y.data()[i * n + j]) -
-                           static_cast<double>(want.data()[i * n + j]);
+      const double error =
+          static_cast<double>(y.data()[i * n + j]) - static_cast<double>(want.data()[i * n + j]);
       CHECK(std::abs(error) <= bound);
     }
   }
@@ -233,9 +232,9 @@ TEST_CASE("int8 product: rows that have no range, or no numbers", "[ops][int8]")
   };
   CHECK(same_bits(with(0, 0), bias.reshape({1, n})));
   CHECK(same_bits(with(1e-42F, -1e-42F), bias.reshape({1, n})));
-  for (const float v : {std::numeric_limits<float>::infinity(),
-                        -std::numeric_limits<float>::infinity(),
-                        std::numeric_limits<float>::quiet_NaN()}) {
+  for (const float v :
+       {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+        std::numeric_limits<float>::quiet_NaN()}) {
     const Tensor poisoned = with(1, v);
     for (const float y : poisoned.values()) CHECK(std::isnan(y));
   }
@@ -262,7 +261,10 @@ TEST_CASE("int8 convolution: a picture's scale, zeros outside, any kernel", "[op
     int64_t channels, outputs, kernel, stride, padding;
   };
   for (const auto& [channels, outputs, kernel, stride, padding] :
-       std::vector<Case>{{3, 10, 7, 2, 3}, {16, 24, 3, 1, 1}, {8, 5, 1, 1, 0}, {8, 9, 1, 2, 0},
+       std::vector<Case>{{3, 10, 7, 2, 3},
+                         {16, 24, 3, 1, 1},
+                         {8, 5, 1, 1, 0},
+                         {8, 9, 1, 2, 0},
                          {3, 12, 4, 4, 0}}) {
     CAPTURE(channels, kernel, stride);
     const Tensor pictures = random_tensor({3, 13, 12, channels}, 1);
@@ -271,9 +273,8 @@ TEST_CASE("int8 convolution: a picture's scale, zeros outside, any kernel", "[op
     const Conv2dOptions options{.stride = {stride, stride},
                                 .padding = {padding, padding, padding, padding}};
     const Tensor weight = frozen(plain.clone(), Precision::kInt8);
-    const Tensor y = test::same_on_any_threads([&] {
-      return std::vector{conv2d(pictures, weight, bias, options)};
-    })[0];
+    const Tensor y = test::same_on_any_threads(
+        [&] { return std::vector{conv2d(pictures, weight, bias, options)}; })[0];
     CHECK(weight.storage().moved_out());
     for (int64_t i = 0; i < 3; ++i) {
       CHECK(same_bits(conv2d(pictures.rows(i, i + 1), weight, bias, options), y.rows(i, i + 1)));
@@ -291,8 +292,8 @@ TEST_CASE("int8 convolution: a picture's scale, zeros outside, any kernel", "[op
         picture[p] = scale.scale * std::clamp(q, -z, static_cast<float>(table.levels) - z);
       }
     }
-    const Tensor same = Tensor::from(std::vector<float>(weight.values().begin(),
-                                                        weight.values().end()), plain.shape());
+    const Tensor same = Tensor::from(
+        std::vector<float>(weight.values().begin(), weight.values().end()), plain.shape());
     const Tensor want = conv2d(rounded, same, bias, options);
     CHECK(test::max_error(y.values(), want.values()) < 2e-6);
     CHECK(test::max_error(same.values(), plain.values()) < 0.5 / 127);

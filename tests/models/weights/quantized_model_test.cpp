@@ -37,7 +37,8 @@ Model model_of(const std::string& config) {
     if (name.ends_with("running_var")) return;
     if (role == Role::kVector || role == Role::kBuffer) {
       const bool gain = name.ends_with(".weight");
-      p.value = Tensor::from(randoms(p.value.numel(), ++stream, 0.3, gain ? 1 : 0), p.value.shape());
+      p.value =
+          Tensor::from(randoms(p.value.numel(), ++stream, 0.3, gain ? 1 : 0), p.value.shape());
     }
   });
   const NetworkConfig& c = model.network->network_config();
@@ -52,7 +53,8 @@ std::string save_both(const TempDir& dir, const Model& plain) {
   const std::string integers = dir.file("integers.safetensors");
   save_model(floats, plain);
   const Model frozen = load_frozen_model(floats);
-  save_quantized(integers, load_model(floats), quantizable_weights(plain, frozen), Precision::kInt8);
+  save_quantized(integers, load_model(floats), quantizable_weights(plain, frozen),
+                 Precision::kInt8);
   return integers;
 }
 
@@ -71,10 +73,10 @@ TEST_CASE("int8 models: a file in integers answers as one in floats opened so", 
   const TempDir dir;
   const Model plain = initialized_model();
   const std::string path = save_both(dir, plain);
-  const Model opened =
-      load_frozen_model(dir.file("floats.safetensors"), Use::kOften, RunWeights::kBest, Precision::kInt8);
-  const Model once =
-      load_frozen_model(dir.file("floats.safetensors"), Use::kOnce, RunWeights::kBest, Precision::kInt8);
+  const Model opened = load_frozen_model(dir.file("floats.safetensors"), Use::kOften,
+                                         RunWeights::kBest, Precision::kInt8);
+  const Model once = load_frozen_model(dir.file("floats.safetensors"), Use::kOnce,
+                                       RunWeights::kBest, Precision::kInt8);
   const Model read = load_frozen_model(path);
   CHECK(in_integers(read) == 10);  // four of each block, patches, and the head
   CHECK(in_integers(opened) == 10);
@@ -91,8 +93,7 @@ TEST_CASE("int8 models: a file in integers answers as one in floats opened so", 
   CHECK_FALSE(same_bits(want, exact));
 
   // And as floats: what the integers stand for.
-  const Model again =
-      load_frozen_model(path, Use::kOften, RunWeights::kBest, Precision::kFloat32);
+  const Model again = load_frozen_model(path, Use::kOften, RunWeights::kBest, Precision::kFloat32);
   CHECK(in_integers(again) == 0);
   const Model trainable = load_model(path);
   CHECK(max_error((*again.network)(images).values(), (*trainable.network)(images).values()) < 1e-6);
@@ -100,17 +101,17 @@ TEST_CASE("int8 models: a file in integers answers as one in floats opened so", 
 }
 
 TEST_CASE("int8 models: networks of convolutions", "[models][int8]") {
-  const std::string config = GENERATE(
-      std::string(R"({"kind": "resnet", "img_size": 40, "num_classes": 5,
+  const std::string config =
+      GENERATE(std::string(R"({"kind": "resnet", "img_size": 40, "num_classes": 5,
                       "layers": [1, 1, 1, 1], "block": "bottleneck"})"),
-      std::string(R"({"kind": "resnetv2", "img_size": 40, "num_classes": 5,
+               std::string(R"({"kind": "resnetv2", "img_size": 40, "num_classes": 5,
                       "layers": [1, 1], "channels": [128, 256]})"));
   CAPTURE(config);
   const TempDir dir;
   const Model plain = model_of(config);
   const std::string path = save_both(dir, plain);
-  const Model opened =
-      load_frozen_model(dir.file("floats.safetensors"), Use::kOften, RunWeights::kBest, Precision::kInt8);
+  const Model opened = load_frozen_model(dir.file("floats.safetensors"), Use::kOften,
+                                         RunWeights::kBest, Precision::kInt8);
   const Model read = load_frozen_model(path);
   CHECK(in_integers(read) > 6);
   CHECK(in_integers(read) == in_integers(opened));
@@ -188,8 +189,8 @@ TEST_CASE("int8 models: what a file holds", "[models][int8]") {
   CHECK(size(path) < 0.35 * size(dir.file("floats.safetensors")));
 
   const Model frozen = load_frozen_model(dir.file("floats.safetensors"));
-  save_quantized(path, load_model(dir.file("floats.safetensors")), quantizable_weights(plain, frozen),
-                 Precision::kInt8, {"head.weight"});
+  save_quantized(path, load_model(dir.file("floats.safetensors")),
+                 quantizable_weights(plain, frozen), Precision::kInt8, {"head.weight"});
   CHECK(TensorArchive(path).find("head.weight")->dtype == Dtype::kF32);
   CHECK(in_integers(load_frozen_model(path)) == 9);
 }

@@ -74,14 +74,29 @@ constexpr const char* kSmall =
 }  // namespace
 
 TEST_CASE("architectures of timm: exact ones are known, all others refused by name", "[models]") {
-  for (const char* name :
-       {"vit_base_patch16_224", "vit_so400m_patch14_siglip_gap_224", "deit3_small_patch16_384",
-        "resnext50_32x4d", "wide_resnet101_2", "resnet50.a1_in1k", "resnetv2_50x1_bit",
-         "seresnet18.ra2_in1k", "ecaresnet26t", "resnet50_gn", "resnetrs50", "resnetv2_50",
-         "vit_so150m2_patch16_reg1_gap_384", "vit_large_r50_s32_384", "vit_small_patch16_dinov3",
-         "vit_base_patch16_rope_224", "vit_base_patch16_rpn_224",
-         "vit_base_patch16_siglip_224.v2_webli", "vit_giant_patch14_dinov2", "test_vit4",
-         "beit_base_patch16_224", "eva_giant_patch14_224", "eva02_tiny_patch14_224"}) {
+  for (const char* name : {"vit_base_patch16_224",
+                           "vit_so400m_patch14_siglip_gap_224",
+                           "deit3_small_patch16_384",
+                           "resnext50_32x4d",
+                           "wide_resnet101_2",
+                           "resnet50.a1_in1k",
+                           "resnetv2_50x1_bit",
+                           "seresnet18.ra2_in1k",
+                           "ecaresnet26t",
+                           "resnet50_gn",
+                           "resnetrs50",
+                           "resnetv2_50",
+                           "vit_so150m2_patch16_reg1_gap_384",
+                           "vit_large_r50_s32_384",
+                           "vit_small_patch16_dinov3",
+                           "vit_base_patch16_rope_224",
+                           "vit_base_patch16_rpn_224",
+                           "vit_base_patch16_siglip_224.v2_webli",
+                           "vit_giant_patch14_dinov2",
+                           "test_vit4",
+                           "beit_base_patch16_224",
+                           "eva_giant_patch14_224",
+                           "eva02_tiny_patch14_224"}) {
     CAPTURE(name);
     CHECK(timm_network(name) != nullptr);
   }
@@ -169,7 +184,8 @@ TEST_CASE("other keys of timm's config.json: known, harmless, or refused", "[mod
       "crop_mode": "center", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "num_classes": 1000,
       "pool_size": null, "first_conv": "patch_embed.proj", "classifier": "head",
       "license": "apache-2.0"})") == "");
-  CHECK(has(refusal("test_vit", R"(, "global_pool": "catavgmax")"), "global_pool is \"catavgmax\""));
+  CHECK(
+      has(refusal("test_vit", R"(, "global_pool": "catavgmax")"), "global_pool is \"catavgmax\""));
   CHECK(has(refusal("resnet18", R"(, "pretrained_cfg": {"global_pool": "avgmax"})"),
             "pretrained_cfg.global_pool is \"avgmax\""));
   CHECK(has(refusal("test_vit", R"(, "pretrained_cfg": {"crop_mode": "border"})"),
