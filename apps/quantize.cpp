@@ -80,6 +80,7 @@ Pictures open_pictures(const QuantizeOptions& o, const Model& model) {
 Tensor some_pictures(const Pictures& pictures, const Model& model) {
   const int64_t count = std::min(kTrialPictures, pictures.data->size());
   std::vector<int64_t> chosen;
+  chosen.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) chosen.push_back(i * pictures.data->size() / count);
   const auto few = some_of(pictures.data, chosen);
   Loader loader(few, LoaderOptions::in_order(count, 1, model.preprocess));

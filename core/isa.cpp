@@ -102,6 +102,7 @@ void require_supported(Isa isa, std::string_view who) {
   const auto& isas = supported_isas();
   if (std::ranges::find(isas, isa) != isas.end()) return;
   std::vector<std::string_view> names;
+  names.reserve(isas.size());
   for (const Isa i : isas) names.push_back(isa_name(i));
   throw UsageError(fmt::format("{}: this processor does not run {}; it runs {}", who, isa_name(isa),
                                fmt::join(names, ", ")));

@@ -153,7 +153,10 @@ void ResNet::initialize(uint64_t seed, WeightInit scheme) {
   require(scheme == WeightInit::kTimm, "a ResNet has timm's initial values only");
   double fan_in = 1;  // of the last weight
   visit([&](const std::string& name, Parameter& p, Role role) {
-    if (role == Role::kWeight) fan_in = static_cast<double>(p.value.numel() / p.value.dim(0));
+    if (role == Role::kWeight) {
+      const int64_t row = p.value.numel() / p.value.dim(0);
+      fan_in = static_cast<double>(row);
+    }
     const bool squeeze_bias = name.find(".se.") != std::string::npos && name.ends_with(".bias");
     if (name.starts_with("fc.") || name.ends_with(".se.conv.weight") || squeeze_bias) {
       fill_uniform(p.value, 1 / std::sqrt(fan_in), seed, name);  // PyTorch's own

@@ -76,7 +76,7 @@ def test_checkpoint_of_another_shape():
         with open("other.safetensors", "wb") as f:
             f.write(struct.pack("<Q", len(text)) + text + content[8 + length:])
         refused("eval", "--model", "other.safetensors", "--data", "idx:data", status=1, says=says)
-    header["__metadata__"]["vitrine.format"] = "2"
+    header["__metadata__"]["vitrine.format"] = "3"
     text = json.dumps(header).encode()
     with open("newer.safetensors", "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text + content[8 + length:])
