@@ -192,9 +192,10 @@ void Courier::send_signs_of_life() {
   }
   if (completed(hearing_)) last_heard_ = time;
   if (time - last_heard_ > silence_limit()) {
-    speak_and_abort(fmt::format("{} has not answered for {:.0f} s (VITRINE_MPI_TIMEOUT)",
-                                peers_.name(before), time - last_heard_),
-                    1);
+    const std::string line = fmt::format("{} has not answered for {:.0f} s (VITRINE_MPI_TIMEOUT)",
+                                         peers_.name(before), time - last_heard_);
+    // A first rank that is silent says nothing.
+    before == 0 ? speak_and_abort(line, 1) : report(line, 1);
   }
 }
 
@@ -216,8 +217,7 @@ void Courier::receive_failures() {
     MPI_Recv(text.data(), size, MPI_BYTE, status.MPI_SOURCE, kFailure, signs_, MPI_STATUS_IGNORE);
     if (reported_.empty() && size > 1) {
       reported_status_ = text[0];
-      reported_ = fmt::format("{}: {}", peers_.name(status.MPI_SOURCE),
-                              std::string(text.begin() + 1, text.end()));
+      reported_.assign(text.begin() + 1, text.end());
       reported_at_ = now();
     }
   }
@@ -263,18 +263,23 @@ void Courier::look_around() {
 
 /// What went wrong here, in mutex_.
 void Courier::fail_here() {
-  const std::string why = failure_;
-  if (peers_.rank == 0) {
-    speak_and_abort(status_ == 1 ? fmt::format("{}: {}", peers_.name(0), why) : why, status_);
+  const bool first_names_itself = peers_.rank != 0 || status_ == 1;
+  report(first_names_itself ? fmt::format("{}: {}", peers_.name(peers_.rank), failure_) : failure_,
+         status_);
+}
+
+/// Ends the group with a line that the first rank says; this one, if that does not.
+void Courier::report(const std::string& line, int status) {
+  if (peers_.rank != 0) {
+    std::string text(1, static_cast<char>(status));
+    text += line.substr(0, kMaxFailure);
+    MPI_Request request = MPI_REQUEST_NULL;
+    MPI_Isend(text.data(), static_cast<int>(text.size()), MPI_BYTE, 0, kFailure, signs_, &request);
+    for (const double until = now() + kForFirstRank; now() < until; usleep(10'000)) {
+      completed(request);
+    }
   }
-  std::string text(1, static_cast<char>(status_));
-  text += why.substr(0, kMaxFailure);
-  MPI_Request request = MPI_REQUEST_NULL;
-  MPI_Isend(text.data(), static_cast<int>(text.size()), MPI_BYTE, 0, kFailure, signs_, &request);
-  for (const double until = now() + kForFirstRank; now() < until; usleep(10'000)) {
-    completed(request);
-  }
-  speak_and_abort(fmt::format("{}: {}", peers_.name(peers_.rank), why), status_);
+  speak_and_abort(line, status);
 }
 
 void Courier::speak_and_abort(const std::string& line, int status) {

@@ -71,6 +71,7 @@ class Courier {
   void send_signs_of_life();
   void receive_failures();
   void speak_and_abort(const std::string& line, int status);
+  void report(const std::string& line, int status);
   void fail_here();
 
   Peers peers_;

@@ -21,6 +21,8 @@ constexpr int64_t kBicubic = 3;
 
 using Colour = std::array<double, 3>;
 constexpr Colour kHalf = {0.5, 0.5, 0.5};
+constexpr Colour kImageNetMean = {0.485, 0.456, 0.406};
+constexpr Colour kImageNetStd = {0.229, 0.224, 0.225};
 constexpr Colour kClipMean = {0.48145466, 0.4578275, 0.40821073};
 constexpr Colour kClipStd = {0.26862954, 0.26130258, 0.27577711};
 
@@ -40,7 +42,7 @@ struct ProcessorClass {
   bool crops;
   int64_t crop;  ///< 0: a file that crops has to say
 };
-constexpr std::array<ProcessorClass, 8> kClasses = {{
+constexpr std::array<ProcessorClass, 9> kClasses = {{
     {"ViT", kBilinear, kHalf, kHalf, {224, 224}, true, false, 0},
     {"DeiT", kBicubic, kHalf, kHalf, {256, 256}, true, true, 224},
     {"Bit", kBicubic, kClipMean, kClipStd, {224, 224, true}, false, true, 224},
@@ -49,17 +51,26 @@ constexpr std::array<ProcessorClass, 8> kClasses = {{
     {"ConvNext", kBicubic, kHalf, kHalf, {384, 384, true}, false, false, 0},
     {"Beit", kBicubic, kHalf, kHalf, {224, 224}, true, false, 224},
     {"ViTHybrid", kBicubic, kClipMean, kClipStd, {224, 224, true}, false, true, 224},
+    // Resizes floats, which are not rounded to levels in between.
+    {"DINOv3ViT", kBilinear, kImageNetMean, kImageNetStd, {224, 224}, true, false, 0},
 }};
 
 struct UsualProcessor {
   std::string_view model_type, name;
 };
-constexpr std::array<UsualProcessor, 9> kUsual = {{{"vit", "ViT"},
+constexpr std::array<UsualProcessor, 16> kUsual = {{{"vit", "ViT"},
                                                    {"vit_mae", "ViT"},
                                                    {"deit", "DeiT"},
                                                    {"dinov2", "Bit"},
                                                    {"dinov2_with_registers", "Bit"},
+                                                   {"dinov3_vit", "DINOv3ViT"},
                                                    {"clip_vision_model", "CLIP"},
+                                                   {"metaclip_2", "CLIP"},
+                                                   {"metaclip_2_vision_model", "CLIP"},
+                                                   {"siglip", "Siglip"},
+                                                   {"siglip_vision_model", "Siglip"},
+                                                   {"beit", "Beit"},
+                                                   {"data2vec-vision", "Beit"},
                                                    {"resnet", "ConvNext"},
                                                    {"bit", "Bit"},
                                                    {"vit-hybrid", "ViTHybrid"}}};

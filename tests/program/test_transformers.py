@@ -141,7 +141,7 @@ def network(make):
         for key, tensor in [*net.named_parameters(), *net.named_buffers()]:
             if "running" in key:
                 tensor.add_(torch.rand_like(tensor) * 0.1)
-            elif tensor.is_floating_point() and "embeddings.position_ids" not in key:
+            elif tensor.is_floating_point() and "embeddings.position_ids" not in key and "inv_freq" not in key:
                 tensor.add_(torch.randn_like(tensor) * 0.05)
     return net
 
