@@ -59,21 +59,21 @@ struct UsualProcessor {
   std::string_view model_type, name;
 };
 constexpr std::array<UsualProcessor, 16> kUsual = {{{"vit", "ViT"},
-                                                   {"vit_mae", "ViT"},
-                                                   {"deit", "DeiT"},
-                                                   {"dinov2", "Bit"},
-                                                   {"dinov2_with_registers", "Bit"},
-                                                   {"dinov3_vit", "DINOv3ViT"},
-                                                   {"clip_vision_model", "CLIP"},
-                                                   {"metaclip_2", "CLIP"},
-                                                   {"metaclip_2_vision_model", "CLIP"},
-                                                   {"siglip", "Siglip"},
-                                                   {"siglip_vision_model", "Siglip"},
-                                                   {"beit", "Beit"},
-                                                   {"data2vec-vision", "Beit"},
-                                                   {"resnet", "ConvNext"},
-                                                   {"bit", "Bit"},
-                                                   {"vit-hybrid", "ViTHybrid"}}};
+                                                    {"vit_mae", "ViT"},
+                                                    {"deit", "DeiT"},
+                                                    {"dinov2", "Bit"},
+                                                    {"dinov2_with_registers", "Bit"},
+                                                    {"dinov3_vit", "DINOv3ViT"},
+                                                    {"clip_vision_model", "CLIP"},
+                                                    {"metaclip_2", "CLIP"},
+                                                    {"metaclip_2_vision_model", "CLIP"},
+                                                    {"siglip", "Siglip"},
+                                                    {"siglip_vision_model", "Siglip"},
+                                                    {"beit", "Beit"},
+                                                    {"data2vec-vision", "Beit"},
+                                                    {"resnet", "ConvNext"},
+                                                    {"bit", "Bit"},
+                                                    {"vit-hybrid", "ViTHybrid"}}};
 
 // What changes no pixel of a picture.
 constexpr std::array<std::string_view, 14> kHarmless = {
