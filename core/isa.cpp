@@ -137,20 +137,6 @@ Isa isa_from_name(std::string_view name) {
   return static_cast<Isa>(found - kNames.begin());
 }
 
-Isa base_isa(Isa isa) {
-  switch (isa) {
-    case Isa::kAvx2Vnni:
-      return Isa::kAvx2;
-    case Isa::kAvx512Vnni:
-      return Isa::kAvx512;
-    case Isa::kNeon64Dotprod:
-    case Isa::kNeon64I8mm:
-      return Isa::kNeon64;
-    default:
-      return isa;
-  }
-}
-
 const std::vector<Isa>& supported_isas() {
   static const std::vector<Isa> isas = detect();
   return isas;

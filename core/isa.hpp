@@ -12,7 +12,8 @@ enum class Isa {
   kAvx2,       ///< AVX2 and FMA: 256 bits
   kAvx512,     ///< AVX-512 F, CD, DQ, BW and VL: 512 bits
   kNeon64,     ///< aarch64: 128 bits
-  // Refinements: what they refine, and instructions for products of integers.
+  // Refinements have another product of integers; kernels in floats, and their bits, are those of
+  // what they refine.
   kAvx2Vnni,       ///< AVX-VNNI
   kAvx512Vnni,     ///< AVX-512 VNNI
   kNeon64Dotprod,  ///< sdot
@@ -24,10 +25,6 @@ enum class Isa {
 std::string_view isa_name(Isa isa);
 /// Throws UsageError on an unknown name; the text lists the known ones.
 Isa isa_from_name(std::string_view name);
-
-/// What an ISA refines; itself if it is no refinement. Kernels in floats are the same ones, and so
-/// are their bits.
-Isa base_isa(Isa isa);
 
 /// What this processor and its operating system run, plainest first; always holds kReference. An
 /// ISA counts only if the system saves its registers (XGETBV), not by CPUID alone.

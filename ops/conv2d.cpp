@@ -363,17 +363,14 @@ void pack_conv2d_weight(const Tensor& weight, int64_t groups, Precision precisio
         "pack_conv2d_weight", kMust);
   check_usage(weight.storage().frozen(), "pack_conv2d_weight", kMust);
   if (weight.numel() == 0) return;
-  if (weight.storage().borrowed() && precision == Precision::kFloat32) return;
-  if (detail::in_groups(weight, groups, {1, 1})) return detail::pack_groups(weight, groups);
+  const bool joined = detail::in_groups(weight, groups, {1, 1});
+  if (weight.storage().borrowed() && (joined || precision == Precision::kFloat32)) return;
+  if (joined) return detail::pack_groups(weight, groups);
   const int64_t outputs = weight.dim(0) / groups;
   std::vector<std::shared_ptr<const PackedWeight>> packed;
   for (int64_t first = 0; first < weight.dim(0); first += outputs) {
-    packed.push_back(packed_part(weight, first, outputs));
-    if (packed.back()->precision() == precision) continue;
     const Tensor part = weight.detach().rows(first, first + outputs);
-    const Tensor matrix = weight_matrix(part);
-    packed.back() = pack_matrix(outputs, matrix.dim(1), matrix.data(), precision);
-    keep_packed(part, conv2d_matrix_of(weight), packed.back());
+    packed.push_back(packed_as(part, conv2d_matrix_of(weight), precision));
   }
   if (weight.numel() != weight.storage().numel()) return;
   weight.storage().move_out([packed, shape = weight.shape()](float* to) {

@@ -40,7 +40,8 @@ Tensor conv2d_add(const Tensor& x, const Tensor& weight, const Tensor& bias, con
 /// Packs a frozen weight for the active ISA now, for convolutions with so many groups. If it is all
 /// that its storage holds, the packed form is the only one from then on, until somebody asks for
 /// data(). To be called before other threads know the weight. A borrowed one is left for
-/// packed_weight, but for kInt8. Throws ShapeError unless it has four axes, UsageError unless it is
+/// packed_weight if it is to stay in f32. Groups that are narrow always stay in f32
+/// (ops/conv2d_groups.hpp). Throws ShapeError unless it has four axes, UsageError unless it is
 /// frozen.
 void pack_conv2d_weight(const Tensor& weight, int64_t groups = 1,
                         Precision precision = Precision::kFloat32);

@@ -60,23 +60,8 @@ void keep_int8_weight(const Tensor& weight, std::span<const int8_t> values,
     transpose_rows(n, weight.dim(1), taps(weight), values.data(), ordered.data());
     values = ordered;
   }
-  const auto packed = std::make_shared<const Int8Matrix>(n, k, values, scales);
-  keep_packed(weight, matrix_of(weight), packed);
-  if (weight.numel() != weight.storage().numel()) return;
-  // Asked for seldom: by what writes a file, or looks at weights.
-  weight.storage().move_out([packed, shape = weight.shape()](float* to) {
-    const Int8Rows rows = packed->rows();
-    const int64_t outputs = shape[0];
-    const int64_t row = shape.numel() / outputs;
-    const int64_t pixels = shape.rank() == 4 ? shape[2] * shape[3] : 1;
-    const int64_t channels = row / pixels;
-    for (int64_t i = 0; i < shape.numel(); ++i) {
-      const int64_t o = i / row;
-      const int64_t p = i % row / pixels + i % pixels * channels;
-      to[i] = rows.scales[static_cast<size_t>(o)] *
-              static_cast<float>(rows.values[static_cast<size_t>(o * row + p)]);
-    }
-  });
+  keep_packed(weight, matrix_of(weight), std::make_shared<const Int8Matrix>(n, k, values, scales));
+  quantize_weight(weight, Precision::kInt8);  // what is kept is all from now on
 }
 
 Int8Rows int8_rows(const Tensor& weight) {

@@ -45,7 +45,7 @@ struct IntegerRows {
   const RowScale* scales;
 };
 
-/// Rows [0, rows) of `a` times B, to rows of C from `first` on.
+/// C = epilogue(A B) for `rows` rows.
 void multiply_rows(const GemmInt8& kernel, const IntegerRows& a, int64_t rows, const Int8Matrix& b,
                    float* c, int64_t ldc, const GemmEpilogue& epilogue) {
   const kernels::MicroPanels cut = kernel.cut();
@@ -54,8 +54,8 @@ void multiply_rows(const GemmInt8& kernel, const IntegerRows& a, int64_t rows, c
   const int64_t panel_bytes = b.steps() * kernel.step * kernel.nr;
   const int64_t in_l2 = (detail::l2_bytes() / 2 - panel_bytes) / a.pitch;
   const int64_t parts = ceil_div(detail::kTasks, panels);
-  int64_t mc = std::clamp<int64_t>(ceil_div(rows, parts), detail::kTaskRows,
-                                   std::max(in_l2, detail::kTaskRows));
+  const int64_t mc = std::clamp<int64_t>(ceil_div(rows, parts), detail::kTaskRows,
+                                         std::max(in_l2, detail::kTaskRows));
   const int64_t blocks = ceil_div(rows, mc);
   const int64_t macs = ceil_div(rows, blocks) * kernel.nr * b.k();
   const int64_t grain = std::max<int64_t>(2 * detail::kTaskMacs / std::max<int64_t>(macs, 1), 1);
@@ -94,33 +94,104 @@ void clear_end(uint8_t* row, int64_t k, int64_t pitch) {
   std::fill(row + k, row + std::min(pitch, k + kLine), uint8_t{0});
 }
 
-/// One scale for each image, over the channels that are used.
-void scales_of_images(const GemmInt8& kernel, const ImageRows& a, std::span<RowScale> scales) {
-  const int64_t pixels = a.height * a.width;
-  const int64_t line = a.width * a.channels;
-  const int64_t lines = std::max<int64_t>(4 * kTaskFloats / std::max<int64_t>(line, 1), 1);
-  const int64_t parts = ceil_div(a.height, lines);
-  ReusedVector<GemmInt8::Range> ranges(static_cast<size_t>(a.batch * parts));
-  parallel_for(a.batch * parts, 1, [&](int64_t i, int64_t) {
-    GemmInt8::Range& all = ranges[static_cast<size_t>(i)];
-    all = {0, 0, 0};
-    const int64_t first = i % parts * lines;
-    const int64_t count = std::min(lines, a.height - first) * a.width;
-    const float* x = a.data + (i / parts * pixels + first * a.width) * a.pitch;
-    const bool whole = a.channels == a.pitch;
-    for (int64_t r = 0; r < (whole ? 1 : count); ++r) {
-      const GemmInt8::Range range =
-          kernel.range(whole ? count * a.channels : a.channels, x + r * a.pitch);
-      all = {std::min(all.low, range.low), std::max(all.high, range.high), all.none + range.none};
+/// Images whose channels of one group are written in integers, one scale for each image.
+class QuantizedImages {
+ public:
+  QuantizedImages(const GemmInt8& kernel, const ImageRows& a)
+      : kernel_(kernel), a_(a), scales_(static_cast<size_t>(a.batch)) {
+    find_scales();
+    // Where each pixel is a row, it is written where it is multiplied.
+    if (a.in_place()) return;
+    bytes_ = Buffer(a.batch * pixels() * a.channels);
+    const int64_t grain = std::max<int64_t>(kTaskFloats / std::max<int64_t>(a.channels, 1), 1);
+    parallel_for(a.batch * pixels(), grain, [&](int64_t begin, int64_t end) {
+      quantize(begin, end - begin, integers() + begin * a.channels, a.channels);
+    });
+  }
+
+  const RowScale& scale_of_row(int64_t row) const {
+    return scales_[static_cast<size_t>(row / (a_.rows * a_.columns))];
+  }
+  /// Writes `count` rows of the left operand.
+  void rows(int64_t first, int64_t count, uint8_t* to, int64_t pitch) const {
+    if (a_.in_place()) return quantize(first, count, to, pitch);
+    const auto outside = [&](int64_t image) {
+      return static_cast<uint8_t>(scales_[static_cast<size_t>(image)].zero ^ kernel_.flip);
+    };
+    a_.gather(integers(), outside, first, count, to, pitch);
+  }
+
+ private:
+  int64_t pixels() const { return a_.height * a_.width; }
+  bool whole_pixels() const { return a_.channels == a_.pitch; }
+  uint8_t* integers() const { return reinterpret_cast<uint8_t*>(bytes_.data()); }
+
+  GemmInt8::Range range_of(int64_t pixel, int64_t count) const {
+    const float* x = a_.data + pixel * a_.pitch;
+    if (whole_pixels()) return kernel_.range(count * a_.channels, x);
+    GemmInt8::Range all;
+    for (int64_t i = 0; i < count; ++i) all.add(kernel_.range(a_.channels, x + i * a_.pitch));
+    return all;
+  }
+
+  void find_scales() {
+    const int64_t piece = std::max<int64_t>(4 * kTaskFloats / std::max<int64_t>(a_.channels, 1), 1);
+    const int64_t pieces = ceil_div(pixels(), piece);
+    ReusedVector<GemmInt8::Range> ranges(static_cast<size_t>(a_.batch * pieces));
+    parallel_for(a_.batch * pieces, 1, [&](int64_t i, int64_t) {
+      const int64_t first = i % pieces * piece;
+      ranges[static_cast<size_t>(i)] =
+          range_of(i / pieces * pixels() + first, std::min(piece, pixels() - first));
+    });
+    for (int64_t image = 0; image < a_.batch; ++image) {
+      GemmInt8::Range all;
+      for (int64_t i = 0; i < pieces; ++i) all.add(ranges[static_cast<size_t>(image * pieces + i)]);
+      scales_[static_cast<size_t>(image)] = kernels::row_scale_of(all, kernel_.levels);
     }
-  });
-  for (int64_t image = 0; image < a.batch; ++image) {
-    GemmInt8::Range all{0, 0, 0};
-    for (int64_t i = 0; i < parts; ++i) {
-      const GemmInt8::Range& range = ranges[static_cast<size_t>(image * parts + i)];
-      all = {std::min(all.low, range.low), std::max(all.high, range.high), all.none + range.none};
+  }
+
+  /// Pixels, which may be of several images, to rows of `pitch` bytes.
+  void quantize(int64_t pixel, int64_t count, uint8_t* to, int64_t pitch) const {
+    const bool joined = whole_pixels() && pitch == a_.channels;  // a run of memory on both sides
+    while (count > 0) {
+      const RowScale& scale = scales_[static_cast<size_t>(pixel / pixels())];
+      const int64_t left = pixels() - pixel % pixels();
+      const int64_t run = joined ? std::min(count, left) : 1;
+      kernel_.quantize(run * a_.channels, a_.data + pixel * a_.pitch, kernels::inverse_of(scale),
+                       scale.zero, to);
+      pixel += run;
+      count -= run;
+      to += run * pitch;
     }
-    scales[static_cast<size_t>(image)] = kernels::row_scale_of(all, kernel.levels);
+  }
+
+  const GemmInt8& kernel_;
+  const ImageRows& a_;
+  ReusedVector<RowScale> scales_;  // by image
+  Buffer bytes_;
+};
+
+/// The product, some rows at a time; write(first, count, to, pitch, scales) writes rows of A in
+/// integers, and may be called by any thread.
+template <class Write>
+void multiply_in_pieces(const GemmInt8& kernel, int64_t m, const Int8Matrix& b, float* c,
+                        int64_t ldc, const GemmEpilogue& epilogue, const Write& write) {
+  profile_macs(m * b.n() * b.k());
+  const int64_t k = b.k();
+  const int64_t pitch = pitch_of(b.steps() * kernel.step);
+  const int64_t some = rows_at_once(m, pitch);
+  const Buffer bytes(some * pitch);
+  auto* const integers = reinterpret_cast<uint8_t*>(bytes.data());
+  ReusedVector<RowScale> scales(static_cast<size_t>(some));
+  const int64_t grain = std::max<int64_t>(kTaskFloats / std::max<int64_t>(k, 1), 1);
+  for (int64_t first = 0; first < m; first += some) {
+    const int64_t rows = std::min(some, m - first);
+    parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
+      write(first + begin, end - begin, integers + begin * pitch, pitch, scales.data() + begin);
+      for (int64_t r = begin; r < end; ++r) clear_end(integers + r * pitch, k, pitch);
+    });
+    multiply_rows(kernel, {integers, pitch, scales.data()}, rows, b, c + first * ldc, ldc,
+                  epilogue.at(first, 0));
   }
 }
 
@@ -129,96 +200,30 @@ void scales_of_images(const GemmInt8& kernel, const ImageRows& a, std::span<RowS
 void gemm_int8(int64_t m, const float* a, int64_t lda, const Int8Matrix& b, float* c, int64_t ldc,
                const GemmEpilogue& epilogue) {
   if (m <= 0 || b.n() <= 0) return;
-  profile_macs(m * b.n() * b.k());
   const GemmInt8& kernel = *kernels::of(b.isa()).gemm_int8;
   const int64_t k = b.k();
-  const int64_t pitch = pitch_of(b.steps() * kernel.step);
-  const int64_t some = rows_at_once(m, pitch);
-  const Buffer bytes(some * pitch);
-  auto* const integers = reinterpret_cast<uint8_t*>(bytes.data());
-  ReusedVector<RowScale> scales(static_cast<size_t>(some));
-  const int64_t grain = std::max<int64_t>(kTaskFloats / std::max<int64_t>(k, 1), 1);
-  for (int64_t first = 0; first < m; first += some) {
-    const int64_t rows = std::min(some, m - first);
-    parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        const float* x = a + (first + r) * lda;
-        const RowScale row = kernels::row_scale_of(kernel.range(k, x), kernel.levels);
-        uint8_t* const to = integers + r * pitch;
-        kernel.quantize(k, x, kernels::inverse_of(row), row.zero, to);
-        clear_end(to, k, pitch);
-        scales[static_cast<size_t>(r)] = row;
-      }
-    });
-    multiply_rows(kernel, {integers, pitch, scales.data()}, rows, b, c + first * ldc, ldc,
-                  epilogue.at(first, 0));
-  }
+  const auto write = [&](int64_t first, int64_t count, uint8_t* to, int64_t pitch,
+                         RowScale* scales) {
+    for (int64_t r = 0; r < count; ++r, to += pitch) {
+      const float* x = a + (first + r) * lda;
+      scales[r] = kernels::row_scale_of(kernel.range(k, x), kernel.levels);
+      kernel.quantize(k, x, kernels::inverse_of(scales[r]), scales[r].zero, to);
+    }
+  };
+  multiply_in_pieces(kernel, m, b, c, ldc, epilogue, write);
 }
 
 void gemm_int8(const ImageRows& a, const Int8Matrix& b, float* c, int64_t ldc,
                const GemmEpilogue& epilogue) {
-  const int64_t m = a.m();
-  if (m <= 0 || b.n() <= 0) return;
-  profile_macs(m * b.n() * b.k());
+  if (a.m() <= 0 || b.n() <= 0) return;
   const GemmInt8& kernel = *kernels::of(b.isa()).gemm_int8;
-  const int64_t k = b.k();
-  const int64_t pitch = pitch_of(b.steps() * kernel.step);
-  ReusedVector<RowScale> of_image(static_cast<size_t>(a.batch));
-  scales_of_images(kernel, a, of_image);
-
-  // The images in integers, but where each pixel is a row: then they are written where they are
-  // multiplied.
-  const bool in_place = a.in_place();
-  const int64_t pixels = a.height * a.width;
-  const Buffer image_bytes(in_place ? 0 : a.batch * pixels * a.channels);
-  auto* const images = reinterpret_cast<uint8_t*>(image_bytes.data());
-  const auto quantize = [&](int64_t pixel, int64_t count, uint8_t* to, int64_t to_pitch) {
-    for (int64_t i = 0; i < count; ++i, ++pixel, to += to_pitch) {
-      const RowScale& row = of_image[static_cast<size_t>(pixel / pixels)];
-      kernel.quantize(a.channels, a.data + pixel * a.pitch, kernels::inverse_of(row), row.zero, to);
-    }
+  const QuantizedImages images(kernel, a);
+  const auto write = [&](int64_t first, int64_t count, uint8_t* to, int64_t pitch,
+                         RowScale* scales) {
+    images.rows(first, count, to, pitch);
+    for (int64_t r = 0; r < count; ++r) scales[r] = images.scale_of_row(first + r);
   };
-  if (!in_place) {
-    const int64_t grain = std::max<int64_t>(kTaskFloats / std::max<int64_t>(a.channels, 1), 1);
-    parallel_for(a.batch * pixels, grain, [&](int64_t begin, int64_t end) {
-      const bool whole = a.channels == a.pitch && begin / pixels == (end - 1) / pixels;
-      uint8_t* const to = images + begin * a.channels;
-      if (!whole) {
-        quantize(begin, end - begin, to, a.channels);
-        return;
-      }
-      const RowScale& row = of_image[static_cast<size_t>(begin / pixels)];
-      kernel.quantize((end - begin) * a.channels, a.data + begin * a.pitch,
-                      kernels::inverse_of(row), row.zero, to);
-    });
-  }
-  const auto outside = [&](int64_t image) {
-    return static_cast<uint8_t>(of_image[static_cast<size_t>(image)].zero ^ kernel.flip);
-  };
-
-  const int64_t some = rows_at_once(m, pitch);
-  const Buffer bytes(some * pitch);
-  auto* const integers = reinterpret_cast<uint8_t*>(bytes.data());
-  ReusedVector<RowScale> scales(static_cast<size_t>(some));
-  const int64_t rows_of_image = a.rows * a.columns;
-  const int64_t grain = std::max<int64_t>(kTaskFloats / std::max<int64_t>(k, 1), 1);
-  for (int64_t first = 0; first < m; first += some) {
-    const int64_t rows = std::min(some, m - first);
-    parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
-      uint8_t* const to = integers + begin * pitch;
-      if (in_place) {
-        quantize(first + begin, end - begin, to, pitch);
-      } else {
-        a.gather(images, outside, first + begin, end - begin, to, pitch);
-      }
-      for (int64_t r = begin; r < end; ++r) {
-        clear_end(integers + r * pitch, k, pitch);
-        scales[static_cast<size_t>(r)] = of_image[static_cast<size_t>((first + r) / rows_of_image)];
-      }
-    });
-    multiply_rows(kernel, {integers, pitch, scales.data()}, rows, b, c + first * ldc, ldc,
-                  epilogue.at(first, 0));
-  }
+  multiply_in_pieces(kernel, a.m(), b, c, ldc, epilogue, write);
 }
 
 }  // namespace vitrine

@@ -73,13 +73,13 @@ void keep(const Tensor& weight, MatrixOf matrix_of, std::shared_ptr<const Packed
   weight.storage().set_packed(std::move(content));
 }
 
-std::shared_ptr<const PackedWeight> pack_and_keep(const Tensor& weight, MatrixOf matrix_of,
-                                                  Precision precision) {
-  const Tensor plain = matrix_of == nullptr ? weight : matrix_of(weight);
-  const int64_t n = weight.dim(0);
-  auto matrix = pack_matrix(n, plain.numel() / n, plain.data(), precision);
-  keep(weight, matrix_of, matrix);
-  return matrix;
+std::shared_ptr<const PackedWeight> pack(int64_t n, int64_t k, const float* rows,
+                                         Precision precision) {
+  if (precision == Precision::kInt8) {
+    return std::make_shared<const Int8Matrix>(Int8Rows::of(n, k, rows));
+  }
+  return std::make_shared<const PackedMatrix>(k, n, StridedMatrix::of(Trans::kYes, rows, k),
+                                              precision);
 }
 
 }  // namespace
@@ -167,16 +167,22 @@ void PackedMatrix::multiply(const ImageRows& a, float* c, int64_t ldc,
 std::shared_ptr<const PackedWeight> PackedMatrix::for_active_isa() const {
   const Tensor plain = Tensor::empty({n(), k()});
   unpack_transposed(Tensor(plain).mutable_data());
-  return pack_matrix(n(), k(), plain.data(), precision());
+  return pack(n(), k(), plain.data(), precision());
 }
 
-std::shared_ptr<const PackedWeight> pack_matrix(int64_t n, int64_t k, const float* rows,
-                                                Precision precision) {
-  if (precision == Precision::kInt8) {
-    return std::make_shared<const Int8Matrix>(Int8Rows::of(n, k, rows));
+std::shared_ptr<const PackedWeight> packed_as(const Tensor& weight, MatrixOf matrix_of,
+                                              Precision precision) {
+  auto matrix = kept(weight, matrix_of);
+  if (matrix != nullptr && matrix->precision() == precision) {
+    if (matrix->isa() == active_isa()) return matrix;
+    matrix = matrix->for_active_isa();
+  } else {
+    const Tensor plain = matrix_of == nullptr ? weight : matrix_of(weight);
+    const int64_t n = weight.dim(0);
+    matrix = pack(n, plain.numel() / n, plain.data(), precision);
   }
-  return std::make_shared<const PackedMatrix>(k, n, StridedMatrix::of(Trans::kYes, rows, k),
-                                              precision);
+  keep(weight, matrix_of, matrix);
+  return matrix;
 }
 
 void keep_packed(const Tensor& weight, MatrixOf matrix_of,
@@ -186,17 +192,14 @@ void keep_packed(const Tensor& weight, MatrixOf matrix_of,
 
 std::shared_ptr<const PackedWeight> packed_weight(const Tensor& weight, MatrixOf matrix_of) {
   if (!weight.storage().frozen() || weight.numel() == 0) return nullptr;
-  if (auto matrix = kept(weight, matrix_of)) {
-    if (matrix->isa() == active_isa()) return matrix;
-    matrix = matrix->for_active_isa();
-    keep(weight, matrix_of, matrix);
-    return matrix;
+  if (const auto matrix = kept(weight, matrix_of)) {
+    return packed_as(weight, matrix_of, matrix->precision());
   }
   if (weight.storage().borrowed() && !used_before(weight, matrix_of)) {
     keep(weight, matrix_of, nullptr);
     return nullptr;
   }
-  return pack_and_keep(weight, matrix_of, Precision::kFloat32);
+  return packed_as(weight, matrix_of, Precision::kFloat32);
 }
 
 void pack_weight(const Tensor& weight, Precision precision) {
@@ -205,10 +208,7 @@ void pack_weight(const Tensor& weight, Precision precision) {
   check_usage(weight.storage().frozen(), "pack_weight", kMust);
   if (weight.numel() == 0) return;
   if (weight.storage().borrowed() && precision == Precision::kFloat32) return;
-  auto matrix = kept(weight, nullptr);
-  if (matrix == nullptr || matrix->isa() != active_isa() || matrix->precision() != precision) {
-    matrix = pack_and_keep(weight, nullptr, precision);
-  }
+  const auto matrix = packed_as(weight, nullptr, precision);
   if (weight.numel() != weight.storage().numel()) return;
   weight.storage().move_out([matrix](float* to) { matrix->unpack_transposed(to); });
 }

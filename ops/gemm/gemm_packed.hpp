@@ -120,8 +120,8 @@ std::shared_ptr<const PackedWeight> packed_weight(const Tensor& weight,
 
 /// Packs a frozen weight (n, k) for the active ISA now. If it is all that its storage holds, the
 /// packed form is the only one from then on, until somebody asks for data(). To be called before
-/// other threads know the weight. A borrowed one is left for packed_weight, but for kInt8. Throws
-/// ShapeError unless it is a matrix, UsageError unless it is frozen.
+/// other threads know the weight. A borrowed one that is to stay in f32 is left for packed_weight.
+/// Throws ShapeError unless it is a matrix, UsageError unless it is frozen.
 void pack_weight(const Tensor& weight, Precision precision = Precision::kFloat32);
 
 /// The nearest number of bf16, ties to even; a NaN stays one.
@@ -130,9 +130,10 @@ uint16_t to_bfloat16(float value);
 /// How all of `weight` is packed, whatever was made of it; nothing if it is not.
 std::optional<Precision> packed_precision(const Tensor& weight);
 
-/// The matrix (n, k) in `rows`, packed.
-std::shared_ptr<const PackedWeight> pack_matrix(int64_t n, int64_t k, const float* rows,
-                                                Precision precision);
+/// A frozen weight's matrix in `precision` for the active ISA: as it is kept, or else packed now
+/// and kept instead of what is in another precision.
+std::shared_ptr<const PackedWeight> packed_as(const Tensor& weight, MatrixOf matrix_of,
+                                              Precision precision);
 
 /// Keeps `packed` as what packed_weight gives for `weight` and matrix_of.
 void keep_packed(const Tensor& weight, MatrixOf matrix_of,

@@ -94,17 +94,7 @@ Int8Matrix::Int8Matrix(int64_t n, int64_t k, std::span<const int8_t> values,
   const GemmInt8& kernel = kernel_of(isa());
   const kernels::MicroPanels cut = kernel.cut();
   panels_.resize(static_cast<size_t>(cut.count(n)));
-  const auto row = [&](int64_t j) { return values.data() + j * k; };
-  const int64_t steps_in_order = steps();
-  parallel_for(cut.count(n), 1, [&](int64_t p, int64_t) {
-    for (int64_t s = 0; s < steps_in_order && kernel.most > 0; ++s) {
-      bool repeat = false;
-      for (int64_t j = cut.begin(n, p); j < cut.begin(n, p + 1) && !repeat; ++j) {
-        repeat = !none(rest_of(step_of(row(j), k, s, kernel.step), kernel.most));
-      }
-      if (repeat) panels_[static_cast<size_t>(p)].repeated.push_back(static_cast<int32_t>(s));
-    }
-  });
+  parallel_for(cut.count(n), 1, [&](int64_t p, int64_t) { find_repeated(p, values); });
 
   int64_t size = 0;
   int64_t columns = 0;
@@ -112,48 +102,63 @@ Int8Matrix::Int8Matrix(int64_t n, int64_t k, std::span<const int8_t> values,
     Panel& panel = panels_[static_cast<size_t>(p)];
     panel.offset = size;
     panel.column = columns;
-    const int64_t all = steps_in_order + static_cast<int64_t>(panel.repeated.size());
-    size += ceil_div(all * kernel.step * cut.padded(n, p), 64) * 64;  // as vectors are aligned
+    // Vectors are read aligned.
+    size += ceil_div(all_steps(panel) * kernel.step * cut.padded(n, p), 64) * 64;
     columns += cut.padded(n, p);
   }
   bytes_ = lasting_floats(ceil_div(size, static_cast<int64_t>(sizeof(float))));
   scales_.resize(static_cast<size_t>(columns));
   sums_.resize(static_cast<size_t>(columns));
+  parallel_for(cut.count(n), 1, [&](int64_t p, int64_t) { write_panel(p, values, scales); });
+}
 
-  parallel_for(cut.count(n), 1, [&](int64_t p, int64_t) {
-    const Panel& panel = panels_[static_cast<size_t>(p)];
-    const int64_t padded = cut.padded(n, p);
-    const int64_t step_bytes = kernel.step * padded;
-    int8_t* const first = bytes() + panel.offset;
-    std::fill_n(first, (steps_in_order + static_cast<int64_t>(panel.repeated.size())) * step_bytes,
-                int8_t{0});
-    for (int64_t j = 0; j < cut.columns(n, p); ++j) {
-      const int64_t column = cut.begin(n, p) + j;
-      std::array<int64_t, kLongestStep> place{};
-      for (int64_t i = 0; i < kernel.step; ++i) place[static_cast<size_t>(i)] = kernel.place(i, j);
-      int32_t sum = 0;
-      size_t repeat = 0;
-      for (int64_t s = 0; s < steps_in_order; ++s) {
-        Step values_of_step = step_of(row(column), k, s, kernel.step);
-        for (const int8_t v : values_of_step) sum += v;
-        if (repeat < panel.repeated.size() && panel.repeated[repeat] == s) {
-          const Step rest = rest_of(values_of_step, kernel.most);
-          int8_t* to = first + (steps_in_order + static_cast<int64_t>(repeat)) * step_bytes;
-          for (size_t i = 0; i < static_cast<size_t>(kernel.step); ++i) {
-            to[place[i]] = rest[i];
-            values_of_step[i] = static_cast<int8_t>(values_of_step[i] - rest[i]);
-          }
-          ++repeat;
-        }
-        int8_t* to = first + s * step_bytes;
-        for (size_t i = 0; i < static_cast<size_t>(kernel.step); ++i) {
-          to[place[i]] = values_of_step[i];
+void Int8Matrix::find_repeated(int64_t p, std::span<const int8_t> values) {
+  const GemmInt8& kernel = kernel_of(isa());
+  if (kernel.most == 0) return;
+  const int64_t begin = kernel.cut().begin(n(), p);
+  const int64_t end = kernel.cut().begin(n(), p + 1);
+  for (int64_t s = 0; s < steps(); ++s) {
+    bool repeat = false;
+    for (int64_t j = begin; j < end && !repeat; ++j) {
+      repeat = !none(rest_of(step_of(values.data() + j * k(), k(), s, kernel.step), kernel.most));
+    }
+    if (repeat) panels_[static_cast<size_t>(p)].repeated.push_back(static_cast<int32_t>(s));
+  }
+}
+
+void Int8Matrix::write_panel(int64_t p, std::span<const int8_t> values,
+                             std::span<const float> scales) {
+  const GemmInt8& kernel = kernel_of(isa());
+  const kernels::MicroPanels cut = kernel.cut();
+  const Panel& panel = panels_[static_cast<size_t>(p)];
+  const int64_t step_bytes = kernel.step * cut.padded(n(), p);
+  int8_t* const first = bytes() + panel.offset;
+  std::fill_n(first, all_steps(panel) * step_bytes, int8_t{0});
+  for (int64_t j = 0; j < cut.columns(n(), p); ++j) {
+    const int64_t column = cut.begin(n(), p) + j;
+    std::array<int64_t, kLongestStep> place{};
+    for (int64_t i = 0; i < kernel.step; ++i) place[static_cast<size_t>(i)] = kernel.place(i, j);
+    const auto write = [&](int64_t step, const Step& content) {
+      int8_t* to = first + step * step_bytes;
+      for (size_t i = 0; i < static_cast<size_t>(kernel.step); ++i) to[place[i]] = content[i];
+    };
+    int32_t sum = 0;
+    size_t repeat = 0;
+    for (int64_t s = 0; s < steps(); ++s) {
+      Step content = step_of(values.data() + column * k(), k(), s, kernel.step);
+      for (const int8_t v : content) sum += v;
+      if (repeat < panel.repeated.size() && panel.repeated[repeat] == s) {
+        const Step rest = rest_of(content, kernel.most);
+        write(steps() + static_cast<int64_t>(repeat++), rest);
+        for (size_t i = 0; i < content.size(); ++i) {
+          content[i] = static_cast<int8_t>(content[i] - rest[i]);
         }
       }
-      scales_[static_cast<size_t>(panel.column + j)] = scales[static_cast<size_t>(column)];
-      sums_[static_cast<size_t>(panel.column + j)] = sum;
+      write(s, content);
     }
-  });
+    scales_[static_cast<size_t>(panel.column + j)] = scales[static_cast<size_t>(column)];
+    sums_[static_cast<size_t>(panel.column + j)] = sum;
+  }
 }
 
 Int8Rows Int8Matrix::rows() const {

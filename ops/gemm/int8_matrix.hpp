@@ -56,6 +56,11 @@ class Int8Matrix final : public PackedWeight {
     std::vector<int32_t> repeated;  // steps
   };
   int8_t* bytes() const { return reinterpret_cast<int8_t*>(bytes_.get()); }
+  int64_t all_steps(const Panel& panel) const {
+    return steps() + static_cast<int64_t>(panel.repeated.size());
+  }
+  void find_repeated(int64_t panel, std::span<const int8_t> values);
+  void write_panel(int64_t panel, std::span<const int8_t> values, std::span<const float> scales);
 
   std::vector<Panel> panels_;
   std::shared_ptr<float> bytes_;

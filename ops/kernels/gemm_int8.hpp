@@ -55,7 +55,13 @@ struct GemmInt8 {
   /// The smallest and largest value of n floats and 0, and 0 times their sum, which is NaN if one
   /// of them is no number.
   struct Range {
-    float low, high, none;
+    float low = 0, high = 0, none = 0;
+
+    void add(const Range& other) {
+      low = other.low < low ? other.low : low;
+      high = other.high > high ? other.high : high;
+      none += other.none;
+    }
   };
   Range (*range)(int64_t n, const float* x);
 

@@ -12,7 +12,7 @@ namespace vitrine::reference {
 constexpr int64_t kInt8Columns = 8;
 
 inline kernels::GemmInt8::Range int8_range(int64_t n, const float* x) {
-  kernels::GemmInt8::Range range{0, 0, 0};
+  kernels::GemmInt8::Range range;
   for (int64_t i = 0; i < n; ++i) {
     range.low = std::min(range.low, x[i]);
     range.high = std::max(range.high, x[i]);

@@ -8,7 +8,7 @@
 //                        split over two steps (GemmInt8::most). Per 8 values of k and vector of
 //                        sums 5 instructions, 3 of them multiplications.
 //   +vnni                dpbusd adds four products in 32 bits: A has 8 bits
-//   neon64               smull, smlal to 16 bits and additions in pairs: signed bytes of 8 bits
+//   neon64               smull to 16 bits and additions in pairs: signed bytes of 8 bits
 //   +dotprod, +i8mm      sdot, signed bytes; usmmla, two rows by two columns
 //
 // Source: Intel's and Arm's manuals; oneDNN's documentation of int8 ("maddubs saturates") for why
@@ -172,6 +172,21 @@ inline Bytes load_four(const uint8_t* from) {
   return splat_four(four);
 }
 
+/// The sums of a tile, from 0 on. (A loop that is left would put them on the stack.)
+template <int kRows, int kVectors>
+struct TileSums {
+  Bytes sum[kRows][kVectors];
+
+  TileSums() {
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+      for (int j = 0; j < kVectors; ++j) sum[i][j] = splat_four(0);
+    }
+  }
+  VecI total(int i, int j) const { return sum[i][j]; }
+};
+
 #if defined(VT_VNNI)
 
 #if defined(__AVX512F__)
@@ -193,17 +208,7 @@ inline int64_t int8_place(int64_t p, int64_t j) { return j * kInt8Step + p; }
 }
 
 template <int kRows, int kVectors>
-struct Int8Sums {
-  Bytes sum[kRows][kVectors];
-
-  Int8Sums() {
-#pragma GCC unroll 8
-    for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 8
-      for (int j = 0; j < kVectors; ++j) sum[i][j] = splat_four(0);
-    }
-  }
-
+struct Int8Sums : TileSums<kRows, kVectors> {
   [[gnu::always_inline]] void add(const uint8_t* a, int64_t pitch, const int8_t* b) {
     Bytes row[kVectors];
 #pragma GCC unroll 8
@@ -214,11 +219,9 @@ struct Int8Sums {
     for (int i = 0; i < kRows; ++i) {
       const Bytes x = load_four(a + i * pitch);
 #pragma GCC unroll 8
-      for (int j = 0; j < kVectors; ++j) dpbusd(sum[i][j], x, row[j]);
+      for (int j = 0; j < kVectors; ++j) dpbusd(this->sum[i][j], x, row[j]);
     }
   }
-
-  VecI total(int i, int j) const { return sum[i][j]; }
 };
 
 #else
@@ -266,17 +269,7 @@ inline int64_t int8_place(int64_t p, int64_t j) {
 }
 
 template <int kRows, int kVectors>
-struct Int8Sums {
-  Bytes sum[kRows][kVectors];
-
-  Int8Sums() {
-#pragma GCC unroll 8
-    for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 8
-      for (int j = 0; j < kVectors; ++j) sum[i][j] = splat_four(0);
-    }
-  }
-
+struct Int8Sums : TileSums<kRows, kVectors> {
   [[gnu::always_inline]] void add(const uint8_t* a, int64_t pitch, const int8_t* b) {
     const auto* vectors = reinterpret_cast<const Bytes*>(b);  // aligned, as micro-panels are
     const Bytes ones = splat_words(1);
@@ -285,11 +278,11 @@ struct Int8Sums {
       const Bytes first = load_four(a + i * pitch);
       const Bytes last = load_four(a + i * pitch + 4);
 #pragma GCC unroll 8
-      for (int j = 0; j < kVectors; ++j) maddubs(sum[i][j], first, last, vectors + 2 * j, ones);
+      for (int j = 0; j < kVectors; ++j) {
+        maddubs(this->sum[i][j], first, last, vectors + 2 * j, ones);
+      }
     }
   }
-
-  VecI total(int i, int j) const { return sum[i][j]; }
 };
 
 #endif  // VT_VNNI
