@@ -20,13 +20,18 @@ std::optional<int64_t> take_number(std::string_view& name, std::string_view lett
   if (digits.empty() || digits.size() > kMostDigits || !std::ranges::all_of(digits, is_digit)) {
     return std::nullopt;
   }
-  int64_t value = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  const int64_t value = leading_number(digits);
   name.remove_suffix(name.size() - at);
   return value;
 }
 
 }  // namespace
+
+int64_t leading_number(std::string_view text) {
+  int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
 
 std::string take_suffixes(std::string_view name, NetworkConfig& config) {
   constexpr std::string_view kGray = "_gray";

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 
 #include "core/text/enum_names.hpp"
@@ -141,9 +140,7 @@ std::optional<int64_t> take_number(std::string_view& text) {
   constexpr size_t kMostDigits = 4;
   const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   if (digits == 0 || digits > kMostDigits) return std::nullopt;
-  const std::string_view number = text.substr(0, digits);
-  int64_t value = 0;
-  std::from_chars(number.data(), number.data() + number.size(), value);
+  const int64_t value = leading_number(text);
   text.remove_prefix(digits);
   return value;
 }

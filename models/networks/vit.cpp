@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <initializer_list>
 
 #include "core/error.hpp"
 #include "core/memory.hpp"
 #include "core/reused.hpp"
 #include "models/networks/checkpointed.hpp"
+#include "models/networks/name_suffix.hpp"
 #include "models/networks/whole_patches.hpp"
 #include "ops/binary.hpp"
 #include "ops/concat.hpp"
@@ -222,12 +222,7 @@ void Vit::set_turns() {
 
 int64_t Vit::layer_of(std::string_view parameter) const {
   constexpr std::string_view kBlocks = "blocks.";
-  if (parameter.starts_with(kBlocks)) {
-    int64_t block = 0;
-    const std::string_view number = parameter.substr(kBlocks.size());
-    std::from_chars(number.data(), number.data() + number.size(), block);
-    return block + 1;
-  }
+  if (parameter.starts_with(kBlocks)) return leading_number(parameter.substr(kBlocks.size())) + 1;
   for (const std::string_view embedding : {"cls_token", "dist_token", "reg_token", "pos_embed",
                                            "patch_embed.", "norm_pre.", "rope.", "rel_pos_bias."}) {
     if (parameter.starts_with(embedding)) return 0;

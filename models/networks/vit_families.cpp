@@ -1,11 +1,10 @@
 #include "models/networks/vit_families.hpp"
 
 #include <array>
-#include <charconv>
 #include <regex>
-#include <span>
 #include <string>
 
+#include "models/networks/name_suffix.hpp"
 #include "models/networks/vit_sizes.hpp"
 
 namespace vitrine {
@@ -17,35 +16,6 @@ constexpr double kTwoThirds = 4 * 2.0 / 3;  // a gated MLP with as many weights 
 
 using Match = std::match_results<std::string_view::const_iterator>;
 
-int64_t number(const std::string& digits) {
-  int64_t value = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  return value;
-}
-
-void set_pixels(VitConfig& c, int64_t pixels, int64_t patch) {
-  c.image_height = c.image_width = pixels;
-  c.patch_height = c.patch_width = patch;
-}
-
-struct Trunk {
-  std::string_view name;
-  int64_t width, depth, heads;
-  double mlp_ratio = 4;
-};
-
-bool set_trunk(VitConfig& c, std::span<const Trunk> known, std::string_view name) {
-  for (const Trunk& trunk : known) {
-    if (trunk.name != name) continue;
-    c.width = trunk.width;
-    c.depth = trunk.depth;
-    c.heads = trunk.heads;
-    c.mlp_ratio = trunk.mlp_ratio;
-    return true;
-  }
-  return set_vit_size(c, name);
-}
-
 RotaryConfig rotary(RotaryRule rule, double temperature) {
   RotaryConfig rope;
   rope.table.rule = rule;
@@ -55,10 +25,10 @@ RotaryConfig rotary(RotaryRule rule, double temperature) {
 
 /// Simeoni et al. 2025, arXiv 2508.10104. timm pools the patches, which changes no weight.
 std::optional<VitConfig> dinov3(const Match& m) {
-  static constexpr auto kTrunks = std::to_array<Trunk>({{"small_plus", 384, 12, 6},
-                                                        {"huge_plus", 1280, 32, 20},
-                                                        {"7b", 4096, 40, 32, 2},
-                                                        {"giant", 1536, 40, 24, kTwoThirds}});
+  static constexpr auto kTrunks = std::to_array<VitSize>({{"small_plus", 384, 12, 6},
+                                                          {"huge_plus", 1280, 32, 20},
+                                                          {"7b", 4096, 40, 32, 2},
+                                                          {"giant", 1536, 40, 24, kTwoThirds}});
   const std::string size = m[1].str();
   const bool lingbot = m[2].str() == "lingbot";
   const bool biases = m[3].matched || (lingbot && size != "giant");
@@ -66,8 +36,8 @@ std::optional<VitConfig> dinov3(const Match& m) {
       lingbot ? !m[3].matched && size != "7b" && size != "tiny" && !size.ends_with("_plus")
               : size != "giant" && (size != "tiny" || biases) && (size != "7b" || !biases);
   VitConfig c;
-  if (!published || !set_trunk(c, kTrunks, size)) return std::nullopt;
-  set_pixels(c, lingbot ? 224 : 256, 16);
+  if (!published || !set_vit_size(c, size, kTrunks)) return std::nullopt;
+  set_vit_pixels(c, lingbot ? 224 : 256, 16);
   c.family = VitFamily::kEva;
   c.classes = 0;
   c.norm_eps = 1e-5;
@@ -90,19 +60,19 @@ std::optional<VitConfig> dinov3(const Match& m) {
 /// 2303.11331.
 std::optional<VitConfig> eva(const Match& m) {
   static constexpr auto kTrunks =
-      std::to_array<Trunk>({{"giant", 1408, 40, 16, 6144.0 / 1408},
-                            {"tiny", 192, 12, 3, kTwoThirds},
-                            {"small", 384, 12, 6, kTwoThirds},
-                            {"base", 768, 12, 12, kTwoThirds},
-                            {"large", 1024, 24, 16, kTwoThirds},
-                            {"enormous", 1792, 64, 16, 15360.0 / 1792}});
+      std::to_array<VitSize>({{"giant", 1408, 40, 16, 6144.0 / 1408},
+                              {"tiny", 192, 12, 3, kTwoThirds},
+                              {"small", 384, 12, 6, kTwoThirds},
+                              {"base", 768, 12, 12, kTwoThirds},
+                              {"large", 1024, 24, 16, kTwoThirds},
+                              {"enormous", 1792, 64, 16, 15360.0 / 1792}});
   const bool second = m[1].matched;
   const std::string size = m[2].str();
   const bool clip = m[4].matched;
   VitConfig c;
-  if ((size == "giant") == second || !set_trunk(c, kTrunks, size)) return std::nullopt;
-  const int64_t pixels = number(m[5].str());
-  set_pixels(c, pixels, number(m[3].str()));
+  if ((size == "giant") == second || !set_vit_size(c, size, kTrunks)) return std::nullopt;
+  const int64_t pixels = leading_number(m[5].str());
+  set_vit_pixels(c, pixels, leading_number(m[3].str()));
   c.family = VitFamily::kEva;
   c.k_bias = false;
   c.pool = clip ? Pool::kToken : Pool::kMean;
@@ -133,7 +103,7 @@ std::optional<VitConfig> eva(const Match& m) {
 std::optional<VitConfig> rope(const Match& m) {
   VitConfig c;
   if (!set_vit_size(c, m[1].str())) return std::nullopt;
-  set_pixels(c, 224, 16);
+  set_vit_pixels(c, 224, 16);
   c.family = VitFamily::kEva;
   c.layer_scale = kLayerScale;
   const bool mixed = m[2].matched;
@@ -148,11 +118,11 @@ std::optional<VitConfig> rope(const Match& m) {
 std::optional<VitConfig> rope_gap(const Match& m) {
   VitConfig c;
   if (!set_vit_size(c, m[1].str())) return std::nullopt;
-  set_pixels(c, 256, 16);
+  set_vit_pixels(c, 256, 16);
   c.family = VitFamily::kEva;
   c.layer_scale = kLayerScale;
   c.class_token = false;
-  c.registers = number(m[2].str());
+  c.registers = leading_number(m[2].str());
   c.position = Position::kNone;
   c.rope = rotary(RotaryRule::kAxial, 10000);
   c.rope->table.reference = Size2d{16, 16};
@@ -165,12 +135,13 @@ std::optional<VitConfig> rope_gap(const Match& m) {
 
 /// Meta's Perception Encoder: Bolya et al. 2025, arXiv 2504.13181.
 std::optional<VitConfig> perception_encoder(const Match& m) {
-  static constexpr auto kTrunks = std::to_array<Trunk>({{"gigantic", 1536, 50, 16, 8960.0 / 1536}});
+  static constexpr auto kTrunks =
+      std::to_array<VitSize>({{"gigantic", 1536, 50, 16, 8960.0 / 1536}});
   const std::string kind = m[1].str();
   const std::string size = m[2].str();
   VitConfig c;
-  if (!set_trunk(c, kTrunks, size)) return std::nullopt;
-  set_pixels(c, number(m[4].str()), number(m[3].str()));
+  if (!set_vit_size(c, size, kTrunks)) return std::nullopt;
+  set_vit_pixels(c, leading_number(m[4].str()), leading_number(m[3].str()));
   const bool gigantic = size == "gigantic";
   const bool lang = kind == "lang";
   if (lang) c.depth -= gigantic ? 3 : 1;
@@ -202,7 +173,7 @@ std::optional<VitConfig> beit(const Match& m) {
   VitConfig c;
   const std::string size = m[2].str();
   if ((size != "base" && size != "large") || !set_vit_size(c, size)) return std::nullopt;
-  set_pixels(c, number(m[3].str()), 16);
+  set_vit_pixels(c, leading_number(m[3].str()), 16);
   c.family = VitFamily::kBeit;
   c.k_bias = false;
   c.position = Position::kNone;
@@ -215,10 +186,10 @@ std::optional<VitConfig> beit(const Match& m) {
 
 /// Wang et al. 2022, arXiv 2208.10442: norms within the branches.
 std::optional<VitConfig> beit3(const Match& m) {
-  static constexpr auto kTrunks = std::to_array<Trunk>({{"giant", 1408, 40, 16, 4.3637}});
+  static constexpr auto kTrunks = std::to_array<VitSize>({{"giant", 1408, 40, 16, 4.3637}});
   VitConfig c;
-  if (!set_trunk(c, kTrunks, m[1].str())) return std::nullopt;
-  set_pixels(c, number(m[3].str()), number(m[2].str()));
+  if (!set_vit_size(c, m[1].str(), kTrunks)) return std::nullopt;
+  set_vit_pixels(c, leading_number(m[3].str()), leading_number(m[2].str()));
   c.attn_norm = c.mlp_norm = true;
   c.norm_eps = 1e-5;
   c.pool = Pool::kMean;
@@ -228,13 +199,13 @@ std::optional<VitConfig> beit3(const Match& m) {
 
 /// Fini et al. 2024, arXiv 2411.14402.
 std::optional<VitConfig> aimv2(const Match& m) {
-  static constexpr auto kTrunks = std::to_array<Trunk>({{"large", 1024, 24, 8, 2.75},
-                                                        {"huge", 1536, 24, 12, 2.6667},
-                                                        {"1b", 2048, 24, 16, 2.75},
-                                                        {"3b", 3072, 24, 24, 2.6667}});
+  static constexpr auto kTrunks = std::to_array<VitSize>({{"large", 1024, 24, 8, 2.75},
+                                                          {"huge", 1536, 24, 12, 2.6667},
+                                                          {"1b", 2048, 24, 16, 2.75},
+                                                          {"3b", 3072, 24, 24, 2.6667}});
   VitConfig c;
-  if (!set_trunk(c, kTrunks, m[1].str())) return std::nullopt;
-  set_pixels(c, number(m[2].str()), 14);
+  if (!set_vit_size(c, m[1].str(), kTrunks)) return std::nullopt;
+  set_vit_pixels(c, leading_number(m[2].str()), 14);
   c.classes = 0;
   c.class_token = false;
   c.norm = NormKind::kRms;
@@ -253,7 +224,7 @@ std::optional<VitConfig> other_blocks(const Match& m) {
   VitConfig c;
   const std::string kind = m[3].str();
   if (!set_vit_size(c, m[1].str())) return std::nullopt;
-  set_pixels(c, 224, number(m[2].str()));
+  set_vit_pixels(c, 224, leading_number(m[2].str()));
   if (kind == "rpn") {
     c.block_form = BlockForm::kResPost;
     c.qkv_bias = false;
@@ -282,7 +253,7 @@ std::optional<VitConfig> odd_name(std::string_view name) {
   if (name == "vit_pwee_patch16_reg1_gap_256") {
     set_vit_size(c, "wee");
     c.depth = 16;
-    set_pixels(c, 256, 16);
+    set_vit_pixels(c, 256, 16);
     c.block_form = BlockForm::kParallel;
     c.layer_scale = kLayerScale;
     c.class_token = false;
@@ -292,7 +263,7 @@ std::optional<VitConfig> odd_name(std::string_view name) {
     c.fc_norm = true;
   } else if (name == "vit_intern300m_patch14_448") {
     set_vit_size(c, "large");
-    set_pixels(c, 448, 14);
+    set_vit_pixels(c, 448, 14);
     c.layer_scale = 0.1;
     c.final_norm = false;
     c.classes = 0;
@@ -302,7 +273,7 @@ std::optional<VitConfig> odd_name(std::string_view name) {
     c.depth = 9;
     c.heads = 3;
     c.mlp_ratio = map ? 2 : 3;
-    set_pixels(c, 160, 16);
+    set_vit_pixels(c, 160, 16);
     c.class_token = false;
     c.registers = 1;
     c.layer_scale = kLayerScale;

@@ -1,10 +1,10 @@
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <numbers>
 
 #include "core/error.hpp"
 #include "models/networks/init.hpp"
+#include "models/networks/name_suffix.hpp"
 #include "models/networks/position_embedding.hpp"
 #include "models/networks/vit.hpp"
 #include "ops/relative_position_bias.hpp"
@@ -154,10 +154,7 @@ void fill(Parameter& p, double value) {
 
 /// The block of "blocks.7.attn..." from 0 on.
 int64_t block_of(std::string_view name) {
-  int64_t block = 0;
-  const std::string_view digits = name.substr(std::string_view("blocks.").size());
-  std::from_chars(digits.data(), digits.data() + digits.size(), block);
-  return block;
+  return leading_number(name.substr(std::string_view("blocks.").size()));
 }
 
 /// Learned rotary frequencies (2, L, H, hd / 2), as timm has them: bands T^(-4k / hd) along a

@@ -1,7 +1,6 @@
 #include "models/networks/vit_siblings.hpp"
 
 #include <array>
-#include <charconv>
 #include <regex>
 #include <string>
 #include <vector>
@@ -20,17 +19,6 @@ const std::regex& name_pattern() {
       "(?:_(gap|map|siglip|siglip_gap|plus|clip|plus_clip|clip_quickgelu|dinov2|tipsv2))?(?:_(\\d{"
       "1,4}))?");
   return pattern;
-}
-
-int64_t number(const std::string& digits) {
-  int64_t value = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  return value;
-}
-
-void set_pixels(VitConfig& c, int64_t pixels, int64_t patch) {
-  c.image_height = c.image_width = pixels;
-  c.patch_height = c.patch_width = patch;
 }
 
 void make_clip(VitConfig& c, bool quick_gelu) {
@@ -100,7 +88,7 @@ void make_plus(VitConfig& c) {
 std::optional<VitConfig> odd_name(std::string_view name) {
   VitConfig c;
   if (name.starts_with("flexivit_") && set_vit_size(c, name.substr(9))) {
-    set_pixels(c, 240, 16);
+    set_vit_pixels(c, 240, 16);
     c.no_embed_class = true;
   } else if (name == "vit_base_patch16_224_miil") {
     c.qkv_bias = false;
@@ -113,7 +101,7 @@ std::optional<VitConfig> odd_name(std::string_view name) {
     c.depth = 6;
     c.heads = 2;
     c.mlp_ratio = 3;
-    set_pixels(c, 160, 16);
+    set_vit_pixels(c, 160, 16);
     if (name == "test_vit") return c;
     c.depth = 8;
     c.class_token = false;
@@ -171,16 +159,16 @@ std::optional<VitConfig> vit_sibling(std::string_view name) {
   const std::string family = m[1].str();
   const std::string size = m[2].str();
   const std::string kind = m[6].str();
-  const int64_t registers = number(m[5].str());
+  const int64_t registers = leading_number(m[5].str());
   VitConfig c;
   const bool headless = kind == "dinov2" || kind == "tipsv2";  // and of one size, which is not said
   if (!set_vit_size(c, size) || m[7].matched == headless) return std::nullopt;
   if (registers > 0 && !headless && kind != "gap" && kind != "map") return std::nullopt;
   if (family != "vit" && !kind.empty()) return std::nullopt;
   if (m[3].matched && family != "deit") return std::nullopt;
-  const int64_t patch = number(m[4].str());
-  const int64_t pixels = m[7].matched ? number(m[7].str()) : kind == "dinov2" ? 518 : 448;
-  set_pixels(c, pixels, patch);
+  const int64_t patch = leading_number(m[4].str());
+  const int64_t pixels = m[7].matched ? leading_number(m[7].str()) : kind == "dinov2" ? 518 : 448;
+  set_vit_pixels(c, pixels, patch);
   if (kind.starts_with("plus")) {
     if (size != "base") return std::nullopt;
     make_plus(c);
