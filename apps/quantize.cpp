@@ -187,6 +187,24 @@ void check_out(const std::string& out) {
   }
 }
 
+/// The model in floats beside what was written, both read as anybody reads them.
+ModelComparison compare(const QuantizeOptions& o, const ModelOption& in_floats,
+                        const Pictures& pictures, const CommonOptions& common) {
+  ModelOption written;
+  written.model = o.out;
+  CommonOptions silent = common;
+  silent.quiet = true;
+  const Model before = open_model(in_floats, silent);
+  const Model after = open_model(written, silent);
+  Loader loader(pictures.data, LoaderOptions::in_order(o.batch, o.workers, before.preprocess));
+  Progress progress(pictures.data->size(), "comparing", common.quiet || common.json);
+  ModelComparison c =
+      compare_models(*before.network, *after.network, loader, pictures.labelled,
+                     [&](const ModelComparison& so_far) { progress.update(so_far.images); });
+  progress.finish();
+  return c;
+}
+
 int quantize(const QuantizeOptions& o, const CommonOptions& common) {
   check_out(o.out);
   watch_interrupt();
@@ -219,19 +237,7 @@ int quantize(const QuantizeOptions& o, const CommonOptions& common) {
           weights.size() - choice.kept.size(), weights.size());
   }
   if (pictures.data != nullptr) {
-    // What was written, read as anybody reads it.
-    ModelOption written = o.model;
-    written.model = o.out;
-    written.weights = "best";
-    written.labels.clear();
-    const Model after = open_model(written, silent);
-    const Model original = open_model(in_floats, silent);
-    Loader loader(pictures.data, LoaderOptions::in_order(o.batch, o.workers, original.preprocess));
-    Progress progress(pictures.data->size(), "comparing", common.quiet || common.json);
-    const ModelComparison c =
-        compare_models(*original.network, *after.network, loader, pictures.labelled,
-                       [&](const ModelComparison& so_far) { progress.update(so_far.images); });
-    progress.finish();
+    const ModelComparison c = compare(o, in_floats, pictures, common);
     out["comparison"] = record(c, pictures.labelled, classifies);
     for (const LayerLoss& layer : choice.losses) {
       out["layers"].push_back({{"name", layer.name}, {"loss", layer.loss}});

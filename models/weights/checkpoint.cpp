@@ -8,6 +8,7 @@
 #include "core/text/json_problem.hpp"
 #include "core/text/json_text.hpp"
 #include "models/weights/load_weights.hpp"
+#include "models/weights/precision.hpp"
 
 namespace vitrine {
 namespace {
@@ -133,6 +134,11 @@ Model read_model_description(const TensorArchive& archive) {
     if (order != archive.metadata().end()) {
       if (order->second != "natural") throw UsageError("vitrine.class_order must be natural");
       model.class_order = ClassOrder::kNatural;
+    }
+    const auto precision = archive.metadata().find(kPrecisionKey);
+    if (precision != archive.metadata().end()) {
+      value_of(kPrecisions, precision->first, precision->second);
+      model.notes.push_back(fmt::format("weights are kept in {}", precision->second));
     }
   } catch (const UsageError& e) {
     throw FormatError(FormatKind::kBadHeader, archive.path(), -1, e.what());

@@ -13,11 +13,14 @@ namespace vitrine {
 /// refused. Only files with weights in int8 or bf16 are of version 2.
 inline constexpr int kFormatVersion = 2;
 inline constexpr int kFloatFormatVersion = 1;
+/// In what the weights of a file are kept, if not in f32.
+inline constexpr const char* kPrecisionKey = "vitrine.precision";
 
 /// The metadata of a model file: "vitrine.format", "vitrine.config", "vitrine.preprocess",
 /// "vitrine.labels", the last three as JSON, "vitrine.position_resampling" unless that is timm's,
 /// "vitrine.class_order" ("natural") of a model from timm without labels,
-/// and "vitrine.held_out" of a trained model. No times, thread counts, paths or host names: the
+/// "vitrine.precision" of one in int8 or bf16 (save_quantized), and "vitrine.held_out" of a trained
+/// model. No times, thread counts, paths or host names: the
 /// same training gives the same bytes.
 Metadata model_metadata(const Model& model);
 

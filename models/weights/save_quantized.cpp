@@ -66,7 +66,7 @@ int64_t save_quantized(const std::string& path, const Model& plain,
   Metadata metadata = model_metadata(plain);
   if (integers.size() + halves.size() > 0) {
     metadata["vitrine.format"] = std::to_string(kFormatVersion);
-    metadata["vitrine.precision"] = name_of(kPrecisions, precision);
+    metadata[kPrecisionKey] = name_of(kPrecisions, precision);
   }
   write_safetensors(path, tensors, metadata);
   return static_cast<int64_t>(std::filesystem::file_size(path));

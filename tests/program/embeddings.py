@@ -4,7 +4,7 @@ import json
 import math
 import struct
 
-from program import read, refused, run
+from program import read, refused, run, safetensors
 from use import npy
 
 
@@ -40,17 +40,6 @@ def test_tokens_and_layers():
     assert not glob.glob("x*")
 
 
-def write_tensors(path, tensors, metadata):
-    """`tensors`: name -> (shape, bytes of float32)."""
-    header, data = {"__metadata__": metadata}, b""
-    for name, (shape, content) in tensors.items():
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
-        data += content
-    text = json.dumps(header).encode()
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + data)
-
-
 def write_headless(path, out):
     """A network of ours without its head."""
     content = read(path)
@@ -59,14 +48,15 @@ def write_headless(path, out):
     metadata = header.pop("__metadata__")
     metadata["vitrine.config"] = json.dumps(json.loads(metadata["vitrine.config"]) | {"num_classes": 0})
     metadata.pop("vitrine.labels", None)
-    write_tensors(out, {name: (t["shape"], content[begin + t["data_offsets"][0]:begin + t["data_offsets"][1]])
-                        for name, t in header.items() if not name.startswith("head.")}, metadata)
+    safetensors(out, {name: ("F32", t["shape"], content[begin + t["data_offsets"][0]:begin + t["data_offsets"][1]])
+                      for name, t in header.items() if not name.startswith("head.")}, metadata)
 
 
 def write_prompts(path, names, numbers, **more):
     rows = struct.pack(f"<{len(numbers)}f", *numbers)
-    tensors = {"embeddings": ([len(names), len(numbers) // len(names)], rows)}
-    write_tensors(path, tensors | {name: ([], struct.pack("<f", v)) for name, v in more.items()}, {"names": json.dumps(names)})
+    tensors = {"embeddings": ("F32", [len(names), len(numbers) // len(names)], rows)}
+    tensors |= {name: ("F32", [], struct.pack("<f", v)) for name, v in more.items()}
+    safetensors(path, tensors, {"names": json.dumps(names)})
 
 
 def test_prompts():

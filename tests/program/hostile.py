@@ -11,26 +11,13 @@ import threading
 import zipfile
 import zlib
 
-from program import MODEL, VITRINE, png_bytes, read, refused, run, train
+from program import MODEL, VITRINE, png_bytes, read, refused, run, safetensors, train
 
 SANITIZED = any(f"/{mode}/" in VITRINE for mode in ("asan", "ubsan", "tsan"))
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../models/pretrained/fashion_vit.safetensors")
 # What terminals obey, what turns text round, what ends a line.
 CONTROLS = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 RUDE = "a\x1b[2J\x07\x7fb\u009b31m\u202ec\u2066d\u061c\ne"
-
-
-def safetensors(path, tensors, metadata=None):
-    """tensors: name -> (dtype, shape, bytes)"""
-    header, data = {}, b""
-    if metadata:
-        header["__metadata__"] = metadata
-    for name, (dtype, shape, content) in tensors.items():
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
-        data += content
-    text = json.dumps(header).encode()
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + data)
 
 
 def shipped_with(path, change):

@@ -1,4 +1,5 @@
 """The program under test, and what its tests are made of."""
+import json
 import os
 import random
 import struct
@@ -42,6 +43,19 @@ def check_memory_estimate(result):
 def read(path):
     with open(path, "rb") as f:
         return f.read()
+
+
+def safetensors(path, tensors, metadata=None):
+    """Writes a file; tensors: name -> (dtype, shape, bytes)"""
+    header, data = {}, b""
+    if metadata:
+        header["__metadata__"] = metadata
+    for name, (dtype, shape, content) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header).encode()
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + data)
 
 
 def idx_bytes(shape, values):

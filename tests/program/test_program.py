@@ -16,6 +16,7 @@ import hostile
 import machines
 import mistakes
 import pictures
+import precision
 import program
 import promises
 import runs
@@ -26,7 +27,7 @@ from cases import run_cases, tests_of
 
 def main():
     # Later tests use what earlier ones have trained.
-    modules = (use, embeddings, study, promises, mistakes, pictures, runs, datasets, figures, hostile, machines)
+    modules = (use, precision, embeddings, study, promises, mistakes, pictures, runs, datasets, figures, hostile, machines)
     cases = [case for module in modules for case in tests_of(vars(module))]
     return run_cases("program", cases, prepare=lambda: program.make_data("data"))
 

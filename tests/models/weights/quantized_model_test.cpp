@@ -79,6 +79,7 @@ TEST_CASE("int8 models: a file in integers answers as one in floats opened so", 
                                        RunWeights::kBest, Precision::kInt8);
   const Model read = load_frozen_model(path);
   CHECK(in_integers(read) == 10);  // four of each block, patches, and the head
+  CHECK(read.notes == std::vector<std::string>{"weights are kept in int8"});
   CHECK(in_integers(opened) == 10);
   CHECK(in_integers(once) == 10);
   const Tensor images = random_tensor({3, 12, 12, 3}, 5);
@@ -212,6 +213,10 @@ TEST_CASE("int8 models: files that are wrong", "[models][int8][errors]") {
       CHECK_THROWS_AS(frozen ? load_frozen_model(damaged) : load_model(damaged), FormatError);
     }
   };
+  Metadata metadata = archive.metadata();
+  metadata["vitrine.precision"] = "int5";
+  write_safetensors(dir.file("other.safetensors"), archive.tensors(), metadata);
+  CHECK_THROWS_WITH(load_frozen_model(dir.file("other.safetensors")), Catch::Contains("'int5'"));
   const std::string scale = "head.weight.scale";
   refused("needs a head.weight.scale", [&](NamedTensor& t) { return t.name != scale; });
   refused("needs a head.weight.scale of 5 float32", [&](NamedTensor& t) {
