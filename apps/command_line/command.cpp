@@ -37,7 +37,8 @@ CLI::App& add_command(CLI::App& parent, const std::string& name, const std::stri
              "whose threads: pool (Vitrine's own) or openmp")
       .group(heading);
   add_option(command, "--seed", common->seed, "seed of everything random").group(heading);
-  add_option(command, "--isa", common->isa, "reference, sse42, avx2, avx512 or neon64")
+  add_option(command, "--isa", common->isa,
+             "reference, sse42, avx2, avx512, neon64, or one with more, such as avx2+vnni")
       .group(heading);
   add_flag(command, "--quiet,-q", common->quiet, "no progress and no remarks").group(heading);
   add_flag(command, "--json", common->json, "the result as JSON on standard output").group(heading);
