@@ -37,11 +37,13 @@ std::vector<TokenRun> runs_of(const VitConfig& c) {
 }
 
 /// The pooling of the network itself.
-TokenPool pool_of(const VitConfig& c) {
+Pool pool_of(const VitConfig& c) {
+  const Pool pool = c.pool == Pool::kRawMean ? Pool::kMean : c.pool;
   const bool simple = !c.distilled && c.pre_logits == 0;
-  if (simple && c.pool == Pool::kToken) return TokenPool::kToken;
-  if (simple && (c.pool == Pool::kMean || c.pool == Pool::kRawMean)) return TokenPool::kMean;
-  if (simple && c.pool == Pool::kTokenMean) return TokenPool::kTokenMean;
+  if (simple && std::ranges::find(kTokenPools, pool, &decltype(kTokenPools)::value_type::first) !=
+                    kTokenPools.end()) {
+    return pool;
+  }
   throw UsageError(
       "this network pools its last block alone in its own way: say how its layers are to be "
       "pooled, or which tokens are wanted");
@@ -96,9 +98,9 @@ Embedder::Embedder(const Network& network, EmbeddingOptions options)
     return;
   }
   pool_ = options_.pool ? *options_.pool : pool_of(c);
-  const bool token = pool_ == TokenPool::kToken || pool_ == TokenPool::kTokenMean;
+  const bool token = pool_ == Pool::kToken || pool_ == Pool::kTokenMean;
   if (token && !c.class_token) throw UsageError("this network has no class token to pool by");
-  if (pool_ == TokenPool::kTokenMean) shape_.width *= 2;
+  if (pool_ == Pool::kTokenMean) shape_.width *= 2;
 }
 
 void Embedder::find_tokens() {
@@ -134,24 +136,13 @@ Tensor Embedder::wanted_of(Tensor x) const {
     }
     return parts.size() == 1 ? parts[0] : concat(parts, 1);
   }
-  const Tensor patches = tokens_of(x, prefix, x.dim(1) - prefix);
-  const auto pooled = [&] {
-    switch (pool_) {
-      case TokenPool::kToken:
-        return tokens_of(x, 0, 1);
-      case TokenPool::kMean:
-        return mean(patches, {1}, true);
-      case TokenPool::kMax:
-        return amax(patches, {1}, true);
-      case TokenPool::kMeanMax:
-        return mul(add(mean(patches, {1}, true), amax(patches, {1}, true)), 0.5F);
-      case TokenPool::kTokenMean:
-        break;
-    }
-    return concat(std::vector{tokens_of(x, 0, 1), mean(patches, {1}, true)}, 2);
+  const Tensor first = vit.config.class_token ? tokens_of(x, 0, 1) : Tensor();
+  const auto patches = [&] {
+    return pool_tokens(pool_, x, prefix).reshape({x.dim(0), 1, x.dim(2)});
   };
-  const Tensor y = pooled();
-  return norms && vit.fc_norm.defined() && pool_ != TokenPool::kTokenMean ? vit.fc_norm(y) : y;
+  if (pool_ == Pool::kTokenMean) return concat(std::vector{first, patches()}, 2);
+  const Tensor y = pool_ == Pool::kToken ? first : patches();
+  return norms && vit.fc_norm.defined() ? vit.fc_norm(y) : y;
 }
 
 Tensor Embedder::operator()(const Tensor& images) const {

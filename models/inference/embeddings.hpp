@@ -9,6 +9,7 @@
 
 #include "core/text/enum_names.hpp"
 #include "models/networks/network.hpp"
+#include "models/networks/vit_config.hpp"
 
 namespace vitrine {
 
@@ -20,20 +21,12 @@ inline constexpr EnumNames<TokenKind, 4> kTokenKinds = {{{TokenKind::kClass, "cl
                                                          {TokenKind::kRegisters, "registers"},
                                                          {TokenKind::kPatches, "patches"}}};
 
-/// How tokens become one vector.
-enum class TokenPool {
-  kToken,     ///< the class token
-  kMean,      ///< the mean of the patches
-  kMax,       ///< their largest numbers
-  kMeanMax,   ///< half of the sum of both
-  kTokenMean  ///< the class token and the mean of the patches side by side, twice as wide
-};
-
-inline constexpr EnumNames<TokenPool, 5> kTokenPools = {{{TokenPool::kToken, "token"},
-                                                         {TokenPool::kMean, "avg"},
-                                                         {TokenPool::kMax, "max"},
-                                                         {TokenPool::kMeanMax, "avgmax"},
-                                                         {TokenPool::kTokenMean, "token_avg"}}};
+/// The ways in which any tokens become one vector.
+inline constexpr EnumNames<Pool, 5> kTokenPools = {{{Pool::kToken, "token"},
+                                                    {Pool::kMean, "avg"},
+                                                    {Pool::kMax, "max"},
+                                                    {Pool::kMeanMax, "avgmax"},
+                                                    {Pool::kTokenMean, "token_avg"}}};
 
 /// What is wanted of a network besides what its head sees. All but unit_length needs a vision
 /// transformer; layers and tokens have the network's final norm behind them unless before_norm.
@@ -45,8 +38,8 @@ struct EmbeddingOptions {
   /// Those tokens instead of one vector, or all that there are.
   std::vector<TokenKind> tokens = {};
   bool all_tokens = false;
-  /// Another pooling than the network's own. Not with tokens.
-  std::optional<TokenPool> pool = {};
+  /// Another pooling than the network's own, one of kTokenPools. Not with tokens.
+  std::optional<Pool> pool = {};
   bool unit_length = false;  ///< every vector divided by its length; 0 stays 0
 
   /// Sets the tokens from "all" or names with commas between them. Throws UsageError for others.
@@ -87,7 +80,7 @@ class Embedder {
   const EmbeddingOptions& options() const { return options_; }
   const EmbeddingShape& shape() const { return shape_; }
   /// How tokens are pooled, if they are.
-  TokenPool pool() const { return pool_; }
+  Pool pool() const { return pool_; }
   /// Numbers of the blocks, from 0 on.
   const std::vector<int64_t>& layers() const { return layers_; }
 
@@ -102,7 +95,7 @@ class Embedder {
   EmbeddingOptions options_;
   EmbeddingShape shape_;
   std::vector<int64_t> layers_;
-  TokenPool pool_ = TokenPool::kToken;
+  Pool pool_ = Pool::kToken;
 };
 
 /// x (..., D), every vector divided by its length; 0 stays 0. Source: torch's normalize.

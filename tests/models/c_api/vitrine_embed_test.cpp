@@ -63,7 +63,7 @@ TEST_CASE("c interface: layers and tokens are those of the network", "[c]") {
   options.pool = "max";
   got.resize(64);
   REQUIRE(vitrine_embed_with(o.handle, &options, pictures.data(), 2, got.data(), 64) == VITRINE_OK);
-  CHECK(got == values_of(Embedder(*o.model.network, {.pool = TokenPool::kMax})(x)));
+  CHECK(got == values_of(Embedder(*o.model.network, {.pool = Pool::kMax})(x)));
   // Without options it is what the head sees.
   REQUIRE(vitrine_embed_with(o.handle, nullptr, pictures.data(), 2, got.data(), 64) == VITRINE_OK);
   CHECK(got == values_of(o.model.network->features(x)));

@@ -110,7 +110,7 @@ TEST_CASE("embeddings: pooled in every way", "[models]") {
   for (const auto& [pool, name] : kTokenPools) {
     CAPTURE(name);
     const Embedder embedder(*network, {.pool = pool});
-    const bool both = pool == TokenPool::kTokenMean;
+    const bool both = pool == Pool::kTokenMean;
     REQUIRE(embedder.shape().of(2) == Shape{2, both ? 32 : 16});
     const Tensor got = embedder(kImages);
     for (int64_t b = 0; b < 2; ++b) {
@@ -121,16 +121,16 @@ TEST_CASE("embeddings: pooled in every way", "[models]") {
         for (int64_t t = 1; t < 7; ++t) mean += at(t) / 6;
         for (int64_t t = 1; t < 7; ++t) most = std::max(most, at(t));
         const float* row = got.data() + b * got.dim(1);
-        const float want = pool == TokenPool::kToken || both ? at(0)
-                           : pool == TokenPool::kMean        ? mean
-                           : pool == TokenPool::kMax         ? most
-                                                             : (mean + most) / 2;
+        const float want = pool == Pool::kToken || both ? at(0)
+                           : pool == Pool::kMean        ? mean
+                           : pool == Pool::kMax         ? most
+                                                        : (mean + most) / 2;
         CHECK(std::abs(row[d] - want) < 1e-5F);
         if (both) CHECK(std::abs(row[16 + d] - mean) < 1e-5F);
       }
     }
   }
-  check_near(Embedder(*network, {.pool = TokenPool::kMean})(kImages), network->features(kImages));
+  check_near(Embedder(*network, {.pool = Pool::kMean})(kImages), network->features(kImages));
 }
 
 TEST_CASE("embeddings: a final norm behind the pooling is there too", "[models]") {
@@ -151,8 +151,8 @@ TEST_CASE("embeddings: what a network does not have is refused", "[models]") {
   CHECK(error({.layers = {3}}) == "there is no block 3: the network has 3, 0 to 2, or -3 to -1");
   CHECK(error({.layers = {-4}}).find("no block -4") != std::string::npos);
   CHECK(error({.tokens = {TokenKind::kClass}}) == "this network has no class token");
-  CHECK(error({.pool = TokenPool::kToken}) == "this network has no class token to pool by");
-  CHECK(error({.all_tokens = true, .pool = TokenPool::kMean}) != "");
+  CHECK(error({.pool = Pool::kToken}) == "this network has no class token to pool by");
+  CHECK(error({.all_tokens = true, .pool = Pool::kMean}) != "");
   const auto convolutions = network_config("resnet18_32_c3")->build();
   CHECK_THROWS_AS(Embedder(*convolutions, {.layers = {0}}), UsageError);
   CHECK(Embedder(*convolutions, {}).shape().width == 512);
