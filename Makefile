@@ -59,15 +59,17 @@ ISA_avx512   := -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx2 -mf
                 -mprefer-vector-width=512
 # g++ 12 would read all of A's values ahead, and keep sums on the stack for it.
 ISA_neon64   := $(if $(CLANG),,-fno-schedule-insns)
-# Refinements of an ISA have products of integers of their own.
-REFINED_x86_64  := avx2_vnni avx512_vnni
-REFINED_aarch64 := neon64_dotprod neon64_i8mm
+# Refinements of an ISA have products of integers, or of bf16, of their own.
+REFINED_x86_64  := avx2_vnni avx512_vnni avx512_bf16
+REFINED_aarch64 := neon64_dotprod neon64_i8mm neon64_bf16
 REFINED         := $(REFINED_$(ARCH))
-REFINED_SOURCES := ops/simd/gemm_int8.cpp
+refined_sources  = $(if $(findstring bf16,$(1)),ops/simd/gemm.cpp ops/simd/peak.cpp,ops/simd/gemm_int8.cpp)
 ISA_avx2_vnni      := $(ISA_avx2) -DVT_VNNI
 ISA_avx512_vnni    := $(ISA_avx512) -DVT_VNNI
+ISA_avx512_bf16    := $(ISA_avx512) -DVT_BF16
 ISA_neon64_dotprod := $(ISA_neon64) -march=armv8.2-a+dotprod -DVT_DOTPROD
 ISA_neon64_i8mm    := $(ISA_neon64) -march=armv8.2-a+dotprod+i8mm -DVT_I8MM
+ISA_neon64_bf16    := $(ISA_neon64) -march=armv8.2-a+bf16 -DVT_BF16
 
 # Objects are made again when the flags change.
 FLAGS := $(OBJ)/flags
@@ -85,7 +87,7 @@ objects         = $(patsubst %.cpp,$(OBJ)/%.o,$(1))
 KERNEL_SOURCES := $(wildcard ops/simd/*.cpp)
 kernel_objects  = $(patsubst ops/simd/%.cpp,$(OBJ)/ops/simd/$(1)/%.o,$(2))
 KERNEL_OBJECTS := $(foreach i,$(ISAS),$(call kernel_objects,$(i),$(KERNEL_SOURCES))) \
-                  $(foreach i,$(REFINED),$(call kernel_objects,$(i),$(REFINED_SOURCES)))
+                  $(foreach i,$(REFINED),$(call kernel_objects,$(i),$(call refined_sources,$(i))))
 TEST_SOURCES   := $(wildcard tests/*.cpp $(ROOMS:%=tests/%/*.cpp))
 GOLDEN_SOURCES := $(wildcard tests/golden/*.cpp)
 SOURCES        := $(foreach r,$(ROOMS),$(call sources,$(r))) $(KERNEL_SOURCES) $(wildcard third_party/*.cpp) \

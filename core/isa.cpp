@@ -23,9 +23,9 @@
 namespace vitrine {
 namespace {
 
-constexpr std::array<std::string_view, 9> kNames = {
-    "reference", "sse42",       "avx2",           "avx512",      "neon64",
-    "avx2+vnni", "avx512+vnni", "neon64+dotprod", "neon64+i8mm",
+constexpr std::array<std::string_view, 11> kNames = {
+    "reference",   "sse42",       "avx2",           "avx512",      "neon64",      "avx2+vnni",
+    "avx512+vnni", "avx512+bf16", "neon64+dotprod", "neon64+i8mm", "neon64+bf16",
 };
 
 #if defined(__x86_64__)
@@ -69,7 +69,9 @@ std::vector<Isa> detect() {
                       bit(seven.ebx, 30) && bit(seven.ebx, 31);  // F, DQ, CD, BW, VL
   if (!avx512 || (saved & kZmm) != kZmm) return found;
   found.push_back(Isa::kAvx512);
-  if (bit(seven.ecx, 11)) found.push_back(Isa::kAvx512Vnni);
+  if (!bit(seven.ecx, 11)) return found;
+  found.push_back(Isa::kAvx512Vnni);
+  if (bit(cpuid(7, 1).eax, 5)) found.push_back(Isa::kAvx512Bf16);
   return found;
 }
 
@@ -91,7 +93,9 @@ std::vector<Isa> detect() {
   std::vector<Isa> found = {Isa::kReference, Isa::kNeon64};
   if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) == 0) return found;
   found.push_back(Isa::kNeon64Dotprod);
-  if ((getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0) found.push_back(Isa::kNeon64I8mm);
+  if ((getauxval(AT_HWCAP2) & HWCAP2_I8MM) == 0) return found;
+  found.push_back(Isa::kNeon64I8mm);
+  if ((getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0) found.push_back(Isa::kNeon64Bf16);
   return found;
 }
 std::string brand() { return "aarch64"; }

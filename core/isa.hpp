@@ -12,16 +12,18 @@ enum class Isa {
   kAvx2,       ///< AVX2 and FMA: 256 bits
   kAvx512,     ///< AVX-512 F, CD, DQ, BW and VL: 512 bits
   kNeon64,     ///< aarch64: 128 bits
-  // Refinements have another product of integers; kernels in floats, and their bits, are those of
-  // what they refine.
+  // Refinements have other products of integers, or of bf16; kernels in f32, and their bits, are
+  // those of what they refine.
   kAvx2Vnni,       ///< AVX-VNNI
   kAvx512Vnni,     ///< AVX-512 VNNI
+  kAvx512Bf16,     ///< AVX-512 BF16 and VNNI
   kNeon64Dotprod,  ///< sdot
   kNeon64I8mm,     ///< I8MM: usmmla
+  kNeon64Bf16,     ///< BF16: bfdot; and I8MM
 };
 
-/// "reference", "sse42", "avx2", "avx512", "neon64", "avx2+vnni", "avx512+vnni", "neon64+dotprod",
-/// "neon64+i8mm".
+/// "reference", "sse42", "avx2", "avx512", "neon64", "avx2+vnni", "avx512+vnni", "avx512+bf16",
+/// "neon64+dotprod", "neon64+i8mm", "neon64+bf16".
 std::string_view isa_name(Isa isa);
 /// Throws UsageError on an unknown name; the text lists the known ones.
 Isa isa_from_name(std::string_view name);

@@ -37,6 +37,18 @@ double process_age() {
 
 double mib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
+double peak_of(Precision precision) {
+  switch (precision) {
+    case Precision::kInt8:
+      return measure_int8_peak(kPeakSlice);
+    case Precision::kBfloat16:
+      return measure_bf16_peak(kPeakSlice);
+    case Precision::kFloat32:
+      break;
+  }
+  return measure_peak(kPeakSlice);
+}
+
 Tensor random_images(const NetworkConfig& c, int64_t batch, uint64_t seed) {
   Tensor images = Tensor::empty({batch, c.image_height, c.image_width, c.channels});
   fill_random({images.mutable_data(), static_cast<size_t>(images.numel())}, seed);
@@ -90,9 +102,7 @@ ModelBenchResult bench_model(const ModelBench& bench, uint64_t seed) {
   constexpr size_t kFewest = 5;
   while (since(start) < bench.seconds || times.size() < kFewest) {
     if (since_peak >= kPeakEvery) {
-      const double peak =
-          precision == Precision::kInt8 ? measure_int8_peak(kPeakSlice) : measure_peak(kPeakSlice);
-      result.peak_gflops = std::max(result.peak_gflops, peak);
+      result.peak_gflops = std::max(result.peak_gflops, peak_of(precision));
       since_peak = 0;
     }
     const auto begin = Clock::now();

@@ -39,14 +39,20 @@ double measure(double seconds, int64_t per_step, const Run& run) {
   return best / 1e9;
 }
 
-}  // namespace
-
-double measure_peak(double seconds) {
-  const kernels::Peak& peak = *kernels::active().peak;
+double measure(double seconds, const kernels::Peak& peak) {
   return measure(seconds, peak.flops_per_step, [&](int64_t steps) {
     volatile float sink = peak.run(steps);  // so that it is not left out
     static_cast<void>(sink);
   });
+}
+
+}  // namespace
+
+double measure_peak(double seconds) { return measure(seconds, *kernels::active().peak); }
+
+double measure_bf16_peak(double seconds) {
+  const kernels::Peak* peak = kernels::active().peak_bf16;
+  return peak == nullptr ? measure_peak(seconds) : measure(seconds, *peak);
 }
 
 double measure_int8_peak(double seconds) {

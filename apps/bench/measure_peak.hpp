@@ -12,6 +12,9 @@ double measure_peak(double seconds);
 /// meant to be used: kernels::GemmInt8::peak.
 double measure_int8_peak(double seconds);
 
+/// The same of products of bf16; those of f32 where the ISA has none.
+double measure_bf16_peak(double seconds);
+
 /// What threads() threads together read from memory, in GB/s (10^9 bytes): 64 MiB each, four times
 /// what most share of a last-level cache; the best of some runs, a tenth of a second
 /// together.

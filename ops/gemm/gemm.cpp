@@ -245,6 +245,12 @@ void gemm(Trans a, int64_t m, const float* a_data, int64_t lda, const PackedMatr
       {m, b.n(), b.k(), StridedMatrix::of(a, a_data, lda), {}, &b, c, ldc, epilogue});
 }
 
+void gemm_bf16(int64_t m, const float* a_words, int64_t lda, const PackedMatrix& b_words, float* c,
+               int64_t ldc, const GemmEpilogue& epilogue) {
+  run(*kernels::of(b_words.isa()).gemm_bf16,
+      {m, b_words.n(), b_words.k(), {a_words, lda, 1}, {}, &b_words, c, ldc, epilogue});
+}
+
 void gemm(const ImageRows& a, Trans b, int64_t n, const float* b_data, int64_t ldb, float* c,
           int64_t ldc, const GemmEpilogue& epilogue) {
   run(*kernels::active().gemm,

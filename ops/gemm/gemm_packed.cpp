@@ -8,6 +8,7 @@
 #include "core/check.hpp"
 #include "core/lasting_memory.hpp"
 #include "core/parallel.hpp"
+#include "ops/gemm/bf16_matrix.hpp"
 #include "ops/gemm/gemm.hpp"
 #include "ops/gemm/int8_matrix.hpp"
 #include "ops/kernels/all.hpp"
@@ -73,21 +74,18 @@ void keep(const Tensor& weight, MatrixOf matrix_of, std::shared_ptr<const Packed
   weight.storage().set_packed(std::move(content));
 }
 
-std::shared_ptr<const PackedWeight> pack(int64_t n, int64_t k, const float* rows,
-                                         Precision precision) {
+}  // namespace
+
+std::shared_ptr<const PackedWeight> packed_rows(int64_t n, int64_t k, const float* rows,
+                                                Precision precision) {
   if (precision == Precision::kInt8) {
     return std::make_shared<const Int8Matrix>(Int8Rows::of(n, k, rows));
   }
+  if (precision == Precision::kBfloat16 && kernels::active().gemm_bf16 != nullptr) {
+    return std::make_shared<const Bf16Matrix>(n, k, rows);
+  }
   return std::make_shared<const PackedMatrix>(k, n, StridedMatrix::of(Trans::kYes, rows, k),
                                               precision);
-}
-
-}  // namespace
-
-uint16_t to_bfloat16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  if (std::isnan(value)) return static_cast<uint16_t>(bits >> 16 | 0x40);
-  return static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
 PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b, Precision precision)
@@ -110,7 +108,7 @@ PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b, Precisi
     if (!narrow) return;
     auto* const rounded = reinterpret_cast<uint16_t*>(panels_.get()) + offset(block, p);
     // Columns that a micro-panel lacks hold anything.
-    for (int64_t i = 0; i < size; ++i) rounded[i] = to_bfloat16(to[i]);
+    kernel.narrow(size, to, rounded);
   });
 }
 
@@ -167,7 +165,7 @@ void PackedMatrix::multiply(const ImageRows& a, float* c, int64_t ldc,
 std::shared_ptr<const PackedWeight> PackedMatrix::for_active_isa() const {
   const Tensor plain = Tensor::empty({n(), k()});
   unpack_transposed(Tensor(plain).mutable_data());
-  return pack(n(), k(), plain.data(), precision());
+  return packed_rows(n(), k(), plain.data(), precision());
 }
 
 std::shared_ptr<const PackedWeight> packed_as(const Tensor& weight, MatrixOf matrix_of,
@@ -179,7 +177,7 @@ std::shared_ptr<const PackedWeight> packed_as(const Tensor& weight, MatrixOf mat
   } else {
     const Tensor plain = matrix_of == nullptr ? weight : matrix_of(weight);
     const int64_t n = weight.dim(0);
-    matrix = pack(n, plain.numel() / n, plain.data(), precision);
+    matrix = packed_rows(n, plain.numel() / n, plain.data(), precision);
   }
   keep(weight, matrix_of, matrix);
   return matrix;

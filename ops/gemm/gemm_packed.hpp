@@ -8,6 +8,7 @@
 #include "core/isa.hpp"
 #include "core/tensor.hpp"
 #include "ops/gemm/image_rows.hpp"
+#include "ops/kernels/bfloat16.hpp"
 #include "ops/kernels/gemm.hpp"
 #include "ops/kernels/precision.hpp"
 
@@ -108,6 +109,10 @@ class PackedMatrix final : public PackedWeight {
   std::shared_ptr<float> panels_;
 };
 
+/// `rows` (n, k) in `precision`, packed for the active ISA.
+std::shared_ptr<const PackedWeight> packed_rows(int64_t n, int64_t k, const float* rows,
+                                                Precision precision);
+
 /// Gives the matrix (n, k) that a weight stands for where that is not the weight itself.
 using MatrixOf = Tensor (*)(const Tensor& weight);
 
@@ -123,9 +128,6 @@ std::shared_ptr<const PackedWeight> packed_weight(const Tensor& weight,
 /// other threads know the weight. A borrowed one that is to stay in f32 is left for packed_weight.
 /// Throws ShapeError unless it is a matrix, UsageError unless it is frozen.
 void pack_weight(const Tensor& weight, Precision precision = Precision::kFloat32);
-
-/// The nearest number of bf16, ties to even; a NaN stays one.
-uint16_t to_bfloat16(float value);
 
 /// How all of `weight` is packed, whatever was made of it; nothing if it is not.
 std::optional<Precision> packed_precision(const Tensor& weight);

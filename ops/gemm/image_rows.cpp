@@ -120,4 +120,10 @@ void ImageRows::gather(const uint8_t* images, const std::function<uint8_t(int64_
   gather_rows(*this, images, channels, outside, row, count, 0, k(), to, to_pitch);
 }
 
+void ImageRows::gather(const uint16_t* images, int64_t row, int64_t count, uint16_t* to,
+                       int64_t to_pitch) const {
+  const auto nothing = [](int64_t) { return uint16_t{0}; };
+  gather_rows(*this, images, channels, nothing, row, count, 0, k(), to, to_pitch);
+}
+
 }  // namespace vitrine

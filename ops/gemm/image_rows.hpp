@@ -35,6 +35,9 @@ struct ImageRows {
   /// outside(image) outside of an image.
   void gather(const uint8_t* images, const std::function<uint8_t(int64_t)>& outside, int64_t row,
               int64_t count, uint8_t* to, int64_t to_pitch) const;
+  /// The same of images in bf16; 0 outside.
+  void gather(const uint16_t* images, int64_t row, int64_t count, uint16_t* to,
+              int64_t to_pitch) const;
 };
 
 }  // namespace vitrine

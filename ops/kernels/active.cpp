@@ -22,6 +22,10 @@ extern const GemmInt8 gemm_int8;
 namespace avx512_vnni {
 extern const GemmInt8 gemm_int8;
 }
+namespace avx512_bf16 {
+extern const Gemm gemm;
+extern const Peak peak;
+}  // namespace avx512_bf16
 #elif defined(__aarch64__)
 namespace neon64 {
 extern const Kernels table;
@@ -32,15 +36,22 @@ extern const GemmInt8 gemm_int8;
 namespace neon64_i8mm {
 extern const GemmInt8 gemm_int8;
 }
+namespace neon64_bf16 {
+extern const Gemm gemm;
+extern const Peak peak;
+}  // namespace neon64_bf16
 #endif
 
 namespace {
 
-/// The table of `base` with another product of integers.
-Kernels refined(Isa isa, const Kernels& base, const GemmInt8& gemm_int8) {
+/// The table of `base` with other products of integers, and products of bf16.
+Kernels refined(Isa isa, const Kernels& base, const GemmInt8& gemm_int8,
+                const Gemm* gemm_bf16 = nullptr, const Peak* peak_bf16 = nullptr) {
   Kernels table = base;
   table.isa = isa;
   table.gemm_int8 = &gemm_int8;
+  table.gemm_bf16 = gemm_bf16;
+  table.peak_bf16 = peak_bf16;
   return table;
 }
 
@@ -63,6 +74,11 @@ const Kernels& of(Isa isa) {
       static const Kernels table = refined(isa, avx512::table, avx512_vnni::gemm_int8);
       return table;
     }
+    case Isa::kAvx512Bf16: {
+      static const Kernels table = refined(isa, avx512::table, avx512_vnni::gemm_int8,
+                                           &avx512_bf16::gemm, &avx512_bf16::peak);
+      return table;
+    }
 #elif defined(__aarch64__)
     case Isa::kNeon64:
       return neon64::table;
@@ -72,6 +88,11 @@ const Kernels& of(Isa isa) {
     }
     case Isa::kNeon64I8mm: {
       static const Kernels table = refined(isa, neon64::table, neon64_i8mm::gemm_int8);
+      return table;
+    }
+    case Isa::kNeon64Bf16: {
+      static const Kernels table = refined(isa, neon64::table, neon64_i8mm::gemm_int8,
+                                           &neon64_bf16::gemm, &neon64_bf16::peak);
       return table;
     }
 #endif

@@ -38,6 +38,9 @@ struct Kernels {
   const ChannelNorm* channel_norm;
   const Gated* gated;
   const Gemm* gemm;
+  /// Of operands whose 32-bit words hold two numbers of bf16 each, the next two of k; its layouts
+  /// are gemm's. Null where the ISA has no such products: a weight in bf16 is widened then.
+  const Gemm* gemm_bf16;
   const GemmInt8* gemm_int8;
   const LayerNorm* layer_norm;
   const AdamW* adamw;
@@ -51,6 +54,7 @@ struct Kernels {
   const Reduce* reduce;
   const Resize* resize;
   const Peak* peak;
+  const Peak* peak_bf16;  ///< of gemm_bf16's products, or null
   const Pool2d* pool2d;
   const RotaryEmbedding* rotary_embedding;
   const Unary* unary;

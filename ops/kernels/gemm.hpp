@@ -143,7 +143,8 @@ struct Gemm {
 
   void (*multiply)(const GemmBlock& block);
 
-  /// to[i] = the float whose upper 16 bits are from[i], for n values.
+  /// to[i] = to_bfloat16(from[i]), and the way back, for n values.
+  void (*narrow)(int64_t n, const float* from, uint16_t* to);
   void (*widen)(int64_t n, const uint16_t* from, float* to);
 };
 

@@ -82,6 +82,7 @@ constexpr Gemm kGemm{.mr = vitrine::reference::kGemmRows,
                      .pack = vitrine::reference::gemm_pack,
                      .transpose = vitrine::reference::gemm_transpose,
                      .multiply = vitrine::reference::gemm_multiply,
+                     .narrow = vitrine::reference::gemm_narrow,
                      .widen = vitrine::reference::gemm_widen};
 
 constexpr GemmInt8 kGemmInt8{.nr = vitrine::reference::kInt8Columns,
@@ -143,6 +144,7 @@ constinit const Kernels table{
     .channel_norm = &kChannelNorm,
     .gated = &kGated,
     .gemm = &kGemm,
+    .gemm_bf16 = nullptr,
     .gemm_int8 = &kGemmInt8,
     .layer_norm = &kLayerNorm,
     .adamw = &kAdamW,
@@ -156,6 +158,7 @@ constinit const Kernels table{
     .reduce = &kReduce,
     .resize = &kResize,
     .peak = &kPeak,
+    .peak_bf16 = nullptr,
     .pool2d = &kPool2d,
     .rotary_embedding = &kRotaryEmbedding,
     .unary = &kUnary,

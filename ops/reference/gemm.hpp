@@ -1,8 +1,8 @@
 #pragma once
 
-#include <bit>
 #include <cstdint>
 
+#include "ops/kernels/bfloat16.hpp"
 #include "ops/kernels/gemm.hpp"
 #include "ops/reference/activation.hpp"
 
@@ -88,8 +88,12 @@ inline void gemm_multiply(const kernels::GemmBlock& block) {
   }
 }
 
+inline void gemm_narrow(int64_t n, const float* from, uint16_t* to) {
+  for (int64_t i = 0; i < n; ++i) to[i] = to_bfloat16(from[i]);
+}
+
 inline void gemm_widen(int64_t n, const uint16_t* from, float* to) {
-  for (int64_t i = 0; i < n; ++i) to[i] = std::bit_cast<float>(uint32_t{from[i]} << 16);
+  for (int64_t i = 0; i < n; ++i) to[i] = from_bfloat16(from[i]);
 }
 
 }  // namespace vitrine::reference

@@ -10,9 +10,9 @@
 
 #include "ops/kernels/gemm.hpp"
 
-#include <cstring>
 #include <utility>
 
+#include "ops/kernels/bfloat16.hpp"
 #include "ops/simd/gemm_finish.hpp"
 #include "ops/simd/micro_kernel.hpp"
 #include "ops/simd/transpose.hpp"
@@ -247,12 +247,13 @@ void multiply(const GemmBlock& block) {
   }
 }
 
-/// The compiler makes vectors of it.
+// The compiler makes vectors of both.
+void narrow(int64_t n, const float* from, uint16_t* to) {
+  for (int64_t i = 0; i < n; ++i) to[i] = to_bfloat16(from[i]);
+}
+
 void widen(int64_t n, const uint16_t* from, float* to) {
-  for (int64_t i = 0; i < n; ++i) {
-    const uint32_t bits = uint32_t{from[i]} << 16;
-    std::memcpy(to + i, &bits, sizeof(bits));
-  }
+  for (int64_t i = 0; i < n; ++i) to[i] = from_bfloat16(from[i]);
 }
 
 }  // namespace
@@ -265,6 +266,7 @@ const Gemm gemm{.mr = kRows,
                 .pack = pack,
                 .transpose = transpose,
                 .multiply = multiply,
+                .narrow = narrow,
                 .widen = widen};
 
 }  // namespace vitrine::kernels::VT_ISA

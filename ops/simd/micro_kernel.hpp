@@ -8,6 +8,9 @@
 // A is read as broadcasts: a micro-panel packed as [k][kRows], or where it lies. B is a packed
 // micro-panel, [k][NR], and read as vectors. Per step: kRows broadcasts and kVectors loads for
 // kRows * kVectors multiply-adds, e.g. 11 for 24.
+//
+// Compiled with VT_BF16 (kernels::Kernels::gemm_bf16), every "float" of A and B is a word that
+// holds two numbers of bf16, the next two of k, and k counts words. Nothing else differs.
 
 #include "ops/simd/simd.hpp"
 
@@ -21,6 +24,21 @@ constexpr int kStepsInTurn = 1;
 #else
 constexpr int kStepsInTurn = 2;
 #endif
+
+/// sum += x row. Where numbers are of bf16, x and row hold two in each word: sum += x0 row0 + x1
+/// row1.
+[[gnu::always_inline]] inline void multiply_add(Vec& sum, Vec x, Vec row) {
+#if !defined(VT_BF16)
+  sum = fma(x, row, sum);
+#elif defined(__aarch64__)
+  sum = vbfdotq_f32(sum, vreinterpretq_bf16_f32(x), vreinterpretq_bf16_f32(row));
+#else
+  // In assembly, since g++ 12 makes of such an intrinsic two moves and a store beside it.
+  __m512 total = sum;
+  __asm__("vdpbf16ps %2, %1, %0" : "+v"(total) : "v"(__m512(x)), "v"(__m512(row)));
+  sum = total;
+#endif
+}
 
 /// What all tiles of a block of C have in common: they lie below one another, beside one
 /// micro-panel of B.
@@ -73,7 +91,7 @@ void micro_kernel(const MicroBlock& block, const float* a, int64_t a_pitch, floa
     for (int i = 0; i < kRows; ++i) {
       const Vec x = splat(kRowMajor ? a[i * a_pitch] : a[i]);
 #pragma GCC unroll 4
-      for (int j = 0; j < kVectors; ++j) sum[i][j] = fma(x, row[j], sum[i][j]);
+      for (int j = 0; j < kVectors; ++j) multiply_add(sum[i][j], x, row[j]);
     }
     a += kRowMajor ? 1 : a_pitch;
     b += b_pitch;

@@ -56,6 +56,7 @@ using avx512_vnni = avx512;
 using avx512_bf16 = avx512;
 using neon64_dotprod = neon64;
 using neon64_i8mm = neon64;
+using neon64_bf16 = neon64;
 }  // namespace arch
 
 using Arch = arch::VT_ISA;
