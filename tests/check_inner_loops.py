@@ -16,7 +16,8 @@ import sys
 KERNEL = re.compile(r"^[0-9a-f]+ <.*\bmicro_kernel<(\d+), (\d+)(?:, (true|false))?>.*>:$")
 JUMP = re.compile(r"^(j|b$|b\.|cb|tb|bl|call|ret)")
 INSTRUCTION = re.compile(r"^\s+([0-9a-f]+):\s+(\S+)\s*(.*)$")
-MULTIPLY = {"sse42": r"^mulps$", "avx2": r"^vfn?m(add|sub)\d+ps$", "avx512": r"^vfn?m(add|sub)\d+ps$", "neon64": r"^fml[as]$"}
+MULTIPLY = {"sse42": r"^mulps$", "avx2": r"^vfn?m(add|sub)\d+ps$", "avx512": r"^vfn?m(add|sub)\d+ps$", "neon64": r"^fml[as]$",
+            "avx512_bf16": r"^vdpbf16ps$", "neon64_bf16": r"^bfdot$"}
 # Products of integers, and how many of them a vector of sums takes per step.
 INT8 = {"sse42": (r"^pmaddubsw$", 2), "avx2": (r"^vpmaddubsw$", 2), "avx512": (r"^vpmaddubsw$", 2), "neon64": (r"^smull2?$", 2),
         "avx2_vnni": (r"^vpdpbusd$", 1), "avx512_vnni": (r"^vpdpbusd$", 1), "neon64_dotprod": (r"^sdot$", 1),

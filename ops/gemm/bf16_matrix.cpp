@@ -68,8 +68,7 @@ template <class Write>
 void Bf16Matrix::multiply_in_pieces(int64_t m, float* c, int64_t ldc, const GemmEpilogue& epilogue,
                                     const Write& write) const {
   const int64_t pitch = detail::gathered_pitch(words_of(k()));
-  const int64_t some =
-      std::min(m, std::max(kWordsAtOnce / pitch, threads() * detail::kTaskRows));
+  const int64_t some = std::min(m, std::max(kWordsAtOnce / pitch, threads() * detail::kTaskRows));
   const Buffer words = scratch_floats(some * pitch);
   const int64_t grain = std::max<int64_t>(kTaskFloats / k(), 1);
   for (int64_t first = 0; first < m; first += some) {

@@ -64,6 +64,7 @@ void multiply_rows(const GemmInt8& kernel, const IntegerRows& a, int64_t rows, c
       const int64_t p = i % panels;
       const int64_t row = kernels::tile_begin(rows, blocks, i / panels);
       const int64_t column = cut.begin(n, p);
+      const int64_t ahead = std::min(p + 1, panels - 1);
       const auto repeated = b.repeated(p);
       kernel.multiply(Int8Block{
           .rows = kernels::tile_begin(rows, blocks, i / panels + 1) - row,
@@ -75,6 +76,8 @@ void multiply_rows(const GemmInt8& kernel, const IntegerRows& a, int64_t rows, c
           .b = b.panel(p),
           .repeated = repeated.data(),
           .repeats = static_cast<int64_t>(repeated.size()),
+          .ahead = b.panel(ahead),
+          .ahead_bytes = ahead > p ? b.panel_bytes(ahead) : 0,
           .scale = b.scales(p),
           .weights = b.sums(p),
           .c = c + row * ldc + column,

@@ -218,6 +218,11 @@ int64_t Int8Matrix::steps() const { return ceil_div(k(), kernel_of(isa()).step);
 const int8_t* Int8Matrix::panel(int64_t panel) const {
   return bytes() + panels_[static_cast<size_t>(panel)].offset;
 }
+int64_t Int8Matrix::panel_bytes(int64_t panel) const {
+  const GemmInt8& kernel = kernel_of(isa());
+  return all_steps(panels_[static_cast<size_t>(panel)]) * kernel.step *
+         kernel.cut().padded(n(), panel);
+}
 std::span<const int32_t> Int8Matrix::repeated(int64_t panel) const {
   return panels_[static_cast<size_t>(panel)].repeated;
 }

@@ -44,6 +44,7 @@ class Int8Matrix final : public PackedWeight {
   int64_t steps() const;
   /// A micro-panel: its steps in order and then those that are repeated.
   const int8_t* panel(int64_t panel) const;
+  int64_t panel_bytes(int64_t panel) const;
   std::span<const int32_t> repeated(int64_t panel) const;
   /// Of a micro-panel's columns, in whole vectors.
   const float* scales(int64_t panel) const;

@@ -13,6 +13,8 @@ namespace vitrine {
   return static_cast<uint16_t>(no_number ? bits >> 16 | 0x40 : rounded);
 }
 
-[[gnu::always_inline]] inline float from_bfloat16(uint16_t value) { return std::bit_cast<float>(uint32_t{value} << 16); }
+[[gnu::always_inline]] inline float from_bfloat16(uint16_t value) {
+  return std::bit_cast<float>(uint32_t{value} << 16);
+}
 
 }  // namespace vitrine

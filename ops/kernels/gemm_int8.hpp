@@ -27,6 +27,8 @@ struct Int8Block {
   const int8_t* b;            ///< micro-panel: `steps` steps and then `repeats` ones
   const int32_t* repeated;    ///< (repeats) the steps of A that those multiply
   int64_t repeats;
+  const int8_t* ahead;  ///< what will probably be read after this, to be fetched into L2 meanwhile
+  int64_t ahead_bytes;
   const float* scale;      ///< of the columns, in whole vectors
   const int32_t* weights;  ///< sums of the columns of q_b, in whole vectors
   float* c;                ///< (rows, columns) with a row pitch

@@ -31,15 +31,23 @@ constexpr int rows_beside(int vectors) {
   return rows < kMostRows ? rows : kMostRows;
 }
 
+/// What a tile fetches of Int8Block::ahead: a line at each step, `step` bytes apart.
+struct Share {
+  const int8_t* next;
+  int64_t step;
+};
+
 /// to[i * kColumns + j] = sum over p of a[i * a_pitch + p] times b's (p, j).
 template <int kRows, int kVectors>
-void micro_kernel(const Int8Block& block, const uint8_t* a, int32_t* to) {
+void micro_kernel(const Int8Block& block, const uint8_t* a, int32_t* to, Share share) {
   constexpr int64_t kStepBytes = kVectors * kLanes * kInt8Step;
   const int64_t pitch = block.a_pitch;
   const int8_t* b = block.b;
   Int8Sums<kRows, kVectors> sums;
   const uint8_t* step = a;
   for (int64_t p = block.steps; p > 0; --p, step += kInt8Step, b += kStepBytes) {
+    __builtin_prefetch(share.next, 0, 2);
+    share.next += share.step;
     sums.add(step, pitch, b);
   }
   for (int64_t p = 0; p < block.repeats; ++p, b += kStepBytes) {
@@ -74,7 +82,7 @@ void dequantize(const Int8Block& block, int64_t first, int64_t rows, const int32
   });
 }
 
-using MicroKernel = void (*)(const Int8Block& block, const uint8_t* a, int32_t* to);
+using MicroKernel = void (*)(const Int8Block& block, const uint8_t* a, int32_t* to, Share share);
 
 template <int kIndex>
 constexpr MicroKernel micro_kernel_at() {
@@ -104,11 +112,14 @@ void multiply(const Int8Block& block) {
   const MicroKernel* kernels = kMicroKernels.of + vectors - 1;
   const int64_t most_rows = rows_beside(static_cast<int>(vectors));
   const int64_t tiles = (block.rows + most_rows - 1) / most_rows;
+  const int64_t fetches = tiles * block.steps;
+  const int64_t ahead_step = (block.ahead_bytes + fetches - 1) / fetches;
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t begin = tile_begin(block.rows, tiles, t);
     const int64_t rows = tile_begin(block.rows, tiles, t + 1) - begin;
     fetch<false>(e.residual, e.residual_pitch, begin, begin + rows, block.columns);
-    kernels[(rows - 1) * kInt8Vectors](block, block.a + begin * block.a_pitch, sums);
+    const Share share{block.ahead + t * block.steps * ahead_step, ahead_step};
+    kernels[(rows - 1) * kInt8Vectors](block, block.a + begin * block.a_pitch, sums, share);
     float* c = block.c + begin * block.c_pitch;
     float* to = direct ? c : buffer;
     const int64_t to_pitch = direct ? block.c_pitch : kColumns;

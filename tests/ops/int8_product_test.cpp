@@ -68,6 +68,8 @@ std::vector<float> sums(Isa isa, const Integers& a, const Int8Rows& b) {
                      .b = matrix.panel(p),
                      .repeated = repeated.data(),
                      .repeats = static_cast<int64_t>(repeated.size()),
+                     .ahead = matrix.panel(p),
+                     .ahead_bytes = 0,
                      .scale = matrix.scales(p),
                      .weights = matrix.sums(p),
                      .c = c.data() + cut.begin(b.n, p),
