@@ -27,9 +27,9 @@ count_of() {
   fi | tail -n 1
 }
 for isa in $isas; do
-  # A refinement (avx2+vnni) is what it refines, but for products of integers.
+  # A refinement (avx2+vnni) is what it refines, but for products of integers and of bf16.
   only=
-  case $isa in *+*) [ "$name" = unit ] || continue; only="[int8]" ;; esac
+  case $isa in *+*) [ "$name" = unit ] || continue; only="[int8],[bf16]" ;; esac
   passed=0 failed=0 skipped=0
   for command; do
     program=${command%% *}

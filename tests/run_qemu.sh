@@ -31,10 +31,11 @@ report() {  # report WHAT EMULATOR ISA COMMAND...: Haswell's emulator prints war
 one "Nehalem (sse42)" "qemu-x86_64-static -cpu Nehalem" "$build/tests" sse42
 one "Haswell (avx2)" "qemu-x86_64-static -cpu Haswell" "$build/tests" avx2
 one "aarch64 (neon64)" "qemu-aarch64-static" "$build/neon/tests" neon64
-# Products of integers on processors that have instructions for them. (Debian 12's emulator has no AVX-VNNI.)
+# Products of integers and of bf16 on processors that have instructions for them. (Debian 12's emulator has no AVX-VNNI.)
 for test in $tests; do
   [ "$test" = ops_tests ] || continue
   report "dotprod, $test" "qemu-aarch64-static -cpu max" neon64+dotprod "$build/neon/tests/$test" '[int8]'
   report "i8mm, $test" "qemu-aarch64-static -cpu max" neon64+i8mm "$build/neon/tests/$test" '[int8]'
+  report "bf16, $test" "qemu-aarch64-static -cpu max" neon64+bf16 "$build/neon/tests/$test" '[int8],[bf16]'
 done
 exit $status

@@ -22,8 +22,8 @@ test-golden: test-start $(CHECK) $(OUT)/vitrine
 	@sh tests/run_per_isa.sh golden $(COUNTS) $(OUT)/vitrine "$(CHECK) $(GOLDEN_DIRS)"
 
 # What the compiler made of the micro-kernels; only with the flags of a release.
-MICRO_KERNELS := $(foreach i,$(ISAS),$(OBJ)/ops/simd/$(i)/gemm.o $(OBJ)/ops/simd/$(i)/attention.o) \
-                 $(foreach i,$(ISAS) $(REFINED),$(OBJ)/ops/simd/$(i)/gemm_int8.o)
+MICRO_KERNELS := $(foreach i,$(ISAS),$(call kernel_objects,$(i),$(addprefix ops/simd/,gemm.cpp attention.cpp gemm_int8.cpp))) \
+                 $(foreach i,$(REFINED),$(call kernel_objects,$(i),$(filter-out ops/simd/peak.cpp,$(call refined_sources,$(i)))))
 test-loops: test-start $(MICRO_KERNELS)
 	@python3 tests/check_inner_loops.py --count $(COUNTS)/loops.count objdump $(MICRO_KERNELS)
 
@@ -95,7 +95,7 @@ tsan: | build/packages/tools ## the unit tests under ThreadSanitizer (clang-16)
 test-qemu: INSTALL := 1
 test-qemu: $(KERNEL_TESTS) $(CHECK) | build/packages/tools ## kernels under emulation: Nehalem (sse42), Haswell (avx2), aarch64 (neon64)
 	@$(MAKE) MODE=neon $(patsubst build/%,build/neon/%,$(KERNEL_TESTS) $(CHECK))
-	@python3 tests/check_inner_loops.py aarch64-linux-gnu-objdump build/obj/neon/ops/simd/neon64/gemm.o \
+	@python3 tests/check_inner_loops.py aarch64-linux-gnu-objdump build/obj/neon/ops/simd/*/gemm.o \
 	  build/obj/neon/ops/simd/neon64/attention.o build/obj/neon/ops/simd/*/gemm_int8.o
 	@sh tests/run_qemu.sh build $(notdir $(KERNEL_TESTS))
 
