@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 #include <set>
 
 #include "apps/command_line/command.hpp"
@@ -25,8 +26,8 @@
 namespace vitrine {
 namespace {
 
-// Pictures on which fidelity is tried, those of them on which each layer is tried alone, and layers
-// in the table.
+// Pictures on which fidelity is tried first, those of them on which each layer is tried alone, and
+// layers in the table.
 constexpr int64_t kTrialPictures = 16;
 constexpr int64_t kLayerPictures = 4;
 constexpr size_t kWorstLayers = 5;
@@ -76,24 +77,35 @@ Pictures open_pictures(const QuantizeOptions& o, const Model& model) {
   return pictures;
 }
 
-/// The first pictures of a data set, evenly spread, ready for the model.
-Tensor some_pictures(const Pictures& pictures, const Model& model) {
-  const int64_t count = std::min(kTrialPictures, pictures.data->size());
-  std::vector<int64_t> chosen;
-  chosen.reserve(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) chosen.push_back(i * pictures.data->size() / count);
-  const auto few = some_of(pictures.data, chosen);
-  Loader loader(few, LoaderOptions::in_order(count, 1, model.preprocess));
+/// Some pictures of a data set, ready for the model.
+Tensor some_pictures(const Pictures& pictures, const Model& model, std::vector<int64_t> chosen) {
+  const auto count = std::ssize(chosen);
+  Loader loader(some_of(pictures.data, std::move(chosen)),
+                LoaderOptions::in_order(count, 1, model.preprocess));
   loader.start(0);
   return loader.next()->images.clone();
 }
 
+/// So many places in 0 .. size - 1, evenly spread.
+std::vector<int64_t> spread(int64_t count, int64_t size) {
+  std::vector<int64_t> chosen;
+  for (int64_t i = 0; i < std::min(count, size); ++i) {
+    chosen.push_back(i * size / std::min(count, size));
+  }
+  return chosen;
+}
+
 /// Which weights stay in f32: those that the user names, and as many of the worst as it takes until
-/// the trial pictures' embeddings have the fidelity that is asked for.
+/// the embeddings have the fidelity that is asked for. That is tried on a few pictures; if all of
+/// them then show that it was not enough, on those too for which it was not.
 class Choice {
  public:
-  Choice(const QuantizeOptions& o, Model& frozen, const std::vector<QuantizableWeight>& weights)
-      : o_(o), frozen_(frozen), precision_(value_of(kPrecisions, "--precision", o.precision)) {
+  Choice(const QuantizeOptions& o, const Model& floats, Model& frozen,
+         const std::vector<QuantizableWeight>& weights)
+      : o_(o),
+        floats_(floats),
+        frozen_(frozen),
+        precision_(value_of(kPrecisions, "--precision", o.precision)) {
     for (const QuantizableWeight& weight : weights) names_.push_back(weight.name);
     for (const std::string& name : o.keep) {
       if (std::ranges::find(names_, name) == names_.end()) {
@@ -104,60 +116,86 @@ class Choice {
     }
   }
 
-  void measure(const Tensor& images, const CommonOptions& common) {
+  void begin(const Pictures& pictures, const CommonOptions& common) {
     std::vector<std::string> tried;
     for (const std::string& name : names_) {
       if (!kept.contains(name)) tried.push_back(name);
     }
+    chosen_ = spread(kTrialPictures, pictures.data->size());
+    spread_ = chosen_.size();
+    look_at(pictures);
     Progress progress(std::ssize(tried), "trying layers", common.quiet || common.json, "layers");
-    const Tensor before = frozen_.network->features(images);
-    const Tensor few = images.rows(0, std::min(kLayerPictures, images.dim(0)));
+    const Tensor few = images_.rows(0, std::min(kLayerPictures, images_.dim(0)));
     losses = layer_losses(*frozen_.network, tried, precision_, few,
                           [&](int64_t done) { progress.update(done); });
     progress.finish();
     std::ranges::stable_sort(losses, std::greater<>(), &LayerLoss::loss);
     // From now on the network is the quantised one.
-    keep_weights();
     set_precision(*frozen_.network, precision_, kept);
-    for (const LayerLoss& worst : losses) {
-      if (faithful(cosines(before, frozen_.network->features(images)))) break;
-      restore(worst.name);
-      kept.insert(worst.name);
+    keep_until_faithful();
+  }
+
+  /// Keeps more if a comparison of all pictures says so. False: it does not, or nothing is left.
+  bool improve(const Pictures& pictures, const ModelComparison& all) {
+    if (faithful(all.mean_cosine(), all.least_cosine()) || next_ == losses.size()) return false;
+    for (const PictureCosine& far : all.farthest) {
+      if (std::ranges::find(chosen_, far.index) == chosen_.end()) chosen_.push_back(far.index);
     }
+    look_at(pictures);
+    for (int64_t i = 0; i < more_ && next_ < losses.size(); ++i) keep_worst();
+    more_ *= 2;
+    keep_until_faithful();
+    return true;
   }
 
   std::set<std::string> kept;
   std::vector<LayerLoss> losses;  // worst first
 
  private:
-  bool faithful(const Cosines& c) const {
-    return c.mean >= o_.fidelity && 1 - c.least <= kLeastFactor * (1 - o_.fidelity);
+  bool faithful(double mean, double least) const {
+    return mean >= o_.fidelity && 1 - least <= kLeastFactor * (1 - o_.fidelity);
   }
-  void keep_weights() {
-    frozen_.network->visit([&](const std::string& name, Parameter& p, Role) {
-      if (std::ranges::find(names_, name) != names_.end()) plain_.emplace(name, p.value.clone());
+  void look_at(const Pictures& pictures) {
+    images_ = some_pictures(pictures, floats_, chosen_);
+    before_ = floats_.network->features(images_);
+  }
+  void keep_until_faithful() {
+    for (; next_ < losses.size(); keep_worst()) {
+      const auto cosine = cosines(before_, frozen_.network->features(images_));
+      const auto spread_end = cosine.begin() + static_cast<std::ptrdiff_t>(spread_);
+      const double sum = std::accumulate(cosine.begin(), spread_end, 0.0);
+      if (faithful(sum / static_cast<double>(spread_), std::ranges::min(cosine))) return;
+    }
+  }
+  void keep_worst() {
+    const std::string& name = losses[next_++].name;
+    kept.insert(name);
+    Tensor plain;
+    floats_.network->visit([&](const std::string& n, Parameter& p, Role) {
+      if (n == name) plain = p.value;
     });
-  }
-  void restore(const std::string& name) {
     frozen_.network->visit([&](const std::string& n, Parameter& p, Role) {
-      if (n != name) return;
-      p.value = plain_.at(name);
-      p.value.freeze();
+      if (n == name) p.value = plain;
     });
   }
 
   const QuantizeOptions& o_;
+  const Model& floats_;
   Model& frozen_;
   Precision precision_;
   std::vector<std::string> names_;
-  std::map<std::string, Tensor> plain_;
+  std::vector<int64_t> chosen_;  // pictures that are tried: the first are spread over all
+  size_t spread_ = 0;
+  Tensor images_, before_;
+  size_t next_ = 0;   // of losses
+  int64_t more_ = 1;  // layers that the next improvement keeps at least
 };
 
 double mib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 nlohmann::json record(const ModelComparison& c, bool labelled, bool classifies) {
   nlohmann::json out = {
-      {"images", c.images}, {"cosine_mean", c.mean_cosine()}, {"cosine_least", c.least_cosine}};
+      {"images", c.images}, {"cosine_mean", c.mean_cosine()}, {"cosine_least", c.least_cosine()}};
   if (classifies) out["agreement"] = c.agreement();
   if (labelled) {
     out["top1_before"] = c.before.accuracy();
@@ -177,7 +215,7 @@ void print_comparison(const ModelComparison& c, bool labelled, bool classifies) 
   }
   if (classifies) print("{:<24}{:>12}{:>10.2f} %\n", "same answers", "", 100 * c.agreement());
   print("{:<24}{:>12}{:>12.6f}   least {:.6f}   {} pictures\n", "cosine of embeddings", "",
-        c.mean_cosine(), c.least_cosine, c.images);
+        c.mean_cosine(), c.least_cosine(), c.images);
 }
 
 void check_out(const std::string& out) {
@@ -187,19 +225,18 @@ void check_out(const std::string& out) {
   }
 }
 
-/// The model in floats beside what was written, both read as anybody reads them.
-ModelComparison compare(const QuantizeOptions& o, const ModelOption& in_floats,
-                        const Pictures& pictures, const CommonOptions& common) {
+/// The model in floats beside what was written, read as anybody reads it.
+ModelComparison compare(const QuantizeOptions& o, const Model& floats, const Pictures& pictures,
+                        const CommonOptions& common) {
   ModelOption written;
   written.model = o.out;
   CommonOptions silent = common;
   silent.quiet = true;
-  const Model before = open_model(in_floats, silent);
   const Model after = open_model(written, silent);
-  Loader loader(pictures.data, LoaderOptions::in_order(o.batch, o.workers, before.preprocess));
+  Loader loader(pictures.data, LoaderOptions::in_order(o.batch, o.workers, floats.preprocess));
   Progress progress(pictures.data->size(), "comparing", common.quiet || common.json);
   ModelComparison c =
-      compare_models(*before.network, *after.network, loader, pictures.labelled,
+      compare_models(*floats.network, *after.network, loader, pictures.labelled,
                      [&](const ModelComparison& so_far) { progress.update(so_far.images); });
   progress.finish();
   return c;
@@ -219,9 +256,16 @@ int quantize(const QuantizeOptions& o, const CommonOptions& common) {
   const std::vector<QuantizableWeight> weights = quantizable_weights(plain, frozen);
   const Pictures pictures = open_pictures(o, frozen);
   print_notes(pictures.notes, common);
-  Choice choice(o, frozen, weights);
-  if (pictures.data != nullptr) choice.measure(some_pictures(pictures, frozen), common);
-  const int64_t bytes = save_quantized(o.out, plain, weights, precision, choice.kept);
+  const Model floats = open_model(in_floats, silent);
+  Choice choice(o, floats, frozen, weights);
+  if (pictures.data != nullptr) choice.begin(pictures, common);
+  int64_t bytes = save_quantized(o.out, plain, weights, precision, choice.kept);
+  ModelComparison compared;
+  while (pictures.data != nullptr) {
+    compared = compare(o, floats, pictures, common);
+    if (!choice.improve(pictures, compared)) break;
+    bytes = save_quantized(o.out, plain, weights, precision, choice.kept);
+  }
 
   const auto before = static_cast<int64_t>(plain.network->network_config().parameters() * 4);
   const bool classifies = plain.network->network_config().classes > 0;
@@ -237,12 +281,11 @@ int quantize(const QuantizeOptions& o, const CommonOptions& common) {
           weights.size() - choice.kept.size(), weights.size());
   }
   if (pictures.data != nullptr) {
-    const ModelComparison c = compare(o, in_floats, pictures, common);
-    out["comparison"] = record(c, pictures.labelled, classifies);
+    out["comparison"] = record(compared, pictures.labelled, classifies);
     for (const LayerLoss& layer : choice.losses) {
       out["layers"].push_back({{"name", layer.name}, {"loss", layer.loss}});
     }
-    if (!common.json) print_comparison(c, pictures.labelled, classifies);
+    if (!common.json) print_comparison(compared, pictures.labelled, classifies);
   }
   if (common.json) {
     print_json(out);

@@ -123,10 +123,10 @@ void add_bench_conv(CLI::App& parent) {
   Option height = add_option(command, "--height", o.height, "pixels of the images");
   Option in = add_option(command, "--in", o.in, "channels of the images");
   Option out = add_option(command, "--out", o.out, "channels of the result");
-  height.range(int64_t{1}, kMaxPixels).needs(in).needs(out);
-  in.range(int64_t{1}, kMaxChannels).needs(height).needs(out);
-  out.range(int64_t{1}, kMaxChannels).needs(height).needs(in);
-  const auto of_one = [&](const char* name, int64_t& value, int64_t lowest, int64_t highest,
+  height.range(1, kMaxPixels).needs(in).needs(out);
+  in.range(1, kMaxChannels).needs(height).needs(out);
+  out.range(1, kMaxChannels).needs(height).needs(in);
+  const auto of_one = [&](const char* name, int64_t& value, double lowest, double highest,
                           const char* help) {
     return add_option(command, name, value, help).range(lowest, highest).needs(height);
   };
@@ -136,7 +136,7 @@ void add_bench_conv(CLI::App& parent) {
   of_one("--padding", o.padding, 0, kMaxKernel, "zeros on all sides, (kernel - 1) / 2 if not said");
   of_one("--groups", o.groups, 1, kMaxChannels, "convolutions side by side").show_default();
   add_option(command, "--batch", o.batch, "images at once; 1 and 8 for the shapes of networks")
-      .range(int64_t{1}, kMaxBatch);
+      .range(1, kMaxBatch);
   add_flag(command, "--backward", o.backward, "gradients of the input and the weight too");
   add_option(command, "--seconds", o.seconds, "how long to measure each shape")
       .positive()

@@ -62,7 +62,7 @@ void add_bench_gemm(CLI::App& parent) {
       add_command(parent, "gemm", "matrix products",
                   [options](const CommonOptions& common) { return run(*options, common); });
   const auto size = [&](const char* name, int64_t& value, const char* help) {
-    return add_option(command, name, value, help).range(int64_t{1}, int64_t{1} << 20);
+    return add_option(command, name, value, help).range(1, 1 << 20);
   };
   Option m = size("--m", options->m, "rows of the result");
   Option n = size("--n", options->n, "columns of the result");

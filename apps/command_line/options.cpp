@@ -15,14 +15,13 @@ namespace vitrine {
 
 namespace {
 
-/// Refuses texts that are no Number, and numbers that `good` refuses with these words.
-template <class Number>
-std::function<std::string(const std::string&)> number_check(
-    std::function<bool(Number)> good = nullptr, std::string words = "") {
+/// Refuses texts that are no number, and numbers that `good` refuses with these words.
+std::function<std::string(const std::string&)> number_check(std::function<bool(double)> good,
+                                                            std::string words) {
   return [good = std::move(good), words = std::move(words)](const std::string& text) {
-    Number value{};
+    double value = 0;
     std::string problem = parse_number(text, value);
-    if (!problem.empty() || !good || good(value)) return problem;
+    if (!problem.empty() || good(value)) return problem;
     return fmt::format("must be {}, got {}", words, text);
   };
 }
@@ -53,21 +52,20 @@ CLI::Option* checked(CLI::Option* option) {
 
 }  // namespace
 
-template <class Number>
-Option& Option::range(Number lowest, Number highest) {
-  option_->check(number_check<Number>([=](Number v) { return lowest <= v && v <= highest; },
-                                      fmt::format("{} to {}", lowest, highest)),
-                 fmt::format("{} to {}", lowest, highest));
+Option& Option::range(double lowest, double highest) {
+  const std::string words = fmt::format("{} to {}", lowest, highest);
+  const auto within = [=](double v) { return lowest <= v && v <= highest; };
+  option_->check(number_check(within, words), words);
   return *this;
 }
 
 Option& Option::positive() {
-  option_->check(number_check<double>([](double v) { return v > 0; }, "above 0"));
+  option_->check(number_check([](double v) { return v > 0; }, "above 0"));
   return *this;
 }
 
 Option& Option::not_negative() {
-  option_->check(number_check<double>([](double v) { return v >= 0; }, "0 or above"));
+  option_->check(number_check([](double v) { return v >= 0; }, "0 or above"));
   return *this;
 }
 
@@ -144,10 +142,6 @@ Option add_flag(CLI::App& command, const std::string& names, bool& value, const 
 
 using Text = std::string;
 using Texts = std::vector<std::string>;
-
-template Option& Option::range(int, int);
-template Option& Option::range(int64_t, int64_t);
-template Option& Option::range(double, double);
 
 template Option add_option(CLI::App&, const Text&, int&, const Text&);
 template Option add_option(CLI::App&, const Text&, int64_t&, const Text&);

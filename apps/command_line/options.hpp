@@ -24,9 +24,7 @@ class Option {
  public:
   explicit Option(CLI::Option* option) : option_(option) {}
 
-  /// Number is int, int64_t or double.
-  template <class Number>
-  Option& range(Number lowest, Number highest);
+  Option& range(double lowest, double highest);
   Option& positive();
   Option& not_negative();
   Option& one_of(const std::vector<std::string>& values);

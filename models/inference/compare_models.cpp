@@ -8,11 +8,11 @@
 
 namespace vitrine {
 
-Cosines cosines(const Tensor& a, const Tensor& b) {
+std::vector<double> cosines(const Tensor& a, const Tensor& b) {
   VT_CHECK(a.shape() == b.shape() && a.rank() == 2);
   const int64_t rows = a.dim(0);
   const int64_t width = a.dim(1);
-  Cosines result{0, 1};
+  std::vector<double> result;
   for (int64_t i = 0; i < rows; ++i) {
     double ab = 0;
     double aa = 0;
@@ -27,8 +27,7 @@ Cosines cosines(const Tensor& a, const Tensor& b) {
     double cosine = ab / std::sqrt(aa * bb);
     if (aa == 0 && bb == 0) cosine = 1;
     if (!std::isfinite(cosine)) cosine = 0;
-    result.mean += cosine / static_cast<double>(rows);
-    result.least = std::min(result.least, cosine);
+    result.push_back(cosine);
   }
   return result;
 }
@@ -40,9 +39,13 @@ ModelComparison compare_models(const Network& before, const Network& after, Load
   ModelComparison all;
   for_each_batch(loader, [&](const Batch& batch) {
     const auto count = batch.images.dim(0);
-    const Cosines cosine = cosines(before.features(batch.images), after.features(batch.images));
-    all.cosine_sum += cosine.mean * static_cast<double>(count);
-    all.least_cosine = std::min(all.least_cosine, cosine.least);
+    const auto cosine = cosines(before.features(batch.images), after.features(batch.images));
+    for (size_t i = 0; i < cosine.size(); ++i) {
+      all.cosine_sum += cosine[i];
+      all.farthest.push_back({batch.indices[i], cosine[i]});
+    }
+    std::ranges::stable_sort(all.farthest, std::less<>(), &PictureCosine::cosine);
+    all.farthest.resize(std::min(all.farthest.size(), kFarthestPictures));
     all.images += count;
     if (classifies) {
       const Tensor old_logits = before(batch.images);

@@ -1,5 +1,6 @@
 #include "models/inference/layer_losses.hpp"
 
+#include <numeric>
 #include <set>
 
 #include "models/inference/compare_models.hpp"
@@ -19,7 +20,9 @@ std::vector<LayerLoss> layer_losses(Network& network, const std::vector<std::str
     p.value = plain.clone();
     p.value.freeze();
     quantize_weight(p.value, precision);
-    losses.push_back({name, 1 - cosines(before, network.features(images)).mean});
+    const auto cosine = cosines(before, network.features(images));
+    const double sum = std::accumulate(cosine.begin(), cosine.end(), 0.0);
+    losses.push_back({name, 1 - sum / static_cast<double>(cosine.size())});
     p.value = plain;
     quantize_weight(plain, Precision::kFloat32);  // clone asked for its values
     if (seen) seen(std::ssize(losses));

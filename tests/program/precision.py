@@ -16,6 +16,10 @@ def test_quantize():
     assert (compared["top1_before"], compared["top1"]) == (before["top1"], after["top1"]), (compared, before, after)
     assert done["kept"] or opened["loss"] == after["loss"], (opened, after)
     assert before["loss"] != after["loss"]
+    # What is asked of all pictures holds for all of them.
+    asked = json.loads(run("quantize", "first", "closer.safetensors", "--fidelity", "0.99999", "--data", "idx:data", "--json").stdout)
+    assert asked["comparison"]["cosine_mean"] >= 0.99999 and asked["comparison"]["cosine_least"] >= 1 - 2.5e-5, asked
+    assert asked["kept"], asked
     # A layer that must stay, and the table.
     shown = run("quantize", "first", "kept.safetensors", "--keep", "head.weight", "--data", "idx:data").stdout
     assert "layers that lose most" in shown and "head.weight" in shown, shown
