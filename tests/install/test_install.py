@@ -125,8 +125,15 @@ def test_memory_that_ends_ends_no_host():
 
 
 def test_calls_that_were_made_before_call_malloc_no_more():
-    said = run("./host", "steady", f"{PREFIX}/share/vitrine/fashion_vit.safetensors", env=build_host())
-    assert said.count(": 0 calls of malloc") == 6, said
+    shipped = f"{PREFIX}/share/vitrine/fashion_vit.safetensors"
+    environment = build_host()
+    models = [shipped]
+    for precision in ("int8", "bf16"):
+        models.append(f"{precision}.safetensors")
+        run(VITRINE, "quantize", shipped, models[-1], "--precision", precision, "-q")
+    for model in models:
+        said = run("./host", "steady", model, env=environment)
+        assert said.count(": 0 calls of malloc") == 6, (model, said)
 
 
 def test_a_host_that_unloads_the_library():
