@@ -88,10 +88,9 @@ Tensor some_pictures(const Pictures& pictures, const Model& model, std::vector<i
 
 /// So many places in 0 .. size - 1, evenly spread.
 std::vector<int64_t> spread(int64_t count, int64_t size) {
-  std::vector<int64_t> chosen;
-  for (int64_t i = 0; i < std::min(count, size); ++i) {
-    chosen.push_back(i * size / std::min(count, size));
-  }
+  count = std::min(count, size);
+  std::vector<int64_t> chosen(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) chosen[static_cast<size_t>(i)] = i * size / count;
   return chosen;
 }
 
