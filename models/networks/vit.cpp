@@ -9,7 +9,9 @@
 #include "core/memory.hpp"
 #include "core/reused.hpp"
 #include "models/networks/checkpointed.hpp"
+#include "models/networks/config_check.hpp"
 #include "models/networks/name_suffix.hpp"
+#include "models/networks/patch_resampling.hpp"
 #include "models/networks/whole_patches.hpp"
 #include "ops/binary.hpp"
 #include "ops/concat.hpp"
@@ -189,14 +191,31 @@ HeadLogits Vit::heads(const Tensor& images, const Pass& pass) const {
 }
 
 void Vit::resize(int64_t image_height, int64_t image_width, PositionResampling method) {
-  if (image_height == config.image_height && image_width == config.image_width) return;
-  require_whole_patches(config, image_height, image_width);
-  const VitConfig resized = for_image_size(config, image_height, image_width);
+  resize({image_height, image_width}, {config.patch_height, config.patch_width}, method);
+}
+
+void Vit::resize(Size2d image, Size2d patch, PositionResampling method) {
+  const bool same_patches = patch == Size2d{config.patch_height, config.patch_width};
+  if (same_patches && image == Size2d{config.image_height, config.image_width}) return;
+  if (!same_patches) {
+    require(!backbone, "a hybrid cuts its patches from features, and they keep their size");
+    require_in("patch_size", patch.h, 1, image.h);
+    require_in("patch_size", patch.w, 1, image.w);
+  }
+  VitConfig resized = config;
+  resized.patch_height = patch.h;
+  resized.patch_width = patch.w;
+  require_whole_patches(resized, image.h, image.w);
+  resized = for_image_size(resized, image.h, image.w);
   if (config.position == Position::kRelative) {
     throw UsageError(
         fmt::format("relative positions are learned for images of {} x {} pixels and cannot be "
                     "resampled; train at the size that is wanted",
                     config.image_height, config.image_width));
+  }
+  if (!same_patches) {
+    Tensor& weight = patch_embed.weight.value;
+    weight = resample_patch_weight(weight, patch, method);
   }
   const int64_t prefix = config.prefix_positions();
   pos_embed.resample(prefix, config.grid(), resized.grid(), method);

@@ -127,6 +127,19 @@ def check_other_size(name):
     check_answers(net, cfg, size, "--image-size", "{}x{}".format(*size))
 
 
+def check_other_patches():
+    """FlexiViT: other patches, and so many that the picture is another too."""
+    net = network("flexivit_small", num_classes=7)
+    cfg = save_timm_folder(net, "flexivit_small", "whole")
+    os.makedirs("folder", exist_ok=True)
+    weights = net.state_dict()
+    for patch, size in (((24, 20), (240, 240)), ((12, 12), (240, 240)), ((14, 18), (196, 288))):
+        net = network("flexivit_small", num_classes=7, patch_size=patch, img_size=size)
+        net.load_state_dict(vision_transformer.checkpoint_filter_fn(dict(weights), net), strict=True)
+        vitrine("convert", "whole", "folder/model.safetensors", "--patch-size", "{}x{}".format(*patch), "--image-size", "{}x{}".format(*size))
+        check_answers(net, cfg, size)
+
+
 def check_answers(net, cfg, size, *options):
     height, width = size
     pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -171,7 +184,7 @@ def check_files():
 
 
 if __name__ == "__main__":
-    CASES = [("files", check_files), *((name, lambda name=name: check_network(name)) for name in NAMES),
+    CASES = [("files", check_files), ("patches of another size", check_other_patches), *((name, lambda name=name: check_network(name)) for name in NAMES),
              *((f"{name} at {height} x {width}", lambda name=name: check_other_size(name))
                for name, (height, width) in SIZES.items())]
     sys.exit(run_cases("timm", CASES))
