@@ -5,7 +5,7 @@ Every name of timm in the families of ResNet and ViT, saved as timm saves for th
 blocks of each transformer and one per stage of each ResNet (told in model_args); then every argument of the
 constructors of VisionTransformer, ResNet and ResNetV2 at other values than its default. Vitrine's answer for two
 pictures, one of which it must resize by the folder's own rule, must be timm's, or the refusal must name the key.
-Also: a name that is refused in a folder may not stand for a network of ours on the command line.
+Also: a network of ours that has one of these names has as many parameters as timm's, and a name that is refused in a folder may not stand for a network of ours on the command line.
 Ends with "N exact, N refused by name, N wrong, N crashed"; status 1 if something is wrong or crashed.
 """
 import collections
@@ -167,6 +167,7 @@ class Sweep:
     def __init__(self):
         self.count = collections.Counter()
         self.largest = 0
+        self.counted = 0  # networks whose parameters were compared
 
     def tell(self, kind, name, text):
         self.count[kind] += 1
@@ -223,7 +224,19 @@ class Sweep:
                 return self.check_command_line(name, str(e))
         except Crashed as e:
             return self.tell("crashed", name, str(e))
+        self.check_parameters(name)
         return self.check(name, name, arguments, classes, ['architecture is "'])
+
+    def check_parameters(self, name):
+        """By its name alone the network is as large as timm's, with the head that we give it."""
+        try:
+            shown = json.loads(vitrine("inspect", name, "--json"))
+        except Refused as e:
+            return self.tell("wrong", name, f"answered in a folder, but not known by its name: {e}")
+        want = sum(p.numel() for p in build(name, {}, shown["config"]["num_classes"], "meta").parameters())
+        if shown["parameters"] != want:
+            self.tell("wrong", name, f"{shown['parameters']} parameters, timm has {want}")
+        self.counted += 1
 
     def check_command_line(self, name, reason):
         try:
@@ -307,6 +320,7 @@ def main():
         os.chdir("/")
     count = sweep.count
     print(f"timm {timm.__version__}: the largest error of the exact is {sweep.largest:.1e}, allowed {BOUND:.0e}")
+    print(f"parameters compared by name: {sweep.counted} networks")
     print(f"{count['exact']} exact, {count['refused']} refused by name, {count['wrong']} wrong, {count['crashed']} crashed")
     return int(count["wrong"] + count["crashed"] > 0 or count["exact"] == 0)
 
