@@ -170,11 +170,11 @@ Tensor Vit::features(const Tensor& images, const Pass& pass) const {
 }
 
 Tensor Vit::operator()(const Tensor& images, const Pass& pass) const {
-  if (config.classes == 0) return features(images, pass);
   return heads(images, pass).answer();
 }
 
 HeadLogits Vit::heads(const Tensor& images, const Pass& pass) const {
+  if (config.classes == 0) return {features(images, pass), {}};
   const Tensor x = encoded(images, pass);
 
   const auto finish = [&](const Tensor& token, const Linear& to_logits, const char* name) {

@@ -306,6 +306,9 @@ def test_bench():
         result = json.loads(run("bench", kind, "--model", MODEL, "--batch", 2, "--seconds", 0.05, "--json").stdout)
         assert {"ms_best", "ms_median", "gflops", "peak_gflops", "peak_rss_mib", "first_answer_s"} <= result.keys()
         assert 0 < result["gflops"] < result["peak_gflops"] and result["ms_best"] <= result["ms_median"]
+    # Without a head a network trains on its embedding.
+    tower = '{"img_size": 12, "patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2, "num_classes": 0}'
+    assert json.loads(run("bench", "train", "--model", tower, "--batch", 2, "--seconds", 0.05, "--json").stdout)["ms_best"] > 0
 
 
 def test_bench_of_shapes():

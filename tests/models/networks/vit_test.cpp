@@ -66,6 +66,7 @@ TEST_CASE("vit: the head sees the features", "[models]") {
   Vit headless(c);
   headless.initialize(1, WeightInit::kTimm);
   CHECK(test::same_bits(headless(images), headless.features(images)));
+  CHECK(test::same_bits(headless.heads(images).answer(), headless.features(images)));  // trained so
 }
 
 TEST_CASE("vit: the features of a distilled model are the mean of both tokens", "[models]") {
