@@ -289,7 +289,7 @@ std::span<const NameRule> hugging_face_resnet_names() { return kHfResNet; }
 std::span<const NameRule> hugging_face_bit_names() { return kHfBit; }
 
 std::span<const EcosystemNames> ecosystem_names() {
-  static const std::array<EcosystemNames, 15> all = {{
+  static const std::array<EcosystemNames, 16> all = {{
       {"timm", "patch_embed.proj.weight", {}, {sibling_names(), kTimm}},
       {"Hugging Face",
        "embeddings.patch_embeddings.projection.weight",
@@ -309,6 +309,7 @@ std::span<const EcosystemNames> ecosystem_names() {
        "visual.attn_pool.probe",
        {},
        {perception_encoder_names(), kOpenAiClip}},
+      {"Hugging Face AIMv2", "embeddings.patch_embed.weight", {}, {hugging_face_aimv2_names()}},
       {"OpenAI CLIP", "visual.conv1.weight", {}, {kOpenAiClip}},
       {"BEiT-3", "vision_embed.proj.weight", {"beit3."}, {beit3_names()}},
       {"AIMv2", "preprocessor.patchifier.proj.weight", {}, {aimv2_names()}},

@@ -56,6 +56,7 @@ std::span<const NameRule> sibling_names();
 std::span<const NameRule> google_map_names();
 std::span<const NameRule> beit3_names();
 std::span<const NameRule> aimv2_names();
+std::span<const NameRule> hugging_face_aimv2_names();
 std::span<const NameRule> perception_encoder_names();
 
 }  // namespace vitrine

@@ -173,6 +173,23 @@ constexpr std::array<NameRule, 10> kAimv2 = {{
     {"trunk.post_trunk_norm.*", "norm.*"},
 }};
 
+constexpr std::array<NameRule, 14> kHfAimv2 = {{
+    {"embeddings.patch_embed.*", "patch_embed.proj.*"},
+    {"embeddings.rms_norm.*", "patch_embed.norm.*"},
+    {"embeddings.position_embedding.weight", "pos_embed"},
+    {"encoder.layers.{}.rms_norm1.*", "blocks.{}.norm1.*"},
+    {"encoder.layers.{}.rms_norm2.*", "blocks.{}.norm2.*"},
+    {"encoder.layers.{}.attention.q_proj.*", "blocks.{}.attn.qkv.*", kSame, 0, 3},
+    {"encoder.layers.{}.attention.k_proj.*", "blocks.{}.attn.qkv.*", kSame, 1, 3},
+    {"encoder.layers.{}.attention.v_proj.*", "blocks.{}.attn.qkv.*", kSame, 2, 3},
+    {"encoder.layers.{}.attention.out_proj.*", "blocks.{}.attn.proj.*"},
+    {"encoder.layers.{}.ffn.gate_proj.*", "blocks.{}.mlp.fc1_g.*"},
+    {"encoder.layers.{}.ffn.up_proj.*", "blocks.{}.mlp.fc1_x.*"},
+    {"encoder.layers.{}.ffn.down_proj.*", "blocks.{}.mlp.fc2.*"},
+    {"embeddings.position_ids", ""},
+    {"rms_norm.*", "norm.*"},
+}};
+
 // Beside CLIP's, which it grew from.
 constexpr std::array<NameRule, 9> kPerceptionEncoder = {{
     {"visual.attn_pool.probe", "attn_pool.latent"},
@@ -190,6 +207,7 @@ constexpr std::array<NameRule, 9> kPerceptionEncoder = {{
 
 std::span<const NameRule> beit3_names() { return kBeit3; }
 std::span<const NameRule> aimv2_names() { return kAimv2; }
+std::span<const NameRule> hugging_face_aimv2_names() { return kHfAimv2; }
 std::span<const NameRule> perception_encoder_names() { return kPerceptionEncoder; }
 std::span<const NameRule> sibling_names() { return kSiblings; }
 std::span<const NameRule> hugging_face_siglip_head() { return kHfSiglipHead; }

@@ -29,8 +29,8 @@ void set_perception_encoder(SourceFacts& facts) {
 void set_sibling(std::string_view origin, SourceFacts& facts) {
   Preprocess& rule = facts.preprocess;
   if (origin == "Perception Encoder") return set_perception_encoder(facts);
-  if (origin != "BEiT-3" && origin != "AIMv2") return;
   const bool beit3 = origin == "BEiT-3";
+  if (!beit3 && !origin.ends_with("AIMv2")) return;
   facts.norm_eps = 1e-5;
   rule.crop_pct = 1;
   const auto& mean = beit3 ? kImageNetMean : kClipMean;
@@ -94,7 +94,7 @@ SourceFacts facts_of_origin(std::string_view origin) {
     rule.crop_pct = 0.875;
   }
   if (origin == "BiT npz") facts.conv_eps = 1e-10;
-  const bool bicubic = origin == "timm" || origin == "BEiT-3" || origin == "AIMv2" ||
+  const bool bicubic = origin == "timm" || origin == "BEiT-3" || origin.ends_with("AIMv2") ||
                        origin == "DeiT" || origin == "DINOv2" ||
                        origin.find("CLIP") != std::string_view::npos;
   rule.interpolation = bicubic ? ResizeFilter::kBicubic : ResizeFilter::kBilinear;

@@ -305,6 +305,20 @@ def check_refused_networks():
         assert "config.json" in line and words in line, f"{change}: {line}"
 
 
+def check_aimv2():
+    """Its patches, and their mean as timm pools them; with its head it is another network."""
+    config = {key: value for key, value in VIT.items() if key != "num_labels"}
+    net = network(lambda: hf.Aimv2VisionModel(hf.Aimv2VisionConfig(**config, use_head=False)))
+    save_folder(net)
+    want, _ = answer(net, save_picture(SIDE, SIDE))
+    for options, wanted in ((["--tokens", "patches"], want), ([], want.mean(1))):
+        vitrine("features", "--model", "first", "--out", "f.npy", *options, "picture.png")
+        got = torch.from_numpy(np.load("f.npy"))
+        assert torch.allclose(got, wanted, rtol=1e-5, atol=1e-5), f"{options} off by {(got - wanted).abs().max()}"
+    network(lambda: hf.Aimv2VisionModel(hf.Aimv2VisionConfig(**config))).save_pretrained("first")
+    assert "use_head" in refusal("features", "--model", "first", "--out", "f.npy", "picture.png")
+
+
 def check_pooler_beside_classifier():
     """transformers' classifier does not look at a pooler that an older file has."""
     from safetensors.torch import load_file, save_file
@@ -444,7 +458,7 @@ if __name__ == "__main__":
     cases += [(f"{name}, read", lambda make=make: check_reading(make)) for name, make in READ_CASES.items()]
     cases += [(f"processor: {name}", lambda rule=rule: check_processor(rule)) for name, rule in PROCESSORS.items()]
     cases += [("processors that are refused", check_refused_processors), ("networks that are refused", check_refused_networks),
-              ("a pooler beside a classifier", check_pooler_beside_classifier), ("labels", check_labels),
+              ("aimv2", check_aimv2), ("a pooler beside a classifier", check_pooler_beside_classifier), ("labels", check_labels),
               ("pictures of another size than the network's", check_other_picture_size)]
     cases += [(f"prompts: {name}", lambda make=make: check_prompts(make)) for name, make in TEXT_CASES.items()]
     if os.environ.get("DINOV2"):
