@@ -82,7 +82,7 @@ Tensor Vit::tokens_of(const Tensor& images, const Pass& pass) const {
 Tensor pool_tokens(Pool pool, const Tensor& tokens, int64_t skipped) {
   const Tensor patches = skipped == 0 ? tokens : slice_axis(tokens, 1, skipped, kEnd);
   if (pool == Pool::kMax) return amax(patches, {1}, false);
-  const Tensor middle = mean(patches, {1}, false);
+  Tensor middle = mean(patches, {1}, false);
   if (pool != Pool::kMeanMax) return middle;
   return mul(add(amax(patches, {1}, false), middle), 0.5F);
 }
@@ -97,7 +97,7 @@ Tensor Vit::pool_of(const Tensor& tokens, const Pass& pass) const {
     pass.report("attn_pool", found);
     return found;
   }
-  const Tensor patches = pool_tokens(config.pool, tokens, skipped);
+  Tensor patches = pool_tokens(config.pool, tokens, skipped);
   if (config.pool != Pool::kTokenMean) return patches;
   return concat({slice_axis(tokens, 1, 0, 1).reshape({batch, config.width}), patches}, 1);
 }

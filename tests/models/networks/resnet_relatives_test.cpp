@@ -64,7 +64,7 @@ TEST_CASE("ResNet's relatives have timm's parameters", "[models]") {
 }
 
 /// Small networks with everything that a relative may have.
-const char* const kSmall[] = {
+constexpr const char* kSmall[] = {
     R"({"kind": "resnet", "layers": [1, 2], "channels": [8, 16], "stem_type": "deep_tiered",
         "stem_width": 8, "avg_down": true, "attn": "se", "cardinality": 4, "base_width": 32,
         "img_size": [33, 40], "num_classes": 3})",
