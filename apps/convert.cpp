@@ -67,6 +67,8 @@ void add_convert(CLI::App& app) {
              "FILE.safetensors, under timm's names; else a Hugging Face folder")
       .required();
   add_weights_option(command, in->weights);
+  add_image_size_option(command, *in);
+  add_patch_size_option(command, *in);
   add_option(command, "--labels", in->labels, "file with the name of a class in each line");
 }
 

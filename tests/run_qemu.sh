@@ -6,15 +6,14 @@ set -eu
 build=$1
 shift
 tests=$*
-data=tests/golden/data
 status=0
 one() {  # one NAME EMULATOR PROGRAMS ISA
   name=$1; emulator=$2; programs=$3; isa=$4
   for test in $tests; do
     report "$name, $test" "$emulator" "$isa" "$programs/$test" '[isa]'
   done
-  for family in ops models; do
-    report "$name, golden $family" "$emulator" "$isa" "$programs/golden_check" "$data/$family"
+  for family in data/ops data/models relatives/ops; do
+    report "$name, golden $family" "$emulator" "$isa" "$programs/golden_check" "tests/golden/$family"
   done
 }
 report() {  # report WHAT EMULATOR ISA COMMAND...: Haswell's emulator prints warnings on standard error

@@ -1,7 +1,7 @@
 # Running the tests. Each script leaves "passed failed skipped" in build/test/*.count; the summary adds
 # them up and fails if something failed or nothing ran.
 
-GOLDEN_DIRS := tests/golden/data $(GOLDEN)
+GOLDEN_DIRS := tests/golden/data tests/golden/relatives $(GOLDEN)
 COUNTS      := $(OUT)/test
 
 .PHONY: tests

@@ -13,15 +13,15 @@
 namespace vitrine {
 namespace {
 
-/// "384", or "384x512": height x width. Throws UsageError.
-Size2d parse_image_size(std::string_view text) {
+/// Of an option, "384", or "384x512": height x width. Throws UsageError.
+Size2d parse_pixels(const char* option, std::string_view text) {
   const auto number = [&](std::string_view digits) {
     int64_t value = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     if (error != std::errc() || end != digits.data() + digits.size()) {
-      throw UsageError(fmt::format(
-          "--image-size '{}': give pixels along a side, such as 384, or 384x512 (height x width)",
-          text));
+      throw UsageError(
+          fmt::format("{} '{}': give pixels along a side, such as 384, or 384x512 (height x width)",
+                      option, text));
     }
     return value;
   };
@@ -47,14 +47,29 @@ void add_weights_option(CLI::App& command, std::string& weights) {
       .show_default();
 }
 
-void add_picture_options(CLI::App& command, ModelOption& option) {
+void add_image_size_option(CLI::App& command, ModelOption& option) {
   add_option_function<std::string>(
       command, "--image-size",
-      [&option](const std::string& text) { option.image_size = parse_image_size(text); },
+      [&option](const std::string& text) {
+        option.image_size = parse_pixels("--image-size", text);
+      },
       "pixels along a side, or HEIGHTxWIDTH: what the model sees [as it was trained]");
   add_option(
       command, "--position-resampling", option.position_resampling,
       fmt::format("of the position embedding to --image-size: {}", kPositionResamplingNames));
+}
+
+void add_patch_size_option(CLI::App& command, ModelOption& option) {
+  add_option_function<std::string>(
+      command, "--patch-size",
+      [&option](const std::string& text) {
+        option.patch_size = parse_pixels("--patch-size", text);
+      },
+      "pixels along a side of a ViT's patch, or HEIGHTxWIDTH: weight and positions are resampled");
+}
+
+void add_picture_options(CLI::App& command, ModelOption& option) {
+  add_image_size_option(command, option);
   add_flag(command, "--no-exif", option.no_exif,
            "do not turn pictures upright by their EXIF orientation [as it was trained]");
   add_precision_option(command, option.precision);
@@ -71,16 +86,17 @@ std::optional<Precision> precision_of(std::string_view text) {
 }
 
 Model open_model(const ModelOption& option, const CommonOptions& common, std::optional<Use> use) {
-  if (!option.position_resampling.empty() && !option.image_size) {
+  if (!option.position_resampling.empty() && !option.image_size && !option.patch_size) {
     throw UsageError("--position-resampling needs an --image-size");
   }
   const std::string path = find_model(option.model);
   const RunWeights weights = value_of(kRunWeights, "--weights", option.weights);
   const std::optional<Precision> precision = precision_of(option.precision);
   Model model = use ? load_frozen_model(path, *use, weights, precision) : load_model(path, weights);
-  if (option.image_size) {
-    const auto [height, width] = *option.image_size;
-    resize_model(model, height, width, option.position_resampling);
+  if (option.image_size || option.patch_size) {
+    const auto [height, width] =
+        option.image_size.value_or(Size2d{model.preprocess.height, model.preprocess.width});
+    resize_model(model, height, width, option.position_resampling, option.patch_size);
   } else if (use) {
     fit_to_pictures(model);
   }

@@ -16,6 +16,7 @@ struct ModelOption {
   std::string weights = "best";      ///< --weights: of a run's folder, a name of kRunWeights
   std::string labels;                ///< --labels: a file with one name per line
   std::optional<Size2d> image_size;  ///< --image-size; the model's own if not given
+  std::optional<Size2d> patch_size;  ///< --patch-size; the model's own if not given
   std::string position_resampling;   ///< --position-resampling; "" for that of the weights' source
   bool no_exif = false;              ///< --no-exif: pictures as stored, whatever the model learned
   std::string precision;             ///< --precision: of its weights; "" for that of the file
@@ -26,6 +27,13 @@ void add_model_option(CLI::App& command, ModelOption& option);
 
 /// Declares --weights: of commands that name a model in another way.
 void add_weights_option(CLI::App& command, std::string& weights);
+
+/// Declares --image-size and --position-resampling.
+void add_image_size_option(CLI::App& command, ModelOption& option);
+
+/// Declares --patch-size: of commands that write the model again, since a frozen network keeps its
+/// patches.
+void add_patch_size_option(CLI::App& command, ModelOption& option);
 
 /// Declares --image-size, --position-resampling, --no-exif and --precision: of commands in which a
 /// model sees pictures.

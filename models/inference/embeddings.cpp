@@ -39,7 +39,7 @@ std::vector<TokenRun> runs_of(const VitConfig& c) {
 /// The pooling of the network itself.
 Pool pool_of(const VitConfig& c) {
   const Pool pool = c.pool == Pool::kRawMean ? Pool::kMean : c.pool;
-  const bool simple = !c.distilled && c.pre_logits == 0;
+  const bool simple = !c.distilled && c.pre_logits == 0 && !c.pool_prefix;
   if (simple && std::ranges::find(kTokenPools, pool, &decltype(kTokenPools)::value_type::first) !=
                     kTokenPools.end()) {
     return pool;

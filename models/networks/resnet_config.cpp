@@ -197,6 +197,7 @@ bool set_name(ResNetConfig& c, std::string_view name) {
     c.attention = ChannelAttentionKind::kSqueeze;
   } else if (take(name, "eca")) {
     c.attention = ChannelAttentionKind::kEfficient;
+    if (name == "resnext50t_32x4d") name = "resnext26t_32x4d";  // timm's has as few layers
   }
   if (name == "resnetlight" && c.attention == ChannelAttentionKind::kEfficient) {
     c.layers = {1, 1, 11, 3};

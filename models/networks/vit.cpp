@@ -9,7 +9,9 @@
 #include "core/memory.hpp"
 #include "core/reused.hpp"
 #include "models/networks/checkpointed.hpp"
+#include "models/networks/config_check.hpp"
 #include "models/networks/name_suffix.hpp"
+#include "models/networks/patch_resampling.hpp"
 #include "models/networks/whole_patches.hpp"
 #include "ops/binary.hpp"
 #include "ops/concat.hpp"
@@ -80,7 +82,7 @@ Tensor Vit::tokens_of(const Tensor& images, const Pass& pass) const {
 Tensor pool_tokens(Pool pool, const Tensor& tokens, int64_t skipped) {
   const Tensor patches = skipped == 0 ? tokens : slice_axis(tokens, 1, skipped, kEnd);
   if (pool == Pool::kMax) return amax(patches, {1}, false);
-  const Tensor middle = mean(patches, {1}, false);
+  Tensor middle = mean(patches, {1}, false);
   if (pool != Pool::kMeanMax) return middle;
   return mul(add(amax(patches, {1}, false), middle), 0.5F);
 }
@@ -95,7 +97,7 @@ Tensor Vit::pool_of(const Tensor& tokens, const Pass& pass) const {
     pass.report("attn_pool", found);
     return found;
   }
-  const Tensor patches = pool_tokens(config.pool, tokens, skipped);
+  Tensor patches = pool_tokens(config.pool, tokens, skipped);
   if (config.pool != Pool::kTokenMean) return patches;
   return concat({slice_axis(tokens, 1, 0, 1).reshape({batch, config.width}), patches}, 1);
 }
@@ -168,11 +170,11 @@ Tensor Vit::features(const Tensor& images, const Pass& pass) const {
 }
 
 Tensor Vit::operator()(const Tensor& images, const Pass& pass) const {
-  if (config.classes == 0) return features(images, pass);
   return heads(images, pass).answer();
 }
 
 HeadLogits Vit::heads(const Tensor& images, const Pass& pass) const {
+  if (config.classes == 0) return {features(images, pass), {}};
   const Tensor x = encoded(images, pass);
 
   const auto finish = [&](const Tensor& token, const Linear& to_logits, const char* name) {
@@ -189,14 +191,31 @@ HeadLogits Vit::heads(const Tensor& images, const Pass& pass) const {
 }
 
 void Vit::resize(int64_t image_height, int64_t image_width, PositionResampling method) {
-  if (image_height == config.image_height && image_width == config.image_width) return;
-  require_whole_patches(config, image_height, image_width);
-  const VitConfig resized = for_image_size(config, image_height, image_width);
+  resize({image_height, image_width}, {config.patch_height, config.patch_width}, method);
+}
+
+void Vit::resize(Size2d image, Size2d patch, PositionResampling method) {
+  const bool same_patches = patch == Size2d{config.patch_height, config.patch_width};
+  if (same_patches && image == Size2d{config.image_height, config.image_width}) return;
+  if (!same_patches) {
+    require(!backbone, "a hybrid cuts its patches from features, and they keep their size");
+    require_in("patch_size", patch.h, 1, image.h);
+    require_in("patch_size", patch.w, 1, image.w);
+  }
+  VitConfig resized = config;
+  resized.patch_height = patch.h;
+  resized.patch_width = patch.w;
+  require_whole_patches(resized, image.h, image.w);
+  resized = for_image_size(resized, image.h, image.w);
   if (config.position == Position::kRelative) {
     throw UsageError(
         fmt::format("relative positions are learned for images of {} x {} pixels and cannot be "
                     "resampled; train at the size that is wanted",
                     config.image_height, config.image_width));
+  }
+  if (!same_patches) {
+    Tensor& weight = patch_embed.weight.value;
+    weight = resample_patch_weight(weight, patch, method);
   }
   const int64_t prefix = config.prefix_positions();
   pos_embed.resample(prefix, config.grid(), resized.grid(), method);

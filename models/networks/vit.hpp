@@ -50,6 +50,10 @@ struct Vit : Network {
   /// nothing of the image is left out; its own size always. Relative positions are for one size,
   /// tables of BEiT's bias for square grids.
   void resize(int64_t image_height, int64_t image_width, PositionResampling method) override;
+
+  /// The same with patches of another size, as long as the network is not frozen: their weight is
+  /// resampled by the same method (resample_patch_weight). A hybrid's patches keep their size.
+  void resize(Size2d image, Size2d patch, PositionResampling method);
   void freeze() override;
   int64_t layers() const override { return config.depth + 2; }
   int64_t layer_of(std::string_view parameter) const override;

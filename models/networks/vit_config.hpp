@@ -108,7 +108,7 @@ struct VitConfig : NetworkConfig {
   Pool pool = Pool::kToken;
   int64_t pool_heads = 0;     ///< of kMap; 0: as the blocks
   double pool_mlp_ratio = 0;  ///< of its MLP; 0: as the blocks
-  bool pool_prefix = false;   ///< kMap's query sees all tokens (it always does in Eva)
+  bool pool_prefix = false;   ///< all tokens are pooled, not patches alone (kMap always in Eva)
   bool final_norm = true;
   bool fc_norm = false;    ///< the final norm acts after pooling
   int64_t pre_logits = 0;  ///< size of a linear + tanh layer before the head; 0 for none
@@ -165,7 +165,7 @@ struct VitConfig : NetworkConfig {
   }
   /// Tokens before those that are pooled to one by kMean, kMax and kMap.
   int64_t skipped_tokens() const {
-    const bool all = pool == Pool::kMap && (pool_prefix || family == VitFamily::kEva);
+    const bool all = pool_prefix || (pool == Pool::kMap && family == VitFamily::kEva);
     return all ? 0 : prefix_tokens();
   }
   bool norms_at_end() const { return final_norm && pool != Pool::kRawMean; }

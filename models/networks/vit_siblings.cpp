@@ -21,14 +21,27 @@ const std::regex& name_pattern() {
   return pattern;
 }
 
-void make_clip(VitConfig& c, bool quick_gelu) {
+/// Of the weights behind timm's names most have the projection to the space that texts and pictures
+/// share as their head, others one of 1000 classes.
+bool has_projection(std::string_view size, std::string_view kind, int64_t pixels) {
+  if (kind != "clip") return true;
+  return size == "base"    ? pixels == 256
+         : size == "large" ? false
+         : size == "huge"  ? pixels == 378
+                           : true;
+}
+
+void make_clip(VitConfig& c, bool quick_gelu, bool projection) {
   c.pre_norm = true;
   c.patch_bias = false;
   c.norm_eps = 1e-5;
-  if (!quick_gelu) return;
-  // OpenAI's: the head is the projection to the space that text and pictures share.
-  c.activation = Activation::kQuickGelu;
-  c.classes = c.width == 768 ? 512 : c.width == 1024 ? 768 : c.width == 1280 ? 1024 : 1280;
+  if (quick_gelu) c.activation = Activation::kQuickGelu;
+  if (!projection) return;
+  c.classes = c.width <= 768    ? 512
+              : c.width == 896  ? 640
+              : c.width == 1024 ? 768
+              : c.width <= 1408 ? 1024
+                                : 1280;
 }
 
 void make_mean_pooled(VitConfig& c, std::string_view size, int64_t registers) {
@@ -193,7 +206,7 @@ std::optional<VitConfig> vit_sibling(std::string_view name) {
   } else if (kind == "plus") {
     c.layer_scale = 1e-5;
   } else if (!kind.empty()) {
-    make_clip(c, kind == "clip_quickgelu");
+    make_clip(c, kind == "clip_quickgelu", has_projection(size, kind, pixels));
   }
   c.validate();
   return c;

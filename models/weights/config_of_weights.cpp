@@ -14,7 +14,6 @@
 namespace vitrine {
 namespace {
 
-constexpr int64_t kUsualHeadWidth = 64;
 constexpr int64_t kMostTokens = int64_t{1} << 16;  // as vit_config
 constexpr int64_t kMostBlocks = 1024;              // as there
 constexpr int64_t kMostSaid = int64_t{1} << 14;    // pixels or heads, as there
@@ -24,6 +23,13 @@ struct HeadsOfWidth {
 };
 // Published networks whose heads are not 64 wide: huge, giant, gigantic.
 constexpr std::array<HeadsOfWidth, 3> kOtherHeads = {{{1280, 16}, {1408, 16}, {1664, 16}}};
+
+/// What the parts of a block are called, by its form.
+struct BlockNames {
+  std::string norm;                   // of block {}
+  std::string attention, mlp, scale;  // of block 0
+  BlockForm form;
+};
 
 /// Reads sizes off the weights of a ViT.
 class ConfigReader {
@@ -45,7 +51,11 @@ class ConfigReader {
   void read_window();
   void read_attention_positions();
   void read_family();
-  void read_mlp();
+  BlockNames block_names() const;
+  void set_hidden(int64_t hidden, int64_t counted);
+  void read_mlp(const std::string& mlp);
+  void read_parallel();
+  void read_heads(const std::string& attention);
   void read_blocks();
   void read_tokens();
   void read_positions();
@@ -142,75 +152,114 @@ void ConfigReader::read_family() {
   }
 }
 
-void ConfigReader::read_mlp() {
-  const bool gated = has("blocks.0.mlp.fc1_g.weight");
-  const std::string_view first = gated ? "blocks.0.mlp.fc1_g.weight" : "blocks.0.mlp.fc1.weight";
-  const int64_t rows = dim(first, 0);
-  const int64_t hidden = dim("blocks.0.mlp.fc2.weight", -1);
-  const bool packed = !gated && hidden * 2 == rows;
-  c_.mlp = gated ? MlpKind::kGated : packed ? MlpKind::kGatedPacked : MlpKind::kPlain;
-  // hidden() cuts off what is behind the point.
-  const int64_t counted = packed && c_.family == VitFamily::kVit ? rows : hidden;
+/// `counted` numbers of the hidden layer's are what the ratio counts; hidden() cuts off what is
+/// behind the point.
+void ConfigReader::set_hidden(int64_t hidden, int64_t counted) {
   c_.mlp_ratio = static_cast<double>(counted) / static_cast<double>(c_.width);
   if (c_.hidden() < hidden) c_.mlp_ratio = std::nextafter(c_.mlp_ratio, 1e9);
+}
+
+void ConfigReader::read_mlp(const std::string& mlp) {
+  const bool gated = has(mlp + "fc1_g.weight");
+  const std::string first = mlp + (gated ? "fc1_g.weight" : "fc1.weight");
+  const int64_t rows = dim(first, 0);
+  const int64_t hidden = dim(mlp + "fc2.weight", -1);
+  const bool packed = !gated && hidden * 2 == rows;
+  c_.mlp = gated ? MlpKind::kGated : packed ? MlpKind::kGatedPacked : MlpKind::kPlain;
+  set_hidden(hidden, packed && c_.family == VitFamily::kVit ? rows : hidden);
   if (!gated && !packed && rows != hidden) {
-    refuse(
-        fmt::format("{} has {} rows, and blocks.0.mlp.fc2.weight {} columns", first, rows, hidden));
+    refuse(fmt::format("{} has {} rows, and {}fc2.weight {} columns", first, rows, mlp, hidden));
   }
-  c_.mlp_norm = has("blocks.0.mlp.norm.weight");
-  c_.proj_bias = has("blocks.0.mlp.fc2.bias");
+  c_.mlp_norm = has(mlp + "norm.weight");
+  c_.proj_bias = has(mlp + "fc2.bias");
   c_.activation = facts_.activation;
   if (c_.mlp == MlpKind::kPlain || facts_.activation_said) return;
   c_.activation = Activation::kSilu;
   weights_.notes.emplace_back("weights do not show what a gate is: SiLU, as all that are known");
 }
 
-void ConfigReader::read_blocks() {
-  c_.depth = 0;
-  while (c_.depth <= kMostBlocks && has(fmt::format("blocks.{}.norm1.weight", c_.depth))) {
-    ++c_.depth;
+/// Both branches at once: the rows of the MLP and of q, k and v are one matrix.
+void ConfigReader::read_parallel() {
+  const int64_t hidden = dim("blocks.0.mlp_out_proj.weight", -1);
+  const int64_t rows = dim("blocks.0.in_proj.weight", 0);
+  if (rows != hidden + 3 * c_.width) {
+    refuse(
+        fmt::format("blocks.0.in_proj.weight has {} rows, for a hidden layer of {} and q, k, v "
+                    "of {} it must have {}",
+                    rows, hidden, c_.width, hidden + 3 * c_.width));
   }
-  read_mlp();
-  c_.block_form = facts_.block_form;
-  c_.qkv_fused = !has("blocks.0.attn.q_proj.weight");
+  set_hidden(hidden, hidden);
+  c_.qkv_bias = has("blocks.0.in_proj.bias");
+  c_.proj_bias = has("blocks.0.mlp_out_proj.bias");
+  c_.activation = facts_.activation;
+}
+
+BlockNames ConfigReader::block_names() const {
+  if (has("blocks.0.in_norm.weight")) {
+    return {"blocks.{}.in_norm", "blocks.0.", "", "blocks.0.ls.gamma", BlockForm::kParallel};
+  }
+  if (has("blocks.0.attns.0.norm.weight")) {
+    return {"blocks.{}.attns.0.norm", "blocks.0.attns.0.attn.", "blocks.0.ffns.0.mlp.",
+            "blocks.0.attns.0.ls.gamma", BlockForm::kParallelThings};
+  }
+  return {"blocks.{}.norm1", "blocks.0.attn.", "blocks.0.mlp.", "blocks.0.ls1.gamma",
+          facts_.block_form};
+}
+
+void ConfigReader::read_blocks() {
+  const BlockNames names = block_names();
+  const auto norm_of = [&](int64_t block) { return fmt::format(fmt::runtime(names.norm), block); };
+  c_.block_form = names.form;
+  c_.depth = 0;
+  while (c_.depth <= kMostBlocks && has(norm_of(c_.depth) + ".weight")) ++c_.depth;
+  if (names.form == BlockForm::kParallel) {
+    read_parallel();
+  } else {
+    read_mlp(names.mlp);
+    c_.qkv_fused = !has(names.attention + "q_proj.weight");
+    c_.qkv_bias = has(names.attention + "qkv.bias") || has(names.attention + "q_bias") ||
+                  has(names.attention + "q_proj.bias");
+  }
   c_.k_bias = c_.family == VitFamily::kVit;
-  c_.qkv_bias = has("blocks.0.attn.qkv.bias") || has("blocks.0.attn.q_bias") ||
-                has("blocks.0.attn.q_proj.bias");
   // DINOv3's files have one bias of all, whose part for k is not used; AttentionRope's is.
   if (c_.family == VitFamily::kEva && has("blocks.0.attn.qkv.bias")) {
     c_.k_bias = !facts_.rope || facts_.rope->table.rule != RotaryRule::kDinov3;
   }
-  c_.qk_norm = has("blocks.0.attn.q_norm.weight");
-  c_.attn_norm = has("blocks.0.attn.norm.weight");
-  c_.norm = has("blocks.0.norm1.bias") ? NormKind::kLayer : NormKind::kRms;
+  c_.qk_norm = has(names.attention + "q_norm.weight");
+  c_.attn_norm = has(names.attention + "norm.weight");
+  c_.norm = has(norm_of(0) + ".bias") ? NormKind::kLayer : NormKind::kRms;
   c_.pre_norm = has("norm_pre.weight");
-  c_.layer_scale = has("blocks.0.ls1.gamma") ? 1e-5 : 0;  // the values come from the file
+  c_.layer_scale = has(names.scale) ? 1e-5 : 0;  // the values come from the file
+  read_heads(names.attention);
+}
 
+void ConfigReader::read_heads(const std::string& attention) {
   c_.heads = facts_.heads;
   if (c_.heads == 0 && c_.qk_norm) {
-    const int64_t head = dim("blocks.0.attn.q_norm.weight", 0);
+    const int64_t head = dim(attention + "q_norm.weight", 0);
     c_.heads = head > 0 ? c_.width / head : 0;
   }
+  if (c_.heads == 0 && facts_.rope_of_own_grid && !c_.class_token) c_.heads = 16;  // the gigantic
   for (const HeadsOfWidth& known : kOtherHeads) {
     if (c_.heads == 0 && known.width == c_.width) c_.heads = known.heads;
   }
   // Google's query kernels are (D, H, hd).
-  const MappedTensor* qkv = weights_.find("blocks.0.attn.qkv.weight");
+  const MappedTensor* qkv = weights_.find(attention + "qkv.weight");
   if (c_.heads == 0 && qkv != nullptr && qkv->parts.front().tensor.shape.size() == 3) {
     c_.heads = qkv->parts.front().tensor.shape[1];
   }
   if (c_.heads != 0) return;
-  if (c_.width % kUsualHeadWidth != 0) {
+  if (c_.width % facts_.head_width != 0) {
     refuse(
         fmt::format("the file does not say how many heads share the width of {}; put a "
                     "config.json beside it",
                     c_.width));
   }
-  c_.heads = c_.width / kUsualHeadWidth;
+  c_.heads = c_.width / facts_.head_width;
   weights_.notes.push_back(
       fmt::format("{} heads, since the file does not say and {} wide ones are "
                   "usual",
-                  c_.heads, kUsualHeadWidth));
+                  c_.heads, facts_.head_width));
 }
 
 void ConfigReader::read_tokens() {
@@ -275,6 +324,9 @@ void ConfigReader::read_positions() {
   const int64_t shrink = c_.backbone ? c_.backbone->shrink() : 1;
   c_.image_height = said ? facts_.image_height : *side * c_.patch_height * shrink;
   c_.image_width = said ? facts_.image_width : *side * c_.patch_width * shrink;
+  if (!facts_.rope_of_own_grid) return;
+  c_.rope->table.reference = c_.grid();
+  if (!c_.class_token) c_.rope->table.offset = 0;
 }
 
 void ConfigReader::read_head() {

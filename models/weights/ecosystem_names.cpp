@@ -289,7 +289,7 @@ std::span<const NameRule> hugging_face_resnet_names() { return kHfResNet; }
 std::span<const NameRule> hugging_face_bit_names() { return kHfBit; }
 
 std::span<const EcosystemNames> ecosystem_names() {
-  static const std::array<EcosystemNames, 12> all = {{
+  static const std::array<EcosystemNames, 16> all = {{
       {"timm", "patch_embed.proj.weight", {}, {sibling_names(), kTimm}},
       {"Hugging Face",
        "embeddings.patch_embeddings.projection.weight",
@@ -305,7 +305,14 @@ std::span<const EcosystemNames> ecosystem_names() {
        {},
        {hugging_face_dinov3_names()},
        "model."},
+      {"Perception Encoder",
+       "visual.attn_pool.probe",
+       {},
+       {perception_encoder_names(), kOpenAiClip}},
+      {"Hugging Face AIMv2", "embeddings.patch_embed.weight", {}, {hugging_face_aimv2_names()}},
       {"OpenAI CLIP", "visual.conv1.weight", {}, {kOpenAiClip}},
+      {"BEiT-3", "vision_embed.proj.weight", {"beit3."}, {beit3_names()}},
+      {"AIMv2", "preprocessor.patchifier.proj.weight", {}, {aimv2_names()}},
       {"torchvision", "conv_proj.weight", {}, {kTorchvision, kTorchvisionPreLogits}},
       {"Google",
        "embedding/kernel",

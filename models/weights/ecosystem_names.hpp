@@ -8,9 +8,11 @@
 
 namespace vitrine {
 
-/// Which rows of a tensor: `count` of `parts` equal parts from the part `first` on.
+/// Which rows of a tensor: `count` of `parts` equal parts from the part `first` on, after `skipped`
+/// rows that are none of them.
 struct RowRange {
   int first = 0, count = 1, parts = 1;
+  int skipped = 0;
   bool all() const { return count == parts; }
 };
 
@@ -52,5 +54,9 @@ std::span<const NameRule> hugging_face_bit_names();
 /// The other tables of ViT's siblings (models/weights/sibling_names.cpp).
 std::span<const NameRule> sibling_names();
 std::span<const NameRule> google_map_names();
+std::span<const NameRule> beit3_names();
+std::span<const NameRule> aimv2_names();
+std::span<const NameRule> hugging_face_aimv2_names();
+std::span<const NameRule> perception_encoder_names();
 
 }  // namespace vitrine

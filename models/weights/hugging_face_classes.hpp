@@ -16,7 +16,7 @@ struct HfType {
   double norm_eps;
   std::string_view activation;
 };
-inline constexpr std::array<HfType, 14> kHfTypes = {
+inline constexpr std::array<HfType, 15> kHfTypes = {
     {{"vit", "Hugging Face", 1e-12, "gelu"},
      {"vit-hybrid", "Hugging Face", 1e-12, "gelu"},
      {"deit", "Hugging Face", 1e-12, "gelu"},
@@ -29,6 +29,7 @@ inline constexpr std::array<HfType, 14> kHfTypes = {
      {"clip_vision_model", "Hugging Face CLIP", 1e-5, "quick_gelu"},
      {"metaclip_2_vision_model", "Hugging Face CLIP", 1e-5, "quick_gelu"},
      {"siglip_vision_model", "Hugging Face CLIP", 1e-6, "gelu_pytorch_tanh"},
+     {"aimv2_vision_model", "Hugging Face AIMv2", 1e-5, "silu"},
      {"resnet", "Hugging Face ResNet", 1e-5, "relu"},
      {"bit", "Hugging Face BiT", 1e-5, "relu"}}};
 
@@ -49,7 +50,7 @@ struct HfArchitecture {
   std::string_view name, model_type;
   Head head;
 };
-inline constexpr std::array<HfArchitecture, 35> kHfArchitectures = {{
+inline constexpr std::array<HfArchitecture, 36> kHfArchitectures = {{
     {"ViTModel", "vit", Head::kNone},
     {"ViTForMaskedImageModeling", "vit", Head::kNone},
     {"ViTForImageClassification", "vit", Head::kClassifier},
@@ -81,6 +82,7 @@ inline constexpr std::array<HfArchitecture, 35> kHfArchitectures = {{
     {"CLIPVisionModelWithProjection", "clip_vision_model", Head::kProjection},
     {"CLIPModel", "clip_vision_model", Head::kProjection},
     {"CLIPForImageClassification", "clip_vision_model", Head::kRawMean},
+    {"Aimv2VisionModel", "aimv2_vision_model", Head::kNone},
     {"ResNetModel", "resnet", Head::kNone},
     {"ResNetForImageClassification", "resnet", Head::kClassifier},
     {"BitModel", "bit", Head::kNone},

@@ -170,6 +170,7 @@ std::string_view type_of(const VitConfig& c) {
   if (c.backbone) return "vit-hybrid";
   if (c.family == VitFamily::kBeit) return "beit";
   if (c.family == VitFamily::kEva) return "dinov3_vit";
+  if (c.norm == NormKind::kRms) return "aimv2_vision_model";
   if (!c.class_token && !c.pre_norm) return "siglip_vision_model";
   if (c.pre_norm) return "clip_vision_model";
   if (c.layer_scale > 0) return c.registers > 0 ? "dinov2_with_registers" : "dinov2";
@@ -260,6 +261,21 @@ void claim_dinov2_mlp(KnownKeys& keys, const HfType& type, SourceFacts& facts) {
   });
 }
 
+/// AIMv2: a tower without the head of AIMv2-lit, whose attention pooling has no query's layer, MLP
+/// or norm. Its patches are pooled by their mean, as timm does.
+void read_aimv2(KnownKeys& keys, SourceFacts& facts) {
+  if (keys.value_or("use_head", true)) {
+    keys.refuse("use_head", "it must be false: AIMv2 with its attention pooling is not known");
+  }
+  keys.require("is_native", {false});
+  constexpr int64_t kHeads = 8;
+  facts.heads = keys.value_or("num_attention_heads", kHeads);
+  facts.norm_eps = keys.value_or("rms_norm_eps", facts.norm_eps);
+  facts.pool = Pool::kMean;
+  claim_key<VitConfig>(facts.claims, keys, "mlp_bias",
+                       [](const VitConfig& c) { return c.proj_bias; });
+}
+
 /// How the class pools, and what its configuration says of that.
 void read_pool(KnownKeys& keys, const HfType& type, Head head, SourceFacts& facts) {
   facts.pool = head == Head::kTokenMean ? Pool::kTokenMean
@@ -292,6 +308,7 @@ void read_vit(KnownKeys& keys, const HfType& type, Head head, std::string_view p
   claim<VitConfig>(facts.claims, "model_type", looks_like(type.name), type_of);
   claim_dinov2_mlp(keys, type, facts);
   if (dinov3) read_dinov3(keys, facts);
+  if (type.name == "aimv2_vision_model") read_aimv2(keys, facts);
   if (looks_like(type.name) == "beit") read_beit(keys, facts);
   const auto claimed = [&](const char* key, auto of) {
     claim_key<VitConfig>(facts.claims, keys, key, of);

@@ -58,7 +58,7 @@ constexpr std::array<ProcessorClass, 9> kClasses = {{
 struct UsualProcessor {
   std::string_view model_type, name;
 };
-constexpr std::array<UsualProcessor, 16> kUsual = {{{"vit", "ViT"},
+constexpr std::array<UsualProcessor, 17> kUsual = {{{"vit", "ViT"},
                                                     {"vit_mae", "ViT"},
                                                     {"deit", "DeiT"},
                                                     {"dinov2", "Bit"},
@@ -69,6 +69,7 @@ constexpr std::array<UsualProcessor, 16> kUsual = {{{"vit", "ViT"},
                                                     {"metaclip_2_vision_model", "CLIP"},
                                                     {"siglip", "Siglip"},
                                                     {"siglip_vision_model", "Siglip"},
+                                                    {"aimv2_vision_model", "CLIP"},
                                                     {"beit", "Beit"},
                                                     {"data2vec-vision", "Beit"},
                                                     {"resnet", "ConvNext"},

@@ -7,35 +7,48 @@
 
 namespace vitrine {
 
-void resize_model(Model& model, int64_t height, int64_t width, std::string_view resampling) {
+void resize_model(Model& model, int64_t height, int64_t width, std::string_view resampling,
+                  std::optional<Size2d> patch) {
   const PositionResampling method =
       resampling.empty() ? model.resampling
                          : value_of(kPositionResamplings, "position resampling", resampling);
-  const auto* vit = dynamic_cast<const Vit*>(model.network.get());
+  auto* vit = dynamic_cast<Vit*>(model.network.get());
   const bool has_positions = vit != nullptr && vit->pos_embed.defined();
-  if (!resampling.empty() && !has_positions) {
+  if (!resampling.empty() && !has_positions && !patch) {
     throw UsageError(fmt::format(
         "position resampling '{}': this network has no position embedding; leave it out",
         resampling));
   }
+  if (patch && vit == nullptr) {
+    throw UsageError("patches of another size: this network is no vision transformer");
+  }
   const NetworkConfig& config = model.network->network_config();
-  const int64_t old_height = config.image_height;
-  const int64_t old_width = config.image_width;
+  const Size2d old{config.image_height, config.image_width};
   const Size2d old_grid = has_positions ? vit->config.grid() : Size2d();
+  const Size2d old_patch = patch ? vit->config.patch_pixels() : Size2d();
+  const bool other_patches = patch && *patch != old_patch;
   Preprocess rule = model.preprocess;
   const bool same_pictures = height == rule.height && width == rule.width;
   rule.height = height;
   rule.width = width;
-  if (height == old_height && width == old_width) {
+  if (!other_patches && old == Size2d{height, width}) {
     model.preprocess = rule;
     return;
   }
   rule.validate();
-  model.network->resize(height, width, method);
+  if (other_patches) {
+    vit->resize({height, width}, *patch, method);
+  } else {
+    model.network->resize(height, width, method);
+  }
   model.preprocess = rule;
 
-  std::string note = fmt::format("images of {} x {} pixels instead of {} x {}: ", height, width,
-                                 old_height, old_width);
+  std::string note;
+  if (other_patches) {
+    note += fmt::format("patches of {} x {} pixels instead of {} x {}; ", patch->h, patch->w,
+                        old_patch.h, old_patch.w);
+  }
+  note += fmt::format("images of {} x {} pixels instead of {} x {}: ", height, width, old.h, old.w);
   if (has_positions) {
     const Size2d grid = vit->config.grid();
     note += fmt::format(

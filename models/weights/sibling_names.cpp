@@ -126,8 +126,89 @@ constexpr std::array<NameRule, 15> kGoogleMap = {{
     {"MAPHead_0/MlpBlock_0/Dense_1/bias", "attn_pool.mlp.fc2.bias"},
 }};
 
+// --- Microsoft's BEiT-3, Apple's AIMv2, Meta's Perception Encoder --------------------------------
+
+// Every layer is there twice: A for pictures, B for texts.
+constexpr std::array<NameRule, 27> kBeit3 = {{
+    {"vision_embed.proj.*", "patch_embed.proj.*"},
+    {"vision_embed.cls_token", "cls_token"},
+    {"vision_embed.mask_token", ""},
+    {"text_embed.*", ""},
+    // torchscale numbers positions from 2 on.
+    {"encoder.embed_positions.A.weight", "pos_embed", kSame, 0, 1, {0, 1, 1, 2}},
+    {"encoder.embed_positions.B.*", ""},
+    {"encoder.layers.{}.self_attn.q_proj.A.*", "blocks.{}.attn.qkv.*", kSame, 0, 3},
+    {"encoder.layers.{}.self_attn.k_proj.A.*", "blocks.{}.attn.qkv.*", kSame, 1, 3},
+    {"encoder.layers.{}.self_attn.v_proj.A.*", "blocks.{}.attn.qkv.*", kSame, 2, 3},
+    {"encoder.layers.{}.self_attn.inner_attn_ln.A.*", "blocks.{}.attn.norm.*"},
+    {"encoder.layers.{}.self_attn.out_proj.A.*", "blocks.{}.attn.proj.*"},
+    {"encoder.layers.{}.self_attn_layer_norm.A.*", "blocks.{}.norm1.*"},
+    {"encoder.layers.{}.final_layer_norm.A.*", "blocks.{}.norm2.*"},
+    {"encoder.layers.{}.ffn.A.fc1.*", "blocks.{}.mlp.fc1.*"},
+    {"encoder.layers.{}.ffn.A.ffn_layernorm.*", "blocks.{}.mlp.norm.*"},
+    {"encoder.layers.{}.ffn.A.fc2.*", "blocks.{}.mlp.fc2.*"},
+    {"encoder.layers.{}.self_attn.q_proj.B.*", ""},
+    {"encoder.layers.{}.self_attn.k_proj.B.*", ""},
+    {"encoder.layers.{}.self_attn.v_proj.B.*", ""},
+    {"encoder.layers.{}.self_attn.inner_attn_ln.B.*", ""},
+    {"encoder.layers.{}.self_attn.out_proj.B.*", ""},
+    {"encoder.layers.{}.self_attn_layer_norm.B.*", ""},
+    {"encoder.layers.{}.final_layer_norm.B.*", ""},
+    {"encoder.layers.{}.ffn.B.*", ""},
+    {"fc_norm.*", "fc_norm.*"},
+    {"norm.*", "norm.*"},
+    {"head.*", "head.*"},
+}};
+
+constexpr std::array<NameRule, 10> kAimv2 = {{
+    {"preprocessor.patchifier.proj.*", "patch_embed.proj.*"},
+    {"preprocessor.patchifier.norm.*", "patch_embed.norm.*"},
+    {"preprocessor.pos_embed", "pos_embed"},
+    {"trunk.blocks.{}.norm_1.*", "blocks.{}.norm1.*"},
+    {"trunk.blocks.{}.norm_2.*", "blocks.{}.norm2.*"},
+    {"trunk.blocks.{}.attn.*", "blocks.{}.attn.*"},
+    {"trunk.blocks.{}.mlp.fc1.*", "blocks.{}.mlp.fc1_g.*"},
+    {"trunk.blocks.{}.mlp.fc3.*", "blocks.{}.mlp.fc1_x.*"},
+    {"trunk.blocks.{}.mlp.fc2.*", "blocks.{}.mlp.fc2.*"},
+    {"trunk.post_trunk_norm.*", "norm.*"},
+}};
+
+constexpr std::array<NameRule, 14> kHfAimv2 = {{
+    {"embeddings.patch_embed.*", "patch_embed.proj.*"},
+    {"embeddings.rms_norm.*", "patch_embed.norm.*"},
+    {"embeddings.position_embedding.weight", "pos_embed"},
+    {"encoder.layers.{}.rms_norm1.*", "blocks.{}.norm1.*"},
+    {"encoder.layers.{}.rms_norm2.*", "blocks.{}.norm2.*"},
+    {"encoder.layers.{}.attention.q_proj.*", "blocks.{}.attn.qkv.*", kSame, 0, 3},
+    {"encoder.layers.{}.attention.k_proj.*", "blocks.{}.attn.qkv.*", kSame, 1, 3},
+    {"encoder.layers.{}.attention.v_proj.*", "blocks.{}.attn.qkv.*", kSame, 2, 3},
+    {"encoder.layers.{}.attention.out_proj.*", "blocks.{}.attn.proj.*"},
+    {"encoder.layers.{}.ffn.gate_proj.*", "blocks.{}.mlp.fc1_g.*"},
+    {"encoder.layers.{}.ffn.up_proj.*", "blocks.{}.mlp.fc1_x.*"},
+    {"encoder.layers.{}.ffn.down_proj.*", "blocks.{}.mlp.fc2.*"},
+    {"embeddings.position_ids", ""},
+    {"rms_norm.*", "norm.*"},
+}};
+
+// Beside CLIP's, which it grew from.
+constexpr std::array<NameRule, 9> kPerceptionEncoder = {{
+    {"visual.attn_pool.probe", "attn_pool.latent"},
+    {"visual.attn_pool.attn.in_proj_weight", "attn_pool.q.weight", kSame, 0, 1, {0, 1, 3}},
+    {"visual.attn_pool.attn.in_proj_weight", "attn_pool.kv.weight", kSame, 0, 1, {1, 2, 3}},
+    {"visual.attn_pool.attn.in_proj_bias", "attn_pool.q.bias", kSame, 0, 1, {0, 1, 3}},
+    {"visual.attn_pool.attn.in_proj_bias", "attn_pool.kv.bias", kSame, 0, 1, {1, 2, 3}},
+    {"visual.attn_pool.attn.out_proj.*", "attn_pool.proj.*"},
+    {"visual.attn_pool.layernorm.*", "attn_pool.norm.*"},
+    {"visual.attn_pool.mlp.c_fc.*", "attn_pool.mlp.fc1.*"},
+    {"visual.attn_pool.mlp.c_proj.*", "attn_pool.mlp.fc2.*"},
+}};
+
 }  // namespace
 
+std::span<const NameRule> beit3_names() { return kBeit3; }
+std::span<const NameRule> aimv2_names() { return kAimv2; }
+std::span<const NameRule> hugging_face_aimv2_names() { return kHfAimv2; }
+std::span<const NameRule> perception_encoder_names() { return kPerceptionEncoder; }
 std::span<const NameRule> sibling_names() { return kSiblings; }
 std::span<const NameRule> hugging_face_siglip_head() { return kHfSiglipHead; }
 std::span<const NameRule> hugging_face_dinov3_names() { return kHfDinov3; }

@@ -17,14 +17,17 @@ namespace vitrine {
 /// What the shapes of weights do not say: it comes from the files beside them, or from the habits
 /// of the ecosystem that they come from.
 struct SourceFacts {
-  std::string source;  ///< for people: "config.json (Hugging Face vit)"
-  int64_t heads = 0;   ///< 0: not said, 64 wide each
+  std::string source;       ///< for people: "config.json (Hugging Face vit)"
+  int64_t heads = 0;        ///< 0: not said
+  int64_t head_width = 64;  ///< of heads that are not said
   double norm_eps = 1e-6;
   Activation activation = Activation::kGelu;
   bool activation_said = false;  ///< else a gate is SiLU
   // Parts of ViT's siblings that weights do not show.
   VitFamily family = VitFamily::kVit;
   std::optional<RotaryConfig> rope;
+  /// Rotary positions count as on the grid of training, and from 0 on without a class token.
+  bool rope_of_own_grid = false;
   BlockForm block_form = BlockForm::kPre;
   int64_t pool_heads = 0;
   bool pool_prefix = false;
@@ -59,6 +62,10 @@ struct SourceFacts {
 /// Of weights without a configuration. `origin` is that of their name map.
 ///   timm           erf GELU, 1e-6; bicubic, crop 0.9, mean and deviation 0.5
 ///   DeiT, DINOv2   the same, but 256 to 224, ImageNet's mean and deviation
+///   BEiT-3         erf GELU, 1e-5; bicubic, crop 1, ImageNet's mean and deviation
+///   AIMv2          SiLU, 1e-5, heads of 128; bicubic, crop 1, CLIP's mean and deviation
+///   Perception     erf GELU, 1e-5, rotary positions, attention pooling with 8 heads; squashed
+///   Encoder        bilinear, mean and deviation 0.5
 ///   DINOv3         erf GELU, 1e-5, rotary positions, 224 pixels; squashed bilinear, ImageNet's
 ///   mean
 ///                  and deviation

@@ -120,7 +120,13 @@ std::vector<Meaning> meanings_of(const EcosystemNames& names, std::string_view n
 }
 
 /// Some rows of a tensor; all of one that has no such parts, whose shape will not fit.
-RawTensor rows_of(const RawTensor& tensor, const RowRange& rows) {
+RawTensor rows_of(const RawTensor& whole, const RowRange& rows) {
+  RawTensor tensor = whole;
+  if (rows.skipped > 0 && !tensor.shape.empty() && tensor.shape[0] > rows.skipped) {
+    const size_t row = tensor.bytes.size() / static_cast<size_t>(tensor.shape[0]);
+    tensor.bytes = tensor.bytes.subspan(static_cast<size_t>(rows.skipped) * row);
+    tensor.shape[0] -= rows.skipped;
+  }
   if (rows.all() || tensor.shape.empty() || tensor.shape[0] % rows.parts != 0) return tensor;
   const size_t part = tensor.bytes.size() / static_cast<size_t>(rows.parts);
   RawTensor some = tensor;

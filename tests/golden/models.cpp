@@ -50,10 +50,14 @@ struct NetworkCase {
 struct Mode {
   const Json& record;  // {"tensors", "tol"}
   const TensorFile& golden;
+  std::string prefix = {};  // of the names in the record
+  bool training = false;    // statistics of the batch
 
-  bool has(const std::string& name) const { return record.at("tol").contains(name); }
+  bool has(const std::string& name) const { return record.at("tol").contains(prefix + name); }
   void compare(const std::string& name, const char* how, const Tensor& got, Result& result) const {
-    result.compare(name + how, got, golden.tensor(name), Tolerance::of(record.at("tol"), name));
+    const std::string stored = prefix + name;
+    result.compare(stored + how, got, golden.tensor(stored),
+                   Tolerance::of(record.at("tol"), stored));
   }
 };
 
@@ -70,7 +74,8 @@ void check_inference(const NetworkCase& network, const Mode& mode, Result& resul
   mode.compare("logits", " (frozen)", (*built)(images), result);
 }
 
-/// Logits, loss and all gradients; with a probe also the activations and attention maps.
+/// Logits, loss, all gradients and, in training, the statistics that it moved; with a probe also
+/// the activations and attention maps.
 void check_training(const NetworkCase& network, const Mode& mode, bool probed, Result& result) {
   const char* how = probed ? " (probed)" : "";
   const auto built = network.build();
@@ -87,6 +92,7 @@ void check_training(const NetworkCase& network, const Mode& mode, bool probed, R
     mode.compare("attn/" + block, "", probabilities, result);
   };
   Pass pass;
+  pass.training = mode.training;
   if (probed) pass.probe = &probe;
 
   Tape tape;
@@ -108,11 +114,15 @@ void check_training(const NetworkCase& network, const Mode& mode, bool probed, R
   compare_gradient("grad_input", input);
   built->visit([&](const std::string& name, Parameter& p, Role) {
     compare_gradient("grad/" + name, p.value);
+    const std::string buffer = "buffer/" + name;
+    if (!mode.has(buffer)) return;
+    seen.insert(buffer);
+    mode.compare(buffer, how, p.value, result);
   });
   if (!probed) return;
   seen.insert({"logits", "loss"});
   for (const std::string name : mode.record.at("tensors")) {
-    result.expect(seen.contains(name), name + ": not reported");
+    result.expect(seen.contains(name.substr(mode.prefix.size())), name + ": not reported");
   }
 }
 
@@ -122,6 +132,10 @@ void check_network(const Manifest& manifest, const Json& entry, Result& result) 
   check_inference(network, mode, result);
   check_training(network, mode, false, result);
   check_training(network, mode, true, result);
+  if (!entry.at("modes").contains("train")) return;
+  const Mode training{entry.at("modes").at("train"), network.golden, "train/", true};
+  check_training(network, training, false, result);
+  check_training(network, training, true, result);
 }
 
 /// The same weights at another image size.

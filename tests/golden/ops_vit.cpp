@@ -1,10 +1,13 @@
 #include <array>
 
+#include "models/networks/patch_resampling.hpp"
 #include "models/networks/position_embedding.hpp"
 #include "models/networks/vit.hpp"
 #include "ops/attention.hpp"
 #include "ops/concat.hpp"
+#include "ops/flip.hpp"
 #include "ops/gated.hpp"
+#include "ops/permute.hpp"
 #include "ops/reduce.hpp"
 #include "ops/relative_position_bias.hpp"
 #include "ops/rotary_embedding.hpp"
@@ -209,14 +212,34 @@ Outputs res_post_block(OpCall& call) {
   return {{"y", block(call.input("x"), Pass{})}};
 }
 
+/// FlexiViT's other patches.
+Outputs patch_resample(OpCall& call) {
+  const Json& p = call.params;
+  const std::string mode = p.at("mode");
+  const bool antialias = p.at("antialias");
+  if (mode != "bicubic" && (mode != "bilinear" || antialias)) {
+    throw NotOffered{mode + (antialias ? " antialias" : "")};
+  }
+  const PositionResampling method = mode == "bilinear" ? PositionResampling::kBilinear
+                                    : antialias        ? PositionResampling::kBicubicAntialias
+                                                       : PositionResampling::kBicubic;
+  return {{"y", resample_patch_weight(call.input("weight"), size_of(p.at("new")), method)}};
+}
+
+/// Only timm's NaFlex networks, which are not offered, have the order "timm": MAE's numbers, the
+/// sines first, and rows before columns.
 Outputs sincos_table(OpCall& call) {
   const std::string kind = call.params.at("kind");
-  if (kind != "mae" && kind != "moco") throw NotOffered{"sincos_table " + kind};
   const Size2d grid = size_of(call.params.at("grid"));
   const int64_t width = call.params.at("dim");
-  const Position position = kind == "mae" ? Position::kSinCosMae : Position::kSinCosMoco;
-  return {{"y", sincos_position_embedding(position, grid.h, grid.w, width)
-                    .reshape({grid.h * grid.w, width})}};
+  const Position position = kind == "moco" ? Position::kSinCosMoco : Position::kSinCosMae;
+  const Tensor table =
+      sincos_position_embedding(position, grid.h, grid.w, width).reshape({grid.h * grid.w, width});
+  if (kind == "mae" || kind == "moco") return {{"y", table}};
+  if (kind != "timm") throw NotOffered{"sincos_table " + kind};
+  const Shape quarters{grid.h * grid.w, 2, 2, width / 4};  // x and y, sine and cosine
+  const Tensor sines_first = permute(table.reshape(quarters), {0, 2, 1, 3});
+  return {{"y", flip(sines_first, {2}).reshape(table.shape())}};
 }
 
 }  // namespace
@@ -237,6 +260,7 @@ std::span<const OpAdapter> vit_ops() {
       {"token_pool", token_pool},
       {"parallel_block", parallel_block},
       {"res_post_block", res_post_block},
+      {"patch_resample", patch_resample},
       {"sincos_table", sincos_table},
   });
   return kTable;

@@ -117,7 +117,8 @@ def kind_of_params(params):
     return tuple((key, kind(value)) for key, value in sorted(params.items()) if key != "formula")
 
 
-def subset_ops(source, out, manifest):
+def subset_ops(source, out, manifest, count=2):
+    """Of each kind `count` cases; with one, large cases only where an operation has no other."""
     files = {}
 
     def size(case):
@@ -136,8 +137,12 @@ def subset_ops(source, out, manifest):
         ranks = [len(tensors_of(case).entries[name][1]) for name in case["inputs"].values()]
         return (case["op"], kind_of_params(case["params"]), tuple(case["inputs"]), tuple(ranks))
 
-    kept = few_of_each(manifest["cases"], kind, size, OP_CASE_LIMIT, 2)
-    kept = [case for case in kept if size(case) <= OP_CASE_MOST]
+    kept = few_of_each(manifest["cases"], kind, size, OP_CASE_LIMIT, count)
+    most = OP_CASE_MOST if count > 1 else OP_CASE_LIMIT
+    kept = [case for case in kept if size(case) <= most]
+    if count == 1:
+        smallest = few_of_each(manifest["cases"], lambda case: case["op"], size, OP_CASE_LIMIT, 1)
+        kept = [case for case in manifest["cases"] if case in kept or case in smallest]
     for file, tensors in files.items():
         names = unique(n for case in kept if case["file"] == file for n in names_of(case))
         if names:

@@ -127,6 +127,19 @@ def check_other_size(name):
     check_answers(net, cfg, size, "--image-size", "{}x{}".format(*size))
 
 
+def check_other_patches():
+    """FlexiViT: other patches, and so many that the picture is another too."""
+    net = network("flexivit_small", num_classes=7)
+    cfg = save_timm_folder(net, "flexivit_small", "whole")
+    os.makedirs("folder", exist_ok=True)
+    weights = net.state_dict()
+    for patch, size in (((24, 20), (240, 240)), ((12, 12), (240, 240)), ((14, 18), (196, 288))):
+        net = network("flexivit_small", num_classes=7, patch_size=patch, img_size=size)
+        net.load_state_dict(vision_transformer.checkpoint_filter_fn(dict(weights), net), strict=True)
+        vitrine("convert", "whole", "folder/model.safetensors", "--patch-size", "{}x{}".format(*patch), "--image-size", "{}x{}".format(*size))
+        check_answers(net, cfg, size)
+
+
 def check_answers(net, cfg, size, *options):
     height, width = size
     pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -170,8 +183,95 @@ def check_files():
     check_weights("m.safetensors.index.json", weights)
 
 
+def as_beit3(weights):
+    """Microsoft's names: every layer A has a twin B for texts, positions begin at 2."""
+    theirs = {"beit3.text_embed.weight": torch.randn(5, 7), "beit3.vision_embed.mask_token": torch.randn(1, 1, 7)}
+    names = {"attn.norm": "self_attn.inner_attn_ln.A", "attn.proj": "self_attn.out_proj.A", "norm1": "self_attn_layer_norm.A",
+             "norm2": "final_layer_norm.A", "mlp.norm": "ffn.A.ffn_layernorm", "mlp.fc1": "ffn.A.fc1", "mlp.fc2": "ffn.A.fc2"}
+    for key, value in weights.items():
+        block = re.fullmatch(r"blocks\.(\d+)\.(.+)\.(weight|bias)", key)
+        if block and block[2] == "attn.qkv":
+            for letter, part in zip("qkv", value.chunk(3)):
+                theirs[f"beit3.encoder.layers.{block[1]}.self_attn.{letter}_proj.A.{block[3]}"] = part.clone()
+        elif block:
+            theirs[f"beit3.encoder.layers.{block[1]}.{names[block[2]]}.{block[3]}"] = value
+        elif key == "pos_embed":
+            theirs["beit3.encoder.embed_positions.A.weight"] = torch.cat([torch.randn(2, value.shape[2]), value[0]])
+        elif key.startswith(("cls_token", "patch_embed")):
+            theirs["beit3.vision_embed." + key.replace("patch_embed.", "")] = value
+        else:
+            theirs[key] = value
+    return theirs | {key.replace(".A.", ".B."): torch.randn_like(value) for key, value in theirs.items() if ".A." in key}
+
+
+def as_aimv2(weights):
+    """Apple's names."""
+    def rename(key):
+        key = re.sub(r"^blocks\.(\d+)\.norm(\d)", r"trunk.blocks.\1.norm_\2", re.sub(r"^norm\.", "trunk.post_trunk_norm.", key))
+        key = re.sub(r"^blocks", "trunk.blocks", key).replace("fc1_g", "fc1").replace("fc1_x", "fc3")
+        return re.sub("^patch_embed", "preprocessor.patchifier", re.sub("^pos_embed", "preprocessor.pos_embed", key))
+    return {rename(key): value for key, value in weights.items()}
+
+
+def as_perception_encoder(weights):
+    """Meta's names, which are CLIP's."""
+    names = {"cls_token": "class_embedding", "pos_embed": "positional_embedding", "patch_embed.proj": "conv1", "norm_pre": "ln_pre",
+             "attn_pool.latent": "attn_pool.probe", "attn_pool.proj": "attn_pool.attn.out_proj", "attn_pool.norm": "attn_pool.layernorm",
+             ".norm1": ".ln_1", ".norm2": ".ln_2", ".mlp.fc1": ".mlp.c_fc", ".mlp.fc2": ".mlp.c_proj", ".attn.qkv.": ".attn.in_proj_",
+             ".attn.proj": ".attn.out_proj", "blocks.": "transformer.resblocks."}
+    theirs = {"logit_scale": torch.tensor(4.6), "positional_embedding": torch.randn(3, 7), "transformer.resblocks.0.ln_1.weight": torch.randn(7)}
+    for key, value in weights.items():
+        if key in ("head.weight", "head.bias") or key.startswith(("attn_pool.q.", "attn_pool.kv.")):
+            continue
+        for ours, their in names.items():
+            key = key.replace(ours, their)
+        key = re.sub("^norm", "ln_post", key)
+        theirs["visual." + key] = value[0] if "positional" in key else value[0, 0] if "class_emb" in key else value
+    for kind in ("weight", "bias"):
+        theirs[f"visual.attn_pool.attn.in_proj_{kind}"] = torch.cat([weights[f"attn_pool.q.{kind}"], weights[f"attn_pool.kv.{kind}"]])
+    return theirs | {"visual.proj": weights["head.weight"].T.contiguous()}
+
+
+def check_original(name, translate, mean, std, **kwargs):
+    """A file as its authors wrote it: timm reads it as these weights, and so does Vitrine, which answers as timm."""
+    net = network(name, **kwargs)
+    if net.num_classes:
+        torch.nn.init.zeros_(net.head.bias)  # a projection has none
+    theirs = translate(net.state_dict())
+    filters = eva if type(net).__name__ == "Eva" else vision_transformer
+    read = filters.checkpoint_filter_fn(dict(theirs), net)
+    assert all(torch.equal(value, read[key]) for key, value in net.state_dict().items()), "timm reads it otherwise"
+    torch.save({"model": theirs}, "a.pth")
+    check_weights("a.pth", net.state_dict())
+    size = net.patch_embed.img_size
+    pixels = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("picture.png")
+    x = (torch.from_numpy(pixels).float() / 255 - torch.tensor(mean)) / torch.tensor(std)
+    with torch.no_grad():
+        want = net(x.permute(2, 0, 1)[None])[0]
+    if not net.num_classes:
+        vitrine("features", "--model", "a.pth", "--out", "f.npy", "picture.png")
+        got = torch.from_numpy(np.load("f.npy"))[0]
+        assert torch.allclose(got, want, rtol=1e-4, atol=1e-5 * want.abs().max().item()), (got - want).abs().max()
+        return
+    top = json.loads(vitrine("classify", "--model", "a.pth", "--top", len(want), "--json", "picture.png"))[0]["top"]
+    error = max(abs(guess["probability"] - want.softmax(-1)[guess["index"]].item()) for guess in top)
+    assert error < PROBABILITY_ERROR, f"off by {error}"
+
+
+IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+CLIP = ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
+HALF = ([0.5] * 3, [0.5] * 3)
+ORIGINALS = {
+    "BEiT-3 of Microsoft": lambda: check_original("beit3_base_patch16_224", as_beit3, *IMAGENET, num_classes=7),
+    "AIMv2 of Apple": lambda: check_original("aimv2_large_patch14_224", as_aimv2, *CLIP, num_classes=0),
+    "Perception Encoder of Meta": lambda: check_original("vit_pe_core_small_patch16_384", as_perception_encoder, *HALF),
+    "Perception Encoder of Meta without a class token": lambda: check_original(
+        "vit_pe_core_gigantic_patch14_448", as_perception_encoder, *HALF, img_size=224, ref_feat_shape=(16, 16)),
+}
+
 if __name__ == "__main__":
-    CASES = [("files", check_files), *((name, lambda name=name: check_network(name)) for name in NAMES),
+    CASES = [("files", check_files), ("patches of another size", check_other_patches), *ORIGINALS.items(), *((name, lambda name=name: check_network(name)) for name in NAMES),
              *((f"{name} at {height} x {width}", lambda name=name: check_other_size(name))
                for name, (height, width) in SIZES.items())]
     sys.exit(run_cases("timm", CASES))

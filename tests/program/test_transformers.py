@@ -94,6 +94,16 @@ READ_CASES = {
     "clip, both towers": lambda: hf.CLIPModel(hf.CLIPConfig(
         vision_config=hf.CLIPVisionConfig(**VIT).to_dict(), projection_dim=7, text_config=TEXT)),
 }
+PROMPTS = ["cat", "dog", "car"]
+# Whole models, whose towers meet in an embedding.
+TEXT_CASES = {
+    "clip": lambda: hf.CLIPModel(hf.CLIPConfig(
+        vision_config=hf.CLIPVisionConfig(**VIT).to_dict(), projection_dim=24,
+        text_config=TEXT | {"max_position_embeddings": 16, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0})),
+    "siglip": lambda: hf.SiglipModel(hf.SiglipConfig(
+        vision_config=hf.SiglipVisionConfig(**VIT).to_dict(),
+        text_config=TEXT | {"max_position_embeddings": 16, "projection_size": VIT["hidden_size"]})),
+}
 SIZES = [(96, 96), (48, 48), (32, 112)]
 RULE = {"do_resize": True, "size": {"height": SIDE, "width": SIDE}, "resample": 3, "do_center_crop": False,
         "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True, "image_mean": [0.4, 0.5, 0.6],
@@ -166,9 +176,9 @@ def save_folder(net):
         json.dump(RULE, f)
 
 
-def save_picture(height, width):
+def save_picture(height, width, seed=1):
     """Noise in picture.png; as the network sees it, (1, 3, height, width)."""
-    pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     Image.fromarray(pixels).save("picture.png")
     x = (torch.from_numpy(pixels).float() / 255 - torch.tensor(RULE["image_mean"])) / torch.tensor(RULE["image_std"])
     return x.permute(2, 0, 1)[None]
@@ -295,6 +305,20 @@ def check_refused_networks():
         assert "config.json" in line and words in line, f"{change}: {line}"
 
 
+def check_aimv2():
+    """Its patches, and their mean as timm pools them; with its head it is another network."""
+    config = {key: value for key, value in VIT.items() if key != "num_labels"}
+    net = network(lambda: hf.Aimv2VisionModel(hf.Aimv2VisionConfig(**config, use_head=False)))
+    save_folder(net)
+    want, _ = answer(net, save_picture(SIDE, SIDE))
+    for options, wanted in ((["--tokens", "patches"], want), ([], want.mean(1))):
+        vitrine("features", "--model", "first", "--out", "f.npy", *options, "picture.png")
+        got = torch.from_numpy(np.load("f.npy"))
+        assert torch.allclose(got, wanted, rtol=1e-5, atol=1e-5), f"{options} off by {(got - wanted).abs().max()}"
+    network(lambda: hf.Aimv2VisionModel(hf.Aimv2VisionConfig(**config))).save_pretrained("first")
+    assert "use_head" in refusal("features", "--model", "first", "--out", "f.npy", "picture.png")
+
+
 def check_pooler_beside_classifier():
     """transformers' classifier does not look at a pooler that an older file has."""
     from safetensors.torch import load_file, save_file
@@ -305,6 +329,59 @@ def check_pooler_beside_classifier():
     weights |= {"vit.pooler.dense.weight": torch.randn(48, 48), "vit.pooler.dense.bias": torch.randn(48)}
     save_file(weights, "first/model.safetensors", {"format": "pt"})
     check_classes(answer(net, x)[0])
+
+
+def save_tokenizer(folder, length):
+    """Of whole words, with the tokens that CLIP pools at and SigLIP fills up with."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    words = ["<pad>", "<begin>", "<end>", "<unknown>", "a", "photo", "of", *PROMPTS]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unknown>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="<begin> $A <end>", special_tokens=[("<begin>", 1), ("<end>", 2)])
+    hf.PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<end>", unk_token="<unknown>",
+                               model_max_length=length).save_pretrained(folder)
+
+
+def check_prompts(make):
+    """The program's Python makes texts into what --prompts reads; probabilities are those of the whole model, its scale
+    and bias from the file or from the weights."""
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+    net = network(make)
+    with torch.no_grad():
+        net.logit_scale.fill_(3.5)
+        if isinstance(net, hf.SiglipModel):
+            net.logit_bias.fill_(-2.0)
+    save_folder(net)
+    save_tokenizer("first", net.config.text_config.max_position_embeddings)
+    template = "a photo of a {}"
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../apps/prompts.py")
+    subprocess.run([sys.executable, script, "first", "all.safetensors", template, *PROMPTS], check=True)
+    with safe_open("all.safetensors", "pt") as f:
+        names = f.metadata()
+    texts = load_file("all.safetensors")
+    save_file({"embeddings": texts["embeddings"]}, "texts.safetensors", names)
+
+    tokenizer = hf.AutoTokenizer.from_pretrained("first")
+    words = tokenizer([template.format(name) for name in PROMPTS], padding="max_length", return_tensors="pt")
+    assert ("logit_bias" in texts) == isinstance(net, hf.SiglipModel)
+    right = 0
+    for i, name in enumerate(PROMPTS):
+        x = save_picture(SIDE, SIDE, seed=i)
+        with torch.no_grad():
+            logits = net(pixel_values=x, **words).logits_per_image[0]
+        want = logits.sigmoid() if isinstance(net, hf.SiglipModel) else logits.softmax(-1)
+        for file in ("all", "texts"):
+            top = json.loads(vitrine("classify", "--model", "first", "--prompts", f"{file}.safetensors", "--json", "picture.png"))[0]["top"]
+            assert [guess["label"] for guess in top] == [PROMPTS[j] for j in want.argsort(descending=True)], f"{top}, {want}"
+            for guess in top:
+                error = abs(guess["probability"] - want[PROMPTS.index(guess["label"])].item())
+                assert error < PROBABILITY_ERROR, f"{guess}, {want}, off by {error}"
+        right += int(want.argmax() == i)
+        os.makedirs(f"pictures/{name}")
+        os.rename("picture.png", f"pictures/{name}/1.png")
+    found = json.loads(vitrine("eval", "--model", "first", "--prompts", "all.safetensors", "--data", "folder:pictures", "--json"))
+    assert found["images"] == len(PROMPTS) and abs(found["top1"] - right / len(PROMPTS)) < 1e-6, f"{found}, {right} right"
 
 
 def check_labels():
@@ -381,8 +458,9 @@ if __name__ == "__main__":
     cases += [(f"{name}, read", lambda make=make: check_reading(make)) for name, make in READ_CASES.items()]
     cases += [(f"processor: {name}", lambda rule=rule: check_processor(rule)) for name, rule in PROCESSORS.items()]
     cases += [("processors that are refused", check_refused_processors), ("networks that are refused", check_refused_networks),
-              ("a pooler beside a classifier", check_pooler_beside_classifier), ("labels", check_labels),
+              ("aimv2", check_aimv2), ("a pooler beside a classifier", check_pooler_beside_classifier), ("labels", check_labels),
               ("pictures of another size than the network's", check_other_picture_size)]
+    cases += [(f"prompts: {name}", lambda make=make: check_prompts(make)) for name, make in TEXT_CASES.items()]
     if os.environ.get("DINOV2"):
         cases += [("a trained DINOv2 on photographs", lambda: check_real_dinov2(os.path.abspath(os.environ["DINOV2"])))]
     sys.exit(run_cases("transformers", cases, fresh=True))

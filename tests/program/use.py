@@ -142,6 +142,14 @@ def test_another_image_size():
     assert "13 x 17 pixels" in note and "embedding" not in note, note
     run("classify", *hybrid, "--image-size", 20, "grey.png")
 
+    # Patches of another size are a file of their own.
+    note = run("convert", "first", "patches.safetensors", "--patch-size", "6x3", "--image-size", "18x12").stderr
+    assert "patches of 6 x 3 pixels instead of 4 x 4; images of 18 x 12 pixels instead of 12 x 12" in note, note
+    assert json.loads(run("eval", "--model", "patches.safetensors", "--data", "idx:data", "--json").stdout)["images"] == 60
+    for text, says in (("5", "take 10 x 10"), ("0", "patch"), ("-3", "patch"), ("x", "--patch-size"), ("99999999999", "patch")):
+        refused("convert", "first", "x.safetensors", f"--patch-size={text}", status=2, says=says)
+    refused("convert", *resnet[1:], "x.safetensors", "--patch-size", 8, status=2, says="no vision transformer")
+
     refused("classify", *larger[:3], 18, "grey.png", status=2, says="patches of 4 x 4: take 20 x 20")
     refused("classify", *hybrid, "--image-size", 18, "grey.png", status=2, says="patches of 4 x 4")
     refused("classify", *resnet, "--image-size", 20, "--position-resampling", "bicubic", "grey.png", status=2,
@@ -298,6 +306,9 @@ def test_bench():
         result = json.loads(run("bench", kind, "--model", MODEL, "--batch", 2, "--seconds", 0.05, "--json").stdout)
         assert {"ms_best", "ms_median", "gflops", "peak_gflops", "peak_rss_mib", "first_answer_s"} <= result.keys()
         assert 0 < result["gflops"] < result["peak_gflops"] and result["ms_best"] <= result["ms_median"]
+    # Without a head a network trains on its embedding.
+    tower = '{"img_size": 12, "patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2, "num_classes": 0}'
+    assert json.loads(run("bench", "train", "--model", tower, "--batch", 2, "--seconds", 0.05, "--json").stdout)["ms_best"] > 0
 
 
 def test_bench_of_shapes():

@@ -2,10 +2,10 @@
 """timm_models.py VITRINE [PART_OF_NAME]: folders of timm's networks are answered exactly or refused by name.
 
 Every name of timm in the families of ResNet and ViT, saved as timm saves for the hub with random weights, two
-blocks of each transformer and one per stage of each ResNet (told in model_args); then every argument of the
+blocks of each transformer, the wide ones narrowed, and one per stage of each ResNet (told in model_args); then every argument of the
 constructors of VisionTransformer, ResNet and ResNetV2 at other values than its default. Vitrine's answer for two
 pictures, one of which it must resize by the folder's own rule, must be timm's, or the refusal must name the key.
-Also: a name that is refused in a folder may not stand for a network of ours on the command line.
+Also: a network of ours that has one of these names has as many parameters and heads as timm's, and a name that is refused in a folder may not stand for a network of ours on the command line.
 Ends with "N exact, N refused by name, N wrong, N crashed"; status 1 if something is wrong or crashed.
 """
 import collections
@@ -40,7 +40,9 @@ BOUND = 2e-5
 FAMILIES = re.compile(r"(vit_|deit|beit|eva|flexivit|naflexvit|aimv2|samvit|test_vit|test_resnet|resnet|resnext|wide_"
                       r"|senet|seres|ecares|legacy_se|skres|resnest|gcres|bat_resnext|eca_res|lambda_res|nf_)")
 CLASSES = 7
+NARROW = {"depth": 2, "embed_dim": 384, "num_heads": 6}
 SHRUNK = ({"depth": 2}, {"layers": [1, 1, 1, 1]}, {"layers": [1, 1, 1]}, {})
+WIDE = 768  # what is wider is narrowed: gigabytes of random numbers show nothing else
 FILTERS = {"bicubic": Image.BICUBIC, "bilinear": Image.BILINEAR}
 
 
@@ -100,9 +102,12 @@ def shrink(name, classes):
     """The smallest network of this name, without memory, and the arguments that make it so."""
     for arguments in SHRUNK:
         try:
-            return build(name, arguments, classes, "meta"), arguments
+            net = build(name, arguments, classes, "meta")
         except Exception:  # has no such argument
             continue
+        if "depth" not in arguments or net.embed_dim <= WIDE:
+            return net, arguments
+        return build(name, NARROW, classes, "meta"), NARROW
     return None, None
 
 
@@ -163,10 +168,20 @@ def error_of(got, want, classes):
     return (got - want).abs().max().item() / max(scale, 1e-3)
 
 
+def in_double(net, seen):
+    try:
+        return net.double()(seen.double())
+    except RuntimeError as e:  # learned rotary positions are float32 in timm, whatever the network is
+        if "expected scalar type" not in str(e):
+            raise
+        return net.float()(seen).double()
+
+
 class Sweep:
     def __init__(self):
         self.count = collections.Counter()
         self.largest = 0
+        self.counted = 0  # networks whose parameters were compared
 
     def tell(self, kind, name, text):
         self.count[kind] += 1
@@ -183,7 +198,7 @@ class Sweep:
                 with torch.no_grad():
                     seen = prepare(path, rule)
                     single = net.float()(seen).double().flatten()
-                    want = net.double()(seen.double())
+                    want = in_double(net, seen)
             except RuntimeError as e:  # the network does not take what its folder makes of a picture
                 answer(path, classes)
                 return self.tell("wrong", title, f"answered, where timm says {e}")
@@ -223,7 +238,23 @@ class Sweep:
                 return self.check_command_line(name, str(e))
         except Crashed as e:
             return self.tell("crashed", name, str(e))
+        self.check_parameters(name)
         return self.check(name, name, arguments, classes, ['architecture is "'])
+
+    def check_parameters(self, name):
+        """By its name alone the network is as large as timm's, with the head that we give it."""
+        try:
+            shown = json.loads(vitrine("inspect", name, "--json"))
+        except Refused as e:
+            return self.tell("wrong", name, f"answered in a folder, but not known by its name: {e}")
+        net = build(name, {}, shown["config"]["num_classes"], "meta")
+        parameters = sum(p.numel() for p in net.parameters())
+        if shown["parameters"] != parameters:
+            self.tell("wrong", name, f"{shown['parameters']} parameters, timm has {parameters}")
+        heads = {m.num_heads for key, m in net.named_modules() if key.startswith("blocks.") and hasattr(m, "num_heads")}
+        if heads and heads != {shown["config"]["num_heads"]}:
+            self.tell("wrong", name, f"{shown['config']['num_heads']} heads, timm has {heads}")
+        self.counted += 1
 
     def check_command_line(self, name, reason):
         try:
@@ -307,6 +338,7 @@ def main():
         os.chdir("/")
     count = sweep.count
     print(f"timm {timm.__version__}: the largest error of the exact is {sweep.largest:.1e}, allowed {BOUND:.0e}")
+    print(f"parameters and heads compared by name: {sweep.counted} networks")
     print(f"{count['exact']} exact, {count['refused']} refused by name, {count['wrong']} wrong, {count['crashed']} crashed")
     return int(count["wrong"] + count["crashed"] > 0 or count["exact"] == 0)
 

@@ -42,6 +42,11 @@ constexpr Named kNamed[] = {
     {"resnetv2_34", 21795880},        {"resnetv2_34d", 21815112},
     {"resnetv2_50", 25549352},        {"resnetv2_50d", 25568584},
     {"resnetv2_50t", 25566048},       {"resnetv2_101", 44541480},
+    {"resnet34d", 21816904},          {"resnet26d", 16014408},
+    {"resnet50d", 25576264},          {"resnet101d", 44568392},
+    {"resnet152d", 60212040},         {"resnext101_32x4d", 44177704},
+    {"resnext101_32x8d", 88791336},   {"resnext101_32x16d", 194026792},
+    {"seresnext101_32x4d", 48955416}, {"ecaresnext50t_32x4d", 15406220},
     {"resnetv2_50d_gn", 25568584},    {"resnetv2_50x1_bit", 25549352},
 };
 
@@ -59,7 +64,7 @@ TEST_CASE("ResNet's relatives have timm's parameters", "[models]") {
 }
 
 /// Small networks with everything that a relative may have.
-const char* const kSmall[] = {
+constexpr const char* kSmall[] = {
     R"({"kind": "resnet", "layers": [1, 2], "channels": [8, 16], "stem_type": "deep_tiered",
         "stem_width": 8, "avg_down": true, "attn": "se", "cardinality": 4, "base_width": 32,
         "img_size": [33, 40], "num_classes": 3})",

@@ -66,6 +66,23 @@ TEST_CASE("vit: the head sees the features", "[models]") {
   Vit headless(c);
   headless.initialize(1, WeightInit::kTimm);
   CHECK(test::same_bits(headless(images), headless.features(images)));
+  CHECK(test::same_bits(headless.heads(images).answer(), headless.features(images)));  // trained so
+}
+
+TEST_CASE("vit: a mean of all tokens, or of the patches alone", "[models]") {
+  VitConfig c = small_config();
+  c.registers = 2;
+  c.pool = Pool::kMean;
+  c.pool_prefix = GENERATE(false, true);
+  Vit vit(c);
+  vit.initialize(1, WeightInit::kTimm);
+  Tensor tokens;
+  Probe probe;
+  probe.output = [&](const std::string& module, const Tensor& x) {
+    if (module == "norm") tokens = x;
+  };
+  const Tensor features = vit.features(test::random_tensor({3, 16, 16, 3}, 3), {.probe = &probe});
+  CHECK(test::same_bits(features, pool_tokens(Pool::kMean, tokens, c.pool_prefix ? 0 : 3)));
 }
 
 TEST_CASE("vit: the features of a distilled model are the mean of both tokens", "[models]") {

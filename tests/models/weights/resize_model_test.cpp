@@ -20,6 +20,7 @@
 
 #include "core/error.hpp"
 #include "core/memory.hpp"
+#include "models/networks/patch_resampling.hpp"
 #include "models/networks/vit.hpp"
 #include "models/weights/source_facts.hpp"
 #include "tests/numbers.hpp"
@@ -277,6 +278,46 @@ TEST_CASE("resize_model: impossible sizes are refused and change nothing", "[mod
   Model resnet = made(kResNet);
   check_refused(resnet, 0, 32, "", "1 to 8192");
   check_refused(resnet, 48, 48, "bicubic", "no position embedding");
+}
+
+TEST_CASE("resize_model: patches of another size", "[models]") {
+  Model model = made(kNoEmbedClass);
+  const Tensor weight = as_vit(*model.network).patch_embed.weight.value.clone();
+  const Tensor table = as_vit(*model.network).pos_embed.table.value.clone();
+  resize_model(model, 36, 24, "bicubic", Size2d{6, 4});
+  const Vit& vit = as_vit(*model.network);
+  CHECK(same_bits(vit.patch_embed.weight.value,
+                  resample_patch_weight(weight, {6, 4}, PositionResampling::kBicubic)));
+  CHECK(same_bits(vit.pos_embed.table.value,
+                  resample_position_embedding(table, 0, 6, 4, 6, 6, PositionResampling::kBicubic)));
+  CHECK(model.preprocess.height == 36);
+  REQUIRE(model.notes.size() == 1);
+  CHECK_THAT(model.notes[0],
+             Catch::Contains("patches of 6 x 4 pixels instead of 4 x 4; images of 36 x 24"));
+  const TempDir folder;
+  save_model(folder.file("m.safetensors"), model);
+  const Model again = load_model(folder.file("m.safetensors"));
+  const Tensor images = random_tensor({2, 36, 24, 3}, 3);
+  CHECK(same_bits((*again.network)(images), (*model.network)(images)));
+
+  Model whole = made(kVit);
+  resize_model(whole, 24, 16, "", Size2d{4, 4});  // its own
+  CHECK(whole.notes.empty());
+  Model hybrid = made(kHybrid);
+  Model resnet = made(kResNet);
+  const auto refused = [](Model& m, Size2d patch, const char* words) {
+    CAPTURE(patch.h, patch.w);
+    const auto [height, width] = Size2d{m.preprocess.height, m.preprocess.width};
+    CHECK_THROWS_WITH(resize_model(m, height, width, "", patch), Catch::Contains(words));
+    CHECK_THROWS_AS(resize_model(m, height, width, "", patch), UsageError);
+    CHECK(m.notes.empty());
+  };
+  refused(whole, {5, 4}, "24 x 16 pixels does not divide into patches of 5 x 4: take 25 x 16");
+  for (const int64_t side : {int64_t{0}, int64_t{-4}, int64_t{25}, int64_t{1} << 62}) {
+    refused(whole, {side, 4}, "patch");
+  }
+  refused(hybrid, {2, 2}, "keep their size");
+  refused(resnet, {2, 2}, "no vision transformer");
 }
 
 TEST_CASE("resize_model: a frozen model grows by its embedding alone", "[models][memory]") {

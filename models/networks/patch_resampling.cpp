@@ -1,0 +1,104 @@
+#include "models/networks/patch_resampling.hpp"
+
+#include <vector>
+
+#include "models/networks/resampling_matrix.hpp"
+
+namespace vitrine {
+namespace {
+
+PositionResampling of_areas(PositionResampling method) {
+  return method == PositionResampling::kBicubicCorners    ? PositionResampling::kBicubic
+         : method == PositionResampling::kBilinearCorners ? PositionResampling::kBilinear
+                                                          : method;
+}
+
+/// X (n, columns) with G X = B, which it takes the place of; G (n, n) is symmetric and positive
+/// definite, so that elimination needs no pivots.
+void solve(std::vector<double>& g, std::vector<double>& b, int64_t n, int64_t columns) {
+  const auto at = [](std::vector<double>& m, int64_t i, int64_t j, int64_t width) -> double& {
+    return m[static_cast<size_t>(i * width + j)];
+  };
+  for (int64_t k = 0; k < n; ++k) {
+    for (int64_t i = 0; i < n; ++i) {
+      if (i == k) continue;
+      const double factor = at(g, i, k, n) / at(g, k, k, n);
+      for (int64_t j = k; j < n; ++j) at(g, i, j, n) -= factor * at(g, k, j, n);
+      for (int64_t j = 0; j < columns; ++j) at(b, i, j, columns) -= factor * at(b, k, j, columns);
+    }
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t j = 0; j < columns; ++j) at(b, i, j, columns) /= at(g, i, i, n);
+  }
+}
+
+/// The transposed pseudo-inverse (to, from) of the matrix R that resamples an axis: (R R^T)^-1 R,
+/// or R (R^T R)^-1 if it has more rows than columns. Every method's R has full rank, its smallest
+/// singular value above 0.19 of the largest for sides of up to 64.
+std::vector<double> inverse_of_resampling(int64_t from, int64_t to, PositionResampling method) {
+  const std::vector<double> r = resampling_matrix(from, to, method);
+  const bool wide = to <= from;
+  const int64_t n = wide ? to : from;
+  const int64_t length = wide ? from : to;
+  std::vector<double> b(r.size());  // the wide one of R and R^T: (n, length)
+  for (int64_t i = 0; i < to; ++i) {
+    for (int64_t j = 0; j < from; ++j) {
+      b[static_cast<size_t>(wide ? i * from + j : j * to + i)] =
+          r[static_cast<size_t>(i * from + j)];
+    }
+  }
+  std::vector<double> gram(static_cast<size_t>(n * n));
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (int64_t k = 0; k < length; ++k) {
+        sum += b[static_cast<size_t>(i * length + k)] * b[static_cast<size_t>(j * length + k)];
+      }
+      gram[static_cast<size_t>(i * n + j)] = sum;
+    }
+  }
+  solve(gram, b, n, length);
+  if (wide) return b;
+  std::vector<double> turned(b.size());
+  for (int64_t i = 0; i < to; ++i) {
+    for (int64_t j = 0; j < from; ++j) {
+      turned[static_cast<size_t>(i * from + j)] = b[static_cast<size_t>(j * to + i)];
+    }
+  }
+  return turned;
+}
+
+}  // namespace
+
+Tensor resample_patch_weight(const Tensor& weight, Size2d patch, PositionResampling method) {
+  const int64_t h = weight.dim(2);
+  const int64_t w = weight.dim(3);
+  const int64_t kernels = weight.dim(0) * weight.dim(1);
+  const std::vector<double> rows = inverse_of_resampling(h, patch.h, of_areas(method));
+  const std::vector<double> columns = inverse_of_resampling(w, patch.w, of_areas(method));
+  Tensor result = Tensor::empty({weight.dim(0), weight.dim(1), patch.h, patch.w});
+  const float* from = weight.data();
+  float* to = result.mutable_data();
+  std::vector<double> row(static_cast<size_t>(w));
+  for (int64_t kernel = 0; kernel < kernels; ++kernel, from += h * w) {
+    for (int64_t y = 0; y < patch.h; ++y) {
+      for (int64_t x = 0; x < w; ++x) {
+        double sum = 0;
+        for (int64_t i = 0; i < h; ++i) {
+          sum += rows[static_cast<size_t>(y * h + i)] * static_cast<double>(from[i * w + x]);
+        }
+        row[static_cast<size_t>(x)] = sum;
+      }
+      for (int64_t x = 0; x < patch.w; ++x) {
+        double sum = 0;
+        for (int64_t j = 0; j < w; ++j) {
+          sum += columns[static_cast<size_t>(x * w + j)] * row[static_cast<size_t>(j)];
+        }
+        *to++ = static_cast<float>(sum);
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace vitrine
