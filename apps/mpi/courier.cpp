@@ -21,7 +21,8 @@ using std::chrono::microseconds;
 
 // How long the thread sleeps between two looks: while somebody waits for a message; while messages
 // travel beside the computation; else. Short enough to be little beside a message of a MiB.
-constexpr microseconds kWhileWaiting{20}, kWhileTravelling{200}, kIdle{20'000};
+constexpr microseconds kWhileWaiting{20}, kWhileTravelling{500}, kIdle{20'000};
+constexpr double kLookSeconds = 0.01;  // between two looks at whether all others live
 constexpr double kSignSeconds = 1;
 // Of a rank that a busy machine does not let run: seconds of silence are common, so many are not.
 constexpr double kDefaultLimit = 7;
@@ -97,6 +98,7 @@ void Courier::run() {
   std::unique_lock lock(mutex_);
   joined_ = true;
   done_.notify_all();
+  double looked = 0;
   while (true) {
     if (advice_here_ != advice_) advice_here_ = advice_;
     if (get_on()) done_.notify_all();
@@ -104,9 +106,12 @@ void Courier::run() {
     const bool all_over = exchanges_.empty() && gathering_ == nullptr;
     if (leaving_ && all_over) break;
     const bool travelling = !all_over;
-    lock.unlock();
-    look_around();
-    lock.lock();
+    if (const double time = now(); time - looked >= kLookSeconds) {
+      looked = time;
+      lock.unlock();
+      look_around();
+      lock.lock();
+    }
     const microseconds pause = waiting_ > 0 ? kWhileWaiting : travelling ? kWhileTravelling : kIdle;
     work_.wait_for(lock, pause);
   }
