@@ -91,9 +91,9 @@ void SliceExchange::begin(Bucket& b, int tag, const Buffer* to_all) {
   b.exchange = group_.begin(tag, out, in);
 }
 
-void SliceExchange::wait(Bucket& b) {
+void SliceExchange::wait(Bucket& b, std::string_view what) {
   if (b.exchange < 0) return;
-  const ProfileScope profile("network");
+  const ProfileScope profile(what);
   group_.wait(b.exchange);
   b.exchange = -1;
 }
@@ -191,7 +191,7 @@ std::vector<Tensor> SliceExchange::take_gradients() {
   for (Bucket& b : buckets_) {
     VT_CHECK(b.missing == 0);
     if (b.summed) continue;
-    wait(b);
+    wait(b, kGradients);
     sum(b);
   }
   std::vector<Tensor> gradients = std::move(gradients_);
@@ -240,7 +240,7 @@ void SliceExchange::share(const std::function<Tensor(size_t)>& value_of) {
     begin(b, static_cast<int>(buckets_.size() + i), &b.in[self]);
   }
   for (Bucket& b : buckets_) {
-    wait(b);
+    wait(b, kWeights);
     std::vector<const float*> from;
     for (const Buffer& buffer : b.in) from.push_back(buffer.floats());
     for (const Slice& slice : slices_in(b)) {

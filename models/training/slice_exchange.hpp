@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "core/memory.hpp"
@@ -22,6 +23,10 @@ namespace vitrine {
 ///   exchange.share(parameters);
 class SliceExchange {
  public:
+  /// What waiting for either is called in a profile.
+  static constexpr std::string_view kGradients = "network: gradients",
+                                    kWeights = "network: weights";
+
   /// sizes   numbers of each parameter; 0 for those that take no part
   /// shards  at least as many as ranks
   SliceExchange(Group& group, std::span<const int64_t> sizes, int64_t shards);
@@ -66,7 +71,7 @@ class SliceExchange {
   void pack(const Bucket& b, int owner, float* to) const;
   void sum(Bucket& b);
   void begin(Bucket& b, int tag, const Buffer* to_all);
-  void wait(Bucket& b);
+  void wait(Bucket& b, std::string_view what = {});
 
   Group& group_;
   std::vector<Slice> slices_, own_;
