@@ -92,7 +92,7 @@ nlohmann::json json_of(const ScaleMeasured& m, int64_t ranks, int64_t batch) {
           {"carry_ns", 1e9 * m.link.carry},
           {"images_per_s_alone", m.alone},
           {"images_per_s_together", m.together},
-          {"measured", json_of(m.time)},
+          {"together", json_of(m.time)},
           {"foretold", json_of(scale_time(m.work, m.link, ranks, batch))},
           {"parameters", m.work.parameters},
           {"passes_bytes", m.passes_bytes},

@@ -17,9 +17,10 @@ namespace {
 constexpr size_t kFewest = 5;
 constexpr int kFirst = 2;  // updates that wait for the system's pages
 constexpr double kRate = 1e-4;
-// Read and written of memory for each parameter, by any number of ranks: 12 to pack (a line that is
-// written is read first), up to 12 to add, and 12 for what comes back.
-constexpr double kCopyBytes = 36;
+// Read and written of memory for each parameter, where there are two ranks: 12 for each of its own,
+// packed and taken back (a line that is written is read first), and 12 for each that it adds. More
+// ranks take less for the former and more for the latter.
+constexpr double kCopyBytes = 18;
 // As a Run does, beside those of an update: what the parts gave, and whether to stop.
 constexpr int kGathers = 2;
 
@@ -124,7 +125,7 @@ class ScaleMeasurement {
 
   /// A message takes latency + message, n at once latency + n * message, and each its bytes.
   void measure_link() {
-    constexpr int kTimes = 50, kMany = 32, kBuckets = 16;
+    constexpr int kTimes = 50, kMany = 32, kBuckets = 64;
     const auto of_times = [&](int times, int messages, size_t bytes) {
       std::vector<double> seconds;
       for (int i = 0; i < times; ++i) seconds.push_back(send(messages, bytes));
@@ -160,6 +161,17 @@ class ScaleMeasurement {
     result_.link.carry = std::ranges::max(all) / (messages * static_cast<double>(bucket_bytes()));
   }
 
+  /// The median over turns of the rank that took longest in each: the others wait for it.
+  double slowest(const std::vector<double>& own) {
+    const std::vector<double> all = gather_lists(group_, own);
+    std::vector<double> of_turn(own.size());
+    for (size_t i = 0; i < all.size(); ++i) {
+      double& most = of_turn[i % own.size()];
+      most = std::max(most, all[i]);
+    }
+    return median(of_turn);
+  }
+
   void take_turns() {
     image_seconds_.clear();
     update_seconds_.clear();
@@ -185,11 +197,11 @@ class ScaleMeasurement {
     for (const double seconds : gather_values(group_, images * image + update)) {
       result_.alone += images / seconds;
     }
-    const auto slowest = [&](double own) { return std::ranges::max(gather_values(group_, own)); };
-    result_.work.image_seconds = slowest(image);
-    result_.work.update_seconds = slowest(update);
-    result_.work.copy_seconds = slowest(kCopyBytes * static_cast<double>(result_.work.parameters) /
-                                        (1e9 * measure_bandwidth()));
+    result_.work.image_seconds = slowest(image_seconds_);
+    result_.work.update_seconds = slowest(update_seconds_);
+    result_.work.copy_seconds =
+        slowest({kCopyBytes * static_cast<double>(result_.work.parameters) / measure_bandwidth()}) /
+        1e9;
     if (together_ != nullptr) sum_up(waited / static_cast<double>(together_seconds_.size()));
   }
 

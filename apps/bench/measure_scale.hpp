@@ -18,7 +18,7 @@ struct ScaleBench {
 
 /// What updates take a rank, and the ranks that are here together.
 struct ScaleMeasured {
-  ScaleWork work;            ///< of the slowest rank while each trains for itself
+  ScaleWork work;            ///< of the slowest rank in a turn, each training for itself
   ScaleLink link;            ///< between neighbours
   double alone = 0;          ///< images per second of all ranks, each for itself
   double together = 0;       ///< training one network

@@ -8,7 +8,7 @@ namespace vitrine {
 struct ScaleWork {
   double image_seconds = 0;   ///< forward and backward of one image
   double update_seconds = 0;  ///< of all parameters
-  double copy_seconds = 0;    ///< to pack them, to add what comes and to unpack it
+  double copy_seconds = 0;    ///< of memory: to add up what comes
   int64_t parameters = 0;
   int64_t shards = 1;  ///< of a batch on each rank; gradients travel during the last one's backward
 };

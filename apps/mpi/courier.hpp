@@ -97,6 +97,7 @@ class Courier {
   double reported_at_ = 0;
   int reported_status_ = 0;
   std::string advice_here_;  // this thread's copy
+  double told_at_ = 0;       // when SIGTERM was seen; 0 for never
   MPI_Request ending_ = MPI_REQUEST_NULL;
   bool aborted_ = false;
 

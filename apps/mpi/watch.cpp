@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -19,7 +20,17 @@ namespace {
 
 volatile std::sig_atomic_t g_told_to_end = 0;
 
-void on_terminate(int) { g_told_to_end = 1; }
+/// Ends the work as Ctrl-C does, if somebody waits for that.
+void on_terminate(int) {
+  g_told_to_end = 1;
+  struct sigaction interrupt{};
+  sigaction(SIGINT, nullptr, &interrupt);
+  if (interrupt.sa_handler != SIG_DFL) std::raise(SIGINT);
+}
+
+// How long a launcher waits between SIGTERM and SIGKILL, less what it takes to say so: Open MPI
+// (odls_base_sigkill_timeout), and Slurm (KillWait).
+constexpr double kOpenMpiWaits = 1, kSlurmWaits = 30, kToSay = 0.3;
 
 /// Field 22 of /proc/PID/stat; 0 if there is no such process.
 unsigned long long start_time(long pid) {
@@ -90,5 +101,12 @@ bool Watch::first_alive() const {
 bool Watch::launcher_gone() const { return parent_ > 1 && getppid() != parent_; }
 
 bool Watch::told_to_end() { return g_told_to_end != 0; }
+
+double Watch::grace() {
+  if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) return kSlurmWaits - kToSay;
+  const char* given = std::getenv("OMPI_MCA_odls_base_sigkill_timeout");
+  const double seconds = given == nullptr ? 0 : std::atof(given);
+  return (seconds > 0 ? seconds : kOpenMpiWaits) - kToSay;
+}
 
 }  // namespace vitrine

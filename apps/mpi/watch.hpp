@@ -29,7 +29,8 @@ struct Peers {
 /// Sees when a process of the group dies, as far as this node shows it.
 class Watch {
  public:
-  /// From now on SIGTERM, by which launchers end what is left of a group, is noted.
+  /// From now on SIGTERM, by which launchers end a group, or what is left of it, is noted; it also
+  /// ends the work as Ctrl-C does, after a step.
   explicit Watch(const Peers& peers);
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
@@ -43,6 +44,8 @@ class Watch {
   bool launcher_gone() const;
   /// Whether SIGTERM has come.
   static bool told_to_end();
+  /// Seconds from then on in which this process will not be killed.
+  static double grace();
 
  private:
   struct Entry {

@@ -228,6 +228,7 @@ double Training::update(double lr) {
       .grad_scale = options_.clip_norm > 0 ? clip_scale(norm, options_.clip_norm) : 1,
       .ema_decay = ema_decay_at(options_, steps_)};
   apply(gradients, lr, extras);
+  gradients.clear();  // before weights come
   for (const Part& part : parts_) {
     const Slot& slot = slots_[part.slot];
     slot.parameter->grad = Tensor();

@@ -43,6 +43,8 @@ KINDS = {
          ["--checkpoint-blocks", "--clip-norm", 1, "--mixup", 0.4, "--layer-decay", 0.75]),
     "distillation, frozen parameters":
         (VIT | {"distilled": True}, ["--teacher", "teacher", "--distillation", "hard", "--freeze", "blocks.0.*", "--mixup", 0.2]),
+    "ViT: SGD, soft distillation, repeated pictures":
+        (VIT, ["--optimizer", "sgd", "--nesterov", "--teacher", "teacher", "--distillation", "soft", "--repeats", 2, "--loss", "bce"]),
 }
 
 
@@ -183,6 +185,15 @@ def test_a_rank_that_is_bound_to_less_than_its_share_says_so():
     done = program.subprocess.run(["mpirun", "-n", "2", mpi.MPI, *args], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert len(mpi.said(done.stderr)) == (0 if count == 2 else 1), done.stderr
+
+
+def test_bench_scale_measures_ranks_and_their_memory():
+    done = mpi.run(4, "bench", "scale", "--model", "vit_tiny_patch16_224", "--batch", 2, "--seconds", 0.1, "--json")
+    here = json.loads(done.stdout)["here"]
+    assert here["ranks"] == 4 and here["together"]["ms"] > here["together"]["weights_ms"] > 0, here
+    # Weights, gradients, a quarter of both moments; 64 MiB for the program and what is under way.
+    terms = 4 * here["parameters"] * (1 + 1 + 2 / 4) + here["passes_bytes"]
+    assert here["peak_bytes"] < terms + (64 << 20), here
 
 
 def prepare():
