@@ -39,13 +39,6 @@ double now() {
   return std::chrono::duration<double>(time).count();
 }
 
-/// Seconds of silence after which a rank counts as lost.
-double silence_limit() {
-  const char* given = std::getenv("VITRINE_MPI_TIMEOUT");
-  const double seconds = given == nullptr ? 0 : std::atof(given);
-  return seconds > 0 ? seconds : kDefaultLimit;
-}
-
 bool completed(MPI_Request& request) {
   int flag = 1;
   if (request != MPI_REQUEST_NULL) MPI_Test(&request, &flag, MPI_STATUS_IGNORE);
@@ -63,6 +56,17 @@ void in_pieces(Bytes bytes, const F& f) {
 }
 
 }  // namespace
+
+std::optional<double> silence_limit() {
+  static const auto limit = []() -> std::optional<double> {
+    const char* given = std::getenv("VITRINE_MPI_TIMEOUT");
+    if (given == nullptr) return kDefaultLimit;
+    char* end = nullptr;
+    const double seconds = std::strtod(given, &end);
+    return *end == '\0' && seconds > 0 ? std::optional(seconds) : std::nullopt;
+  }();
+  return limit;
+}
 
 Courier::Courier() {
   thread_ = std::thread([this] { run(); });
@@ -196,7 +200,7 @@ void Courier::send_signs_of_life() {
     MPI_Irecv(&sign_in_, 1, MPI_CHAR, before, kSign, signs_, &hearing_);
   }
   if (completed(hearing_)) last_heard_ = time;
-  if (time - last_heard_ > silence_limit()) {
+  if (time - last_heard_ > silence_limit().value_or(kDefaultLimit)) {
     const std::string line = fmt::format("{} has not answered for {:.0f} s (VITRINE_MPI_TIMEOUT)",
                                          peers_.name(before), time - last_heard_);
     // A first rank that is silent says nothing.

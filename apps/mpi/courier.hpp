@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -16,6 +17,10 @@
 #include "models/training/group.hpp"
 
 namespace vitrine {
+
+/// Seconds of silence after which a rank counts as lost, from VITRINE_MPI_TIMEOUT; nothing if that
+/// is no number above 0.
+std::optional<double> silence_limit();
 
 /// The one thread of a rank that calls MPI. It begins what the others ask for, sees to it that
 /// messages get on while they compute, tells its neighbour every second that this rank lives, and

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <elf.h>
+#include <link.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -52,6 +54,28 @@ bool is_dead(int pidfd) {
   return poll(&entry, 1, 0) == 1;
 }
 
+/// Copies the note of the program's linker that tells one build from another.
+int copy_build(dl_phdr_info* program, size_t, void* to) {
+  for (int i = 0; i < program->dlpi_phnum; ++i) {
+    const auto& part = program->dlpi_phdr[i];
+    if (part.p_type != PT_NOTE) continue;
+    const auto* at = reinterpret_cast<const char*>(program->dlpi_addr + part.p_vaddr);
+    const char* end = at + part.p_memsz;
+    while (at + sizeof(ElfW(Nhdr)) < end) {
+      ElfW(Nhdr) note;
+      std::memcpy(&note, at, sizeof note);
+      const char* name = at + sizeof note;
+      const char* content = name + (note.n_namesz + 3) / 4 * 4;
+      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof ELF_NOTE_GNU &&
+          std::memcmp(name, ELF_NOTE_GNU, sizeof ELF_NOTE_GNU) == 0) {
+        std::memcpy(to, content, std::min<size_t>(note.n_descsz, sizeof Peer::build));
+      }
+      at = content + (note.n_descsz + 3) / 4 * 4;
+    }
+  }
+  return 1;  // what follows are libraries
+}
+
 }  // namespace
 
 Peer present_self() {
@@ -60,6 +84,7 @@ Peer present_self() {
   self.started = start_time(self.pid);
   self.processors = static_cast<int>(processors().size());
   gethostname(self.host, sizeof self.host - 1);
+  dl_iterate_phdr(copy_build, self.build);
   return self;
 }
 

@@ -5,12 +5,14 @@
 
 namespace vitrine {
 
-/// A rank, as it presents itself to the others.
+/// A rank, as it presents itself to the others, which may run another program: what this is may not
+/// change.
 struct Peer {
   long pid = 0;
   unsigned long long started = 0;  ///< by the kernel's clock: tells it from a later process
   int processors = 0;              ///< that it may run on
   char host[128] = {};
+  unsigned char build[20] = {};  ///< of the program, by the linker; zeros if it says nothing
 };
 
 /// This process.
