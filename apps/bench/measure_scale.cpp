@@ -127,8 +127,8 @@ class ScaleMeasurement {
   void measure_link() {
     constexpr int kTimes = 50, kMany = 32, kBuckets = 64;
     const auto of_times = [&](int times, int messages, size_t bytes) {
-      std::vector<double> seconds;
-      for (int i = 0; i < times; ++i) seconds.push_back(send(messages, bytes));
+      std::vector<double> seconds(static_cast<size_t>(times));
+      for (double& s : seconds) s = send(messages, bytes);
       return std::ranges::max(gather_values(group_, median(seconds)));
     };
     const double one = of_times(kTimes, 1, 1);
@@ -147,12 +147,12 @@ class ScaleMeasurement {
     alone_->update(kRate);
     const auto own = static_cast<int>(most / static_cast<double>(bucket_bytes()));
     const int messages = std::max(1, gather_values(group_, own).front());
-    std::vector<double> quiet, beside;
+    std::vector<double> quiet(kFewest), beside(kFewest);
     for (size_t i = 0; i < kFewest; ++i) {
-      quiet.push_back(passes(*alone_));
+      quiet[i] = passes(*alone_);
       alone_->update(kRate);
       const std::vector<int64_t> exchanges = begin(messages, bucket_bytes());
-      beside.push_back(passes(*alone_));
+      beside[i] = passes(*alone_);
       wait(exchanges);
       alone_->update(kRate);
     }
