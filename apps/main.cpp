@@ -45,12 +45,17 @@ std::string version() {
   return std::string("vitrine ") + vitrine::kVersion + "\nruns" + isas;
 }
 
+bool works_on_ranks(int argc, char** argv) {
+  const auto is = [&](int i, std::string_view name) { return argc > i && argv[i] == name; };
+  return is(1, "train") || (is(1, "bench") && is(2, "scale"));
+}
+
 /// The command that is asked for; its status.
 int run(CLI::App& app, int argc, char** argv) {
   try {
-    if (vitrine::launched_group().size() > 1 &&
-        !(argc > 1 && std::string_view(argv[1]) == "train")) {
-      throw vitrine::UsageError("of the commands only train works on more than one rank");
+    if (vitrine::launched_group().size() > 1 && !works_on_ranks(argc, argv)) {
+      throw vitrine::UsageError(
+          "of the commands only train and bench scale work on more than one rank");
     }
     app.parse(argc, argv);
   } catch (const CLI::RuntimeError& e) {  // a command's own status

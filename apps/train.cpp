@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdlib>
 
 #include "apps/command_line/command.hpp"
 #include "apps/runs/given_options.hpp"
@@ -91,8 +92,21 @@ int report_done(const nlohmann::json& result, const TrainOptions& o, const Commo
   return 0;
 }
 
+/// Processes that mpirun starts of a program that knows no MPI would each train for itself.
+void refuse_mpirun(const Group& group) {
+  if (group.launched()) return;
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) {
+    const char* processes = std::getenv(name);
+    if (processes == nullptr || std::atoi(processes) <= 1) continue;
+    throw UsageError(fmt::format(
+        "mpirun has started {} of these, which know no MPI: vitrine-mpi (make mpi) does",
+        processes));
+  }
+}
+
 int train(const TrainOptions& o, CommonOptions common) {
   Group& group = *o.folder.group;
+  refuse_mpirun(group);
   common.quiet = common.quiet || !group.first();
   if (common.seed_given) o.given->flags["seed"] = common.seed;
   watch_interrupt();

@@ -4,43 +4,33 @@
 
 #include <memory>
 
-#include "apps/bench/bench_model.hpp"
-#include "apps/bench/scale_model.hpp"
+#include "apps/bench/measure_scale.hpp"
 #include "apps/command_line/command.hpp"
 #include "apps/terminal/print.hpp"
 #include "core/isa.hpp"
 #include "core/parallel.hpp"
 #include "models/networks/network.hpp"
+#include "models/training/group.hpp"
 
 namespace vitrine {
 namespace {
 
 constexpr double kKept = 0.95;
-constexpr double kAdamWBytes = 28;  // read and written for each parameter
 
-struct ScaleBench {
-  std::string model = "vit_small_patch16_224";
-  int64_t batch = 8;
-  double seconds = 2;
+struct Options {
+  ScaleBench bench;
   double image_ms = 0;
   double gbits = 0;
   ScaleLink link;
 };
 
-ScaleWork work_of(const ScaleBench& bench, uint64_t seed) {
-  ScaleWork work;
-  work.parameters = network_config(bench.model)->parameters();
-  if (bench.image_ms > 0) {
-    work.image_seconds = 1e-3 * bench.image_ms;
-    return work;
-  }
-  const ModelBenchResult r = bench_model(
-      {.model = bench.model, .batch = bench.batch, .seconds = bench.seconds, .training = true},
-      seed);
-  work.update_seconds = kAdamWBytes * static_cast<double>(work.parameters) / (1e9 * r.memory_gbs);
-  work.image_seconds =
-      (1e-3 * r.ms.median - work.update_seconds) / static_cast<double>(bench.batch);
-  return work;
+ScaleMeasured measure(const Options& o, Group& group, uint64_t seed) {
+  if (o.image_ms == 0) return measure_scale(o.bench, group, seed);
+  ScaleMeasured m;
+  m.work.image_seconds = 1e-3 * o.image_ms;  // and the rest is little
+  m.work.parameters = network_config(o.bench.model)->parameters();
+  m.work.shards = o.bench.shards;
+  return m;
 }
 
 void print_link(const ScaleWork& work, const ScaleLink& link, int64_t batch) {
@@ -57,37 +47,95 @@ void print_link(const ScaleWork& work, const ScaleLink& link, int64_t batch) {
   }
 }
 
-int run(const ScaleBench& bench, const CommonOptions& common) {
-  const ScaleWork work = work_of(bench, common.seed);
+void print_time(const char* who, const ScaleTime& t) {
+  print("{:>10}{:>10.1f}{:>10.1f}{:>8.1f}{:>11.1f}{:>9.1f}{:>9.1f}\n", who, 1e3 * t.total(),
+        1e3 * t.compute, 1e3 * t.update, 1e3 * t.gradients, 1e3 * t.weights, 1e3 * t.gathers);
+}
+
+/// The ranks that are here, beside what is foretold of them.
+void print_measured(const ScaleMeasured& m, int64_t ranks, int64_t batch) {
+  const ScaleTime foretold = scale_time(m.work, m.link, ranks, batch);
+  print(
+      "\n{} ranks here: {:.2f} Gbit/s, {:.0f} us and {:.0f} us for each message, {:.2f} ns of "
+      "computing for each byte\n",
+      ranks, m.link.gbits, 1e6 * m.link.latency, 1e6 * m.link.message, 1e9 * m.link.carry);
+  print("{:>10}{:>10}{:>10}{:>8}{:>11}{:>9}{:>9}\n", "ms", "update", "passes", "AdamW", "gradients",
+        "weights", "gathers");
+  print_time("measured", m.time);
+  print_time("foretold", foretold);
+  print("the foretold time is {:+.1f} % off\n", 100 * (foretold.total() / m.time.total() - 1));
+  print("of {:.1f} ms that gradients travel, {:.1f} are waited for after backward\n",
+        1e3 * foretold.travel, 1e3 * m.time.gradients);
+  print("{:.1f} images/s together, {:.1f} each for itself: {:.1f} %\n", m.together, m.alone,
+        100 * m.together / m.alone);
+  const auto mib = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); };
+  const int64_t weights = 4 * m.work.parameters;
+  const int64_t terms = 2 * weights + 2 * weights / ranks + m.passes_bytes;
+  print(
+      "MiB: weights {:.1f}, gradients {:.1f}, moments {:.1f} / {}, passes {:.1f}: {:.1f}; at most "
+      "{:.1f} here, {:.1f} more\n",
+      mib(weights), mib(weights), mib(2 * weights), ranks, mib(m.passes_bytes), mib(terms),
+      mib(m.peak_bytes), mib(m.peak_bytes - terms));
+}
+
+nlohmann::json json_of(const ScaleTime& t) {
+  return {{"ms", 1e3 * t.total()},         {"passes_ms", 1e3 * t.compute},
+          {"update_ms", 1e3 * t.update},   {"gradients_ms", 1e3 * t.gradients},
+          {"weights_ms", 1e3 * t.weights}, {"gathers_ms", 1e3 * t.gathers}};
+}
+
+nlohmann::json json_of(const ScaleMeasured& m, int64_t ranks, int64_t batch) {
+  return {{"ranks", ranks},
+          {"gbits", m.link.gbits},
+          {"latency_us", 1e6 * m.link.latency},
+          {"message_us", 1e6 * m.link.message},
+          {"carry_ns", 1e9 * m.link.carry},
+          {"images_per_s_alone", m.alone},
+          {"images_per_s_together", m.together},
+          {"together", json_of(m.time)},
+          {"foretold", json_of(scale_time(m.work, m.link, ranks, batch))},
+          {"parameters", m.work.parameters},
+          {"passes_bytes", m.passes_bytes},
+          {"peak_bytes", m.peak_bytes}};
+}
+
+int run(const Options& o, const CommonOptions& common) {
+  Group& group = launched_group();
+  const ScaleMeasured m = measure(o, group, common.seed);
+  const ScaleWork& work = m.work;
+  const int64_t batch = o.bench.batch;
   std::vector<double> links = {1, 10, 100};
-  if (bench.gbits > 0) links = {bench.gbits};
+  if (o.gbits > 0) links = {o.gbits};
   if (common.json) {
     nlohmann::json rows = nlohmann::json::array();
     for (const double gbits : links) {
-      ScaleLink link = bench.link;
+      ScaleLink link = o.link;
       link.gbits = gbits;
       for (int64_t ranks = 1; ranks <= 1024; ranks *= 2) {
-        const ScaleTime t = scale_time(work, link, ranks, bench.batch);
+        const ScaleTime t = scale_time(work, link, ranks, batch);
         rows.push_back({{"gbits", gbits},
                         {"ranks", ranks},
                         {"ms", 1e3 * t.total()},
                         {"network_ms", 1e3 * t.network()},
-                        {"efficiency", scale_efficiency(work, link, ranks, bench.batch)},
+                        {"efficiency", scale_efficiency(work, link, ranks, batch)},
                         {"batch_95", scale_batch(work, link, ranks, kKept)}});
       }
     }
-    print_json({{"model", bench.model}, {"batch", bench.batch}, {"updates", rows}});
+    nlohmann::json out = {{"model", o.bench.model}, {"batch", batch}, {"updates", rows}};
+    if (group.size() > 1) out["here"] = json_of(m, group.size(), batch);
+    print_json(out);
     return 0;
   }
   print(
       "{}, {} parameters, {} images on each rank: {:.2f} ms each, {:.1f} ms for an update ({} "
       "threads, {})\n",
-      bench.model, work.parameters, bench.batch, 1e3 * work.image_seconds,
-      1e3 * work.update_seconds, threads(), isa_name(active_isa()));
+      o.bench.model, work.parameters, batch, 1e3 * work.image_seconds, 1e3 * work.update_seconds,
+      threads(), isa_name(active_isa()));
+  if (group.size() > 1) print_measured(m, group.size(), batch);
   for (const double gbits : links) {
-    ScaleLink link = bench.link;
+    ScaleLink link = o.link;
     link.gbits = gbits;
-    print_link(work, link, bench.batch);
+    print_link(work, link, batch);
   }
   return 0;
 }
@@ -95,25 +143,29 @@ int run(const ScaleBench& bench, const CommonOptions& common) {
 }  // namespace
 
 void add_bench_scale(CLI::App& parent) {
-  auto bench = std::make_shared<ScaleBench>();
-  auto latency = std::make_shared<double>(1e6 * bench->link.latency);
-  CLI::App& command = add_command(parent, "scale", "training by 1 to 1024 ranks, foretold",
-                                  [bench, latency](const CommonOptions& common) {
-                                    bench->link.latency = 1e-6 * *latency;
-                                    return run(*bench, common);
-                                  });
-  add_option(command, "--model", bench->model, "name of a model").show_default();
-  add_option(command, "--batch", bench->batch, "images on each rank")
+  auto o = std::make_shared<Options>();
+  auto latency = std::make_shared<double>(1e6 * o->link.latency);
+  CLI::App& command = add_command(
+      parent, "scale", "training by 1 to 1024 ranks, foretold; under mpirun measured too",
+      [o, latency](const CommonOptions& common) {
+        o->link.latency = 1e-6 * *latency;
+        return run(*o, common);
+      });
+  add_option(command, "--model", o->bench.model, "name of a model").show_default();
+  add_option(command, "--batch", o->bench.batch, "images on each rank")
       .range(1, 100000)
       .show_default();
-  add_option(command, "--seconds", bench->seconds, "how long to measure a step")
+  add_option(command, "--shards", o->bench.shards, "that each rank cuts them into")
+      .range(1, 1024)
+      .show_default();
+  add_option(command, "--seconds", o->bench.seconds, "how long to measure a step")
       .positive()
       .show_default();
-  add_option(command, "--image-ms", bench->image_ms,
+  add_option(command, "--image-ms", o->image_ms,
              "milliseconds of an image, as measured elsewhere, instead of measuring");
-  add_option(command, "--gbits", bench->gbits, "of a node's link, instead of 1, 10 and 100");
+  add_option(command, "--gbits", o->gbits, "of a node's link, instead of 1, 10 and 100");
   add_option(command, "--latency-us", *latency, "of a message, in microseconds").show_default();
-  add_option(command, "--ranks-a-node", bench->link.ranks_a_node, "that share its link")
+  add_option(command, "--ranks-a-node", o->link.ranks_a_node, "that share its link")
       .range(1, 1024)
       .show_default();
 }

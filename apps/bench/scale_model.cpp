@@ -9,7 +9,7 @@ namespace vitrine {
 namespace {
 
 constexpr double kBackwardShare = 2.0 / 3;  // of forward and backward: two products for each one
-constexpr int kGathers = 4;                 // of an update, each in two rounds
+constexpr int kGathers = 3;  // of an update, each in two rounds: losses, norm, whether to stop
 constexpr int64_t kMostImages = int64_t{1} << 20;
 
 }  // namespace
@@ -27,9 +27,12 @@ ScaleTime scale_time(const ScaleWork& work, const ScaleLink& link, int64_t ranks
   const double away = std::max(r - sharing, 0.0) / r;
   const double wire = sharing * bytes * away * 8 / (link.gbits * 1e9);
   const double sent = wire + buckets * (r - 1) * link.message;
+  const double while_computing = std::min(1.0, t.compute / sent);
+  t.compute += work.copy_seconds + link.carry * bytes * away * while_computing;
   const double backward = t.compute * kBackwardShare / static_cast<double>(work.shards);
-  t.gradients = std::max(sent / buckets, sent - backward) + link.latency;
-  t.weights = sent + link.latency;
+  const double first_bucket = backward / buckets;
+  t.gradients = std::max(sent / buckets, sent - (backward - first_bucket)) + link.latency;
+  t.travel = t.weights = sent + link.latency;
   t.gathers = kGathers * 2 * std::ceil(std::log2(r)) * (link.latency + link.message);
   return t;
 }

@@ -21,7 +21,8 @@ using std::chrono::microseconds;
 
 // How long the thread sleeps between two looks: while somebody waits for a message; while messages
 // travel beside the computation; else. Short enough to be little beside a message of a MiB.
-constexpr microseconds kWhileWaiting{20}, kWhileTravelling{200}, kIdle{20'000};
+constexpr microseconds kWhileWaiting{20}, kWhileTravelling{500}, kIdle{20'000};
+constexpr double kLookSeconds = 0.01;  // between two looks at whether all others live
 constexpr double kSignSeconds = 1;
 // Of a rank that a busy machine does not let run: seconds of silence are common, so many are not.
 constexpr double kDefaultLimit = 7;
@@ -36,13 +37,6 @@ constexpr int64_t kMaxMessage = int64_t{1} << 30;    // MPI counts in int
 double now() {
   const auto time = std::chrono::steady_clock::now().time_since_epoch();
   return std::chrono::duration<double>(time).count();
-}
-
-/// Seconds of silence after which a rank counts as lost.
-double silence_limit() {
-  const char* given = std::getenv("VITRINE_MPI_TIMEOUT");
-  const double seconds = given == nullptr ? 0 : std::atof(given);
-  return seconds > 0 ? seconds : kDefaultLimit;
 }
 
 bool completed(MPI_Request& request) {
@@ -62,6 +56,17 @@ void in_pieces(Bytes bytes, const F& f) {
 }
 
 }  // namespace
+
+std::optional<double> silence_limit() {
+  static const auto limit = []() -> std::optional<double> {
+    const char* given = std::getenv("VITRINE_MPI_TIMEOUT");
+    if (given == nullptr) return kDefaultLimit;
+    char* end = nullptr;
+    const double seconds = std::strtod(given, &end);
+    return *end == '\0' && seconds > 0 ? std::optional(seconds) : std::nullopt;
+  }();
+  return limit;
+}
 
 Courier::Courier() {
   thread_ = std::thread([this] { run(); });
@@ -97,6 +102,7 @@ void Courier::run() {
   std::unique_lock lock(mutex_);
   joined_ = true;
   done_.notify_all();
+  double looked = 0;
   while (true) {
     if (advice_here_ != advice_) advice_here_ = advice_;
     if (get_on()) done_.notify_all();
@@ -104,9 +110,12 @@ void Courier::run() {
     const bool all_over = exchanges_.empty() && gathering_ == nullptr;
     if (leaving_ && all_over) break;
     const bool travelling = !all_over;
-    lock.unlock();
-    look_around();
-    lock.lock();
+    if (const double time = now(); time - looked >= kLookSeconds) {
+      looked = time;
+      lock.unlock();
+      look_around();
+      lock.lock();
+    }
     const microseconds pause = waiting_ > 0 ? kWhileWaiting : travelling ? kWhileTravelling : kIdle;
     work_.wait_for(lock, pause);
   }
@@ -191,7 +200,7 @@ void Courier::send_signs_of_life() {
     MPI_Irecv(&sign_in_, 1, MPI_CHAR, before, kSign, signs_, &hearing_);
   }
   if (completed(hearing_)) last_heard_ = time;
-  if (time - last_heard_ > silence_limit()) {
+  if (time - last_heard_ > silence_limit().value_or(kDefaultLimit)) {
     const std::string line = fmt::format("{} has not answered for {:.0f} s (VITRINE_MPI_TIMEOUT)",
                                          peers_.name(before), time - last_heard_);
     // A first rank that is silent says nothing.
@@ -250,10 +259,8 @@ void Courier::look_around() {
     _exit(1);
   }
   if (!Watch::told_to_end()) return;
-  // Of a rank that died the launcher may hear first.
-  for (const double until = now() + kHearOthers; now() < until; usleep(10'000)) {
-    if (const int dead = watch_->dead_rank(); dead >= 0) speak_of(dead);
-  }
+  if (told_at_ == 0) told_at_ = now();
+  if (now() - told_at_ < Watch::grace()) return;  // the step may end in time
   if (peers_.rank == 0) {
     speak_and_abort("told to end by the launcher: a rank elsewhere has died, or somebody ended it",
                     1);

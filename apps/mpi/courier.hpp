@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -16,6 +17,10 @@
 #include "models/training/group.hpp"
 
 namespace vitrine {
+
+/// Seconds of silence after which a rank counts as lost, from VITRINE_MPI_TIMEOUT; nothing if that
+/// is no number above 0.
+std::optional<double> silence_limit();
 
 /// The one thread of a rank that calls MPI. It begins what the others ask for, sees to it that
 /// messages get on while they compute, tells its neighbour every second that this rank lives, and
@@ -97,6 +102,7 @@ class Courier {
   double reported_at_ = 0;
   int reported_status_ = 0;
   std::string advice_here_;  // this thread's copy
+  double told_at_ = 0;       // when SIGTERM was seen; 0 for never
   MPI_Request ending_ = MPI_REQUEST_NULL;
   bool aborted_ = false;
 

@@ -67,15 +67,41 @@ class MpiGroup final : public Group {
   double waited_ = 0;
 };
 
-/// Slurm starts tasks that do not find each other if it is not told which MPI they speak.
+int number_in(const char* variable) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? 0 : std::atoi(text);
+}
+
+/// Launchers start processes that do not find each other if they speak another MPI, and nodes may
+/// have different programs, whose messages do not fit.
 void MpiGroup::refuse_strangers() {
-  const char* tasks = std::getenv("SLURM_STEP_NUM_TASKS");
-  if (size() > 1 || tasks == nullptr || std::atoi(tasks) <= 1) return;
-  if (std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr) return;
-  courier_.end_all(
-      fmt::format("srun has started {} tasks that do not know of each other: srun --mpi=pmix",
-                  tasks),
-      2);
+  if (!silence_limit()) {
+    courier_.end_all(fmt::format("VITRINE_MPI_TIMEOUT is {}: seconds above 0",
+                                 std::getenv("VITRINE_MPI_TIMEOUT")),
+                     2);
+  }
+  const std::vector<Peer>& all = courier_.peers().all;
+  for (size_t rank = 1; rank < all.size(); ++rank) {
+    if (std::ranges::equal(all[rank].build, all[0].build)) continue;
+    courier_.end_all(
+        fmt::format("{} runs another build of this program than {}: the same file on "
+                    "all of them",
+                    courier_.peers().name(static_cast<int>(rank)), courier_.peers().name(0)),
+        1);
+  }
+  if (size() > 1 || number_in("OMPI_COMM_WORLD_SIZE") > 0) return;
+  if (const int tasks = number_in("SLURM_STEP_NUM_TASKS"); tasks > 1) {
+    courier_.end_all(
+        fmt::format("srun has started {} tasks that do not know of each other: srun --mpi=pmix",
+                    tasks),
+        2);
+  }
+  if (const int started = number_in("PMI_SIZE"); started > 1) {
+    courier_.end_all(fmt::format("{} processes do not know of each other: take the mpirun of the "
+                                 "MPI that this program was built with",
+                                 started),
+                     2);
+  }
 }
 
 /// What people read comes from the first rank.

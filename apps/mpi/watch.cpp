@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <elf.h>
+#include <link.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -19,7 +22,17 @@ namespace {
 
 volatile std::sig_atomic_t g_told_to_end = 0;
 
-void on_terminate(int) { g_told_to_end = 1; }
+/// Ends the work as Ctrl-C does, if somebody waits for that.
+void on_terminate(int) {
+  g_told_to_end = 1;
+  struct sigaction interrupt{};
+  sigaction(SIGINT, nullptr, &interrupt);
+  if (interrupt.sa_handler != SIG_DFL) std::raise(SIGINT);
+}
+
+// How long a launcher waits between SIGTERM and SIGKILL, less what it takes to say so: Open MPI
+// (odls_base_sigkill_timeout), and Slurm (KillWait).
+constexpr double kOpenMpiWaits = 1, kSlurmWaits = 30, kToSay = 0.3;
 
 /// Field 22 of /proc/PID/stat; 0 if there is no such process.
 unsigned long long start_time(long pid) {
@@ -41,6 +54,28 @@ bool is_dead(int pidfd) {
   return poll(&entry, 1, 0) == 1;
 }
 
+/// Copies the note of the program's linker that tells one build from another.
+int copy_build(dl_phdr_info* program, size_t, void* to) {
+  for (int i = 0; i < program->dlpi_phnum; ++i) {
+    const auto& part = program->dlpi_phdr[i];
+    if (part.p_type != PT_NOTE) continue;
+    const auto* at = reinterpret_cast<const char*>(program->dlpi_addr + part.p_vaddr);
+    const char* end = at + part.p_memsz;
+    while (at + sizeof(ElfW(Nhdr)) < end) {
+      ElfW(Nhdr) note;
+      std::memcpy(&note, at, sizeof note);
+      const char* name = at + sizeof note;
+      const char* content = name + (note.n_namesz + 3) / 4 * 4;
+      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof ELF_NOTE_GNU &&
+          std::memcmp(name, ELF_NOTE_GNU, sizeof ELF_NOTE_GNU) == 0) {
+        std::memcpy(to, content, std::min<size_t>(note.n_descsz, sizeof Peer::build));
+      }
+      at = content + (note.n_descsz + 3) / 4 * 4;
+    }
+  }
+  return 1;  // what follows are libraries
+}
+
 }  // namespace
 
 Peer present_self() {
@@ -49,6 +84,7 @@ Peer present_self() {
   self.started = start_time(self.pid);
   self.processors = static_cast<int>(processors().size());
   gethostname(self.host, sizeof self.host - 1);
+  dl_iterate_phdr(copy_build, self.build);
   return self;
 }
 
@@ -90,5 +126,12 @@ bool Watch::first_alive() const {
 bool Watch::launcher_gone() const { return parent_ > 1 && getppid() != parent_; }
 
 bool Watch::told_to_end() { return g_told_to_end != 0; }
+
+double Watch::grace() {
+  if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) return kSlurmWaits - kToSay;
+  const char* given = std::getenv("OMPI_MCA_odls_base_sigkill_timeout");
+  const double seconds = given == nullptr ? 0 : std::atof(given);
+  return (seconds > 0 ? seconds : kOpenMpiWaits) - kToSay;
+}
 
 }  // namespace vitrine

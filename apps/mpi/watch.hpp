@@ -5,12 +5,14 @@
 
 namespace vitrine {
 
-/// A rank, as it presents itself to the others.
+/// A rank, as it presents itself to the others, which may run another program: what this is may not
+/// change.
 struct Peer {
   long pid = 0;
   unsigned long long started = 0;  ///< by the kernel's clock: tells it from a later process
   int processors = 0;              ///< that it may run on
   char host[128] = {};
+  unsigned char build[20] = {};  ///< of the program, by the linker; zeros if it says nothing
 };
 
 /// This process.
@@ -29,7 +31,8 @@ struct Peers {
 /// Sees when a process of the group dies, as far as this node shows it.
 class Watch {
  public:
-  /// From now on SIGTERM, by which launchers end what is left of a group, is noted.
+  /// From now on SIGTERM, by which launchers end a group, or what is left of it, is noted; it also
+  /// ends the work as Ctrl-C does, after a step.
   explicit Watch(const Peers& peers);
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
@@ -43,6 +46,8 @@ class Watch {
   bool launcher_gone() const;
   /// Whether SIGTERM has come.
   static bool told_to_end();
+  /// Seconds from then on in which this process will not be killed.
+  static double grace();
 
  private:
   struct Entry {

@@ -15,9 +15,15 @@ namespace vitrine {
 namespace {
 
 constexpr int64_t kBlock = 1 << 14;  // floats of a task: some microseconds
+// Buckets under way, of which each rank holds what it receives: a MiB for each of its nodes.
+constexpr size_t kMostUnderWay = 32;
 
-std::span<std::byte> bytes_of(const Buffer& buffer) {
-  return {buffer.data(), static_cast<size_t>(buffer.bytes())};
+std::span<std::byte> bytes_of(float* first, int64_t floats) {
+  return std::as_writable_bytes(std::span(first, static_cast<size_t>(floats)));
+}
+
+std::span<const std::byte> bytes_of(const float* first, int64_t floats) {
+  return std::as_bytes(std::span(first, static_cast<size_t>(floats)));
 }
 
 /// A copy on all threads.
@@ -34,7 +40,7 @@ SliceExchange::SliceExchange(Group& group, std::span<const int64_t> sizes, int64
       slices_(slices_of(sizes, group.size())),
       sizes_(sizes.begin(), sizes.end()),
       sent_(sizes.size()),
-      unpacked_(sizes.size()),
+      wanted_(sizes.size()),
       reached_(sizes.size()) {
   const auto ranks = static_cast<size_t>(group.size());
   for (size_t i = 0; i < slices_.size(); ++i) {
@@ -66,76 +72,78 @@ SliceExchange::~SliceExchange() {
 }
 
 void SliceExchange::reset() {
-  std::ranges::fill(unpacked_, 0);
+  std::ranges::fill(wanted_, 0);
   for (Bucket& b : buckets_) {
     b.missing = b.parameters.size();
-    b.summed = false;
-    for (const size_t p : b.parameters) ++unpacked_[p];
+    for (const size_t p : b.parameters) ++wanted_[p];
   }
+  full_.clear();
+  begun_ = summed_ = 0;
   reached_.assign(sent_.size(), false);
   gradients_.assign(own_.size(), Tensor());
 }
 
-/// Sends `to_all`, or else b.out, and receives b.in.
-void SliceExchange::begin(Bucket& b, int tag, const Buffer* to_all) {
-  if (DryRun::current() != nullptr) return;
-  std::vector<Group::Outgoing> out;
-  std::vector<Group::Incoming> in;
-  for (int rank = 0; rank < group_.size(); ++rank) {
-    const auto r = static_cast<size_t>(rank);
-    if (rank == group_.rank()) continue;
-    const Buffer& outgoing = to_all != nullptr ? *to_all : b.out[r];
-    if (outgoing.bytes() > 0) out.push_back({rank, bytes_of(outgoing)});
-    if (b.in[r].bytes() > 0) in.push_back({rank, bytes_of(b.in[r])});
-  }
-  b.exchange = group_.begin(tag, out, in);
-}
-
 void SliceExchange::wait(Bucket& b) {
   if (b.exchange < 0) return;
-  const ProfileScope profile("network");
+  const ProfileScope profile(kGradients);
   group_.wait(b.exchange);
   b.exchange = -1;
 }
 
-/// This rank's nodes of an owner's slices, one node behind the other.
-void SliceExchange::pack(const Bucket& b, int owner, float* to) const {
-  const auto nodes = nodes_[static_cast<size_t>(group_.rank())].size();
-  for (size_t node = 0; node < nodes; ++node) {
+/// One of this rank's nodes of a slice.
+const float* SliceExchange::node_of(const Slice& slice, size_t node) {
+  const Tensor& sum = sent_[slice.parameter][node];
+  if (sum.defined()) return sum.data() + slice.begin;
+  if (zeros_.bytes() == 0) {
+    int64_t most = 0;
+    for (const Slice& s : slices_) most = std::max(most, s.floats());
+    zeros_ = scratch_floats(most);
+    std::fill(zeros_.floats(), zeros_.floats() + most, 0.0F);
+  }
+  return zeros_.floats();
+}
+
+/// This rank's nodes of its own slices, where those of others will be added to them.
+void SliceExchange::pack_own(Bucket& b) {
+  const auto self = static_cast<size_t>(group_.rank());
+  float* to = b.in[self].floats();
+  for (size_t node = 0; node < nodes_[self].size(); ++node) {
     for (const Slice& slice : slices_in(b)) {
-      if (slice.owner != owner) continue;
-      const std::vector<Tensor>& sums = sent_[slice.parameter];
-      if (sums[node].defined()) {
-        copy(sums[node].data() + slice.begin, slice.floats(), to);
-      } else {
-        parallel_for(slice.floats(), kBlock,
-                     [&](int64_t begin, int64_t end) { std::fill(to + begin, to + end, 0.0F); });
-      }
+      if (slice.owner != group_.rank()) continue;
+      copy(node_of(slice, node), slice.floats(), to);
       to += slice.floats();
     }
   }
 }
 
+/// Sends the nodes of others' slices from where they lie, in the order in which they arrive.
 void SliceExchange::send(size_t bucket) {
   Bucket& b = buckets_[bucket];
-  const auto ranks = static_cast<size_t>(group_.size());
   const auto self = static_cast<size_t>(group_.rank());
-  b.out.resize(ranks);
-  b.in.resize(ranks);
-  for (size_t r = 0; r < ranks; ++r) {
-    Buffer packed = scratch_floats(b.floats[r] * std::ssize(nodes_[self]));
-    pack(b, static_cast<int>(r), packed.floats());
-    if (r == self) {
-      b.in[r] = std::move(packed);
-    } else {
-      b.out[r] = std::move(packed);
-      b.in[r] = scratch_floats(b.floats[self] * std::ssize(nodes_[r]));
+  std::vector<Group::Outgoing> out;
+  std::vector<Group::Incoming> in;
+  for (size_t node = 0; node < nodes_[self].size(); ++node) {
+    for (const Slice& slice : slices_in(b)) {
+      if (slice.owner == group_.rank()) continue;
+      out.push_back({slice.owner, bytes_of(node_of(slice, node), slice.floats())});
     }
   }
-  begin(b, static_cast<int>(bucket), nullptr);
-  for (const size_t p : b.parameters) {
-    if (--unpacked_[p] == 0) sent_[p].clear();
+  for (size_t r = 0; r < nodes_.size(); ++r) {
+    b.in.push_back(scratch_floats(b.floats[self] * std::ssize(nodes_[r])));
+    if (r == self) continue;
+    float* to = b.in[r].floats();
+    for (size_t node = 0; node < nodes_[r].size(); ++node) {
+      for (const Slice& slice : slices_in(b)) {
+        if (slice.owner != group_.rank()) continue;
+        in.push_back({static_cast<int>(r), bytes_of(to, slice.floats())});
+        to += slice.floats();
+      }
+    }
   }
+  if (DryRun::current() == nullptr) {
+    b.exchange = group_.begin(static_cast<int>(bucket), out, in);
+  }
+  pack_own(b);
 }
 
 void SliceExchange::send_gradient(size_t parameter, std::vector<Tensor> nodes) {
@@ -144,14 +152,21 @@ void SliceExchange::send_gradient(size_t parameter, std::vector<Tensor> nodes) {
   for (size_t i = 0; i < buckets_.size(); ++i) {
     Bucket& b = buckets_[i];
     if (std::ranges::find(b.parameters, parameter) == b.parameters.end()) continue;
-    if (--b.missing == 0) send(i);
+    if (--b.missing == 0) full_.push_back(i);
   }
-  // What has arrived is added up now: it takes more memory as it came.
-  for (Bucket& b : buckets_) {
-    if (b.missing == 0 && !b.summed && b.exchange >= 0 && group_.done(b.exchange)) {
-      b.exchange = -1;
-      sum(b);
-    }
+  get_on(/*waiting=*/false);
+}
+
+/// Sends what is full and adds up what has arrived, which takes more memory as it came.
+void SliceExchange::get_on(bool waiting) {
+  while (summed_ < full_.size()) {
+    while (begun_ < full_.size() && begun_ < summed_ + kMostUnderWay) send(full_[begun_++]);
+    Bucket& b = buckets_[full_[summed_]];
+    if (b.exchange >= 0 && group_.done(b.exchange)) b.exchange = -1;
+    if (b.exchange >= 0 && !waiting) return;
+    wait(b);
+    sum(b);
+    ++summed_;
   }
 }
 
@@ -182,18 +197,15 @@ void SliceExchange::sum(Bucket& b) {
     }
     at += slice.floats();
   }
-  b.out.clear();
   b.in.clear();
-  b.summed = true;
+  for (const size_t p : b.parameters) {
+    if (--wanted_[p] == 0) sent_[p].clear();
+  }
 }
 
 std::vector<Tensor> SliceExchange::take_gradients() {
-  for (Bucket& b : buckets_) {
-    VT_CHECK(b.missing == 0);
-    if (b.summed) continue;
-    wait(b);
-    sum(b);
-  }
+  VT_CHECK(full_.size() == buckets_.size());
+  get_on(/*waiting=*/true);
   std::vector<Tensor> gradients = std::move(gradients_);
   reset();
   return gradients;
@@ -224,35 +236,24 @@ double SliceExchange::norm(std::span<const Tensor> own_gradients) {
   return std::sqrt(sum);
 }
 
-void SliceExchange::share(const std::function<Tensor(size_t)>& value_of) {
-  const auto ranks = static_cast<size_t>(group_.size());
-  const auto self = static_cast<size_t>(group_.rank());
-  for (size_t i = 0; i < buckets_.size(); ++i) {
-    Bucket& b = buckets_[i];
-    b.in.resize(ranks);
-    for (size_t r = 0; r < ranks; ++r) b.in[r] = scratch_floats(b.floats[r]);
-    float* to = b.in[self].floats();
-    for (const Slice& slice : slices_in(b)) {
-      if (slice.owner != group_.rank()) continue;
-      copy(value_of(slice.parameter).data() + slice.begin, slice.floats(), to);
-      to += slice.floats();
+/// From where they lie to where they lie.
+void SliceExchange::share(const ValueOf& value_of) {
+  if (DryRun::current() != nullptr) return;
+  std::vector<Group::Outgoing> out;
+  std::vector<Group::Incoming> in;
+  for (const Slice& slice : slices_) {
+    Tensor value = value_of(slice.parameter);
+    if (slice.owner != group_.rank()) {
+      in.push_back({slice.owner, bytes_of(value.mutable_data() + slice.begin, slice.floats())});
+      continue;
     }
-    begin(b, static_cast<int>(buckets_.size() + i), &b.in[self]);
-  }
-  for (Bucket& b : buckets_) {
-    wait(b);
-    std::vector<const float*> from;
-    for (const Buffer& buffer : b.in) from.push_back(buffer.floats());
-    for (const Slice& slice : slices_in(b)) {
-      const float*& next = from[static_cast<size_t>(slice.owner)];
-      if (slice.owner != group_.rank()) {
-        Tensor value = value_of(slice.parameter);
-        copy(next, slice.floats(), value.mutable_data() + slice.begin);
-      }
-      next += slice.floats();
+    for (int rank = 0; rank < group_.size(); ++rank) {
+      if (rank == slice.owner) continue;
+      out.push_back({rank, bytes_of(value.data() + slice.begin, slice.floats())});
     }
-    b.in.clear();
   }
+  const ProfileScope profile(kWeights);
+  group_.wait(group_.begin(static_cast<int>(buckets_.size()), out, in));
 }
 
 Tensor SliceExchange::collect(size_t parameter, const Shape& shape,
@@ -279,7 +280,7 @@ Tensor SliceExchange::collect(size_t parameter, const Shape& shape,
                     std::as_writable_bytes(std::span(to, static_cast<size_t>(slice.floats())))});
     }
   }
-  group_.wait(group_.begin(static_cast<int>(2 * buckets_.size()), out, in));
+  group_.wait(group_.begin(static_cast<int>(buckets_.size()) + 1, out, in));
   return whole;
 }
 

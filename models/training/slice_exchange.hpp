@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "core/memory.hpp"
@@ -22,6 +23,12 @@ namespace vitrine {
 ///   exchange.share(parameters);
 class SliceExchange {
  public:
+  /// What waiting for either is called in a profile.
+  static constexpr std::string_view kGradients = "network: gradients",
+                                    kWeights = "network: weights";
+
+  using ValueOf = std::function<Tensor(size_t parameter)>;
+
   /// sizes   numbers of each parameter; 0 for those that take no part
   /// shards  at least as many as ranks
   SliceExchange(Group& group, std::span<const int64_t> sizes, int64_t shards);
@@ -33,7 +40,8 @@ class SliceExchange {
   const std::vector<Slice>& own() const { return own_; }
 
   /// nodes  sums of the parameter's gradient over this rank's shards, as nodes_of has them;
-  ///        undefined where no gradient reached it. Its bucket leaves when it is full.
+  ///        undefined where no gradient reached it. Its bucket leaves when it is full and not too
+  ///        many others are under way.
   void send_gradient(size_t parameter, std::vector<Tensor> nodes);
   /// The sums over all shards of own() (numbers in a row); undefined where no gradient reached the
   /// parameter. Waits for what is still under way.
@@ -41,7 +49,7 @@ class SliceExchange {
   /// The 2-norm of all ranks' gradients together, with the bits of grad_norm.
   double norm(std::span<const Tensor> own_gradients);
   /// Sends own slices of the parameters' values to all and writes theirs.
-  void share(const std::function<Tensor(size_t parameter)>& value_of);
+  void share(const ValueOf& value_of);
   /// All of something that is kept by slices: the first rank gets the parameter's, of `shape`, the
   /// others nothing. `part(i)` is that of own()[i].
   Tensor collect(size_t parameter, const Shape& shape, const std::function<Tensor(size_t)>& part);
@@ -52,20 +60,19 @@ class SliceExchange {
     std::vector<int64_t> floats;  // by owner
     std::vector<size_t> parameters;
     size_t missing = 0;  // parameters that backward has not completed
-    bool summed = false;
     int64_t exchange = -1;
-    std::vector<Buffer> out, in;  // by rank; in[own rank] is what this rank adds itself
+    std::vector<Buffer> in;  // by rank, its nodes one behind the other; of the own rank too
   };
 
   std::span<const Slice> slices_in(const Bucket& b) const {
     return std::span(slices_).subspan(b.first, b.end - b.first);
   }
-  bool reached(size_t parameter) const;
   void reset();
   void send(size_t bucket);
-  void pack(const Bucket& b, int owner, float* to) const;
+  void get_on(bool waiting);
+  const float* node_of(const Slice& slice, size_t node);
+  void pack_own(Bucket& b);
   void sum(Bucket& b);
-  void begin(Bucket& b, int tag, const Buffer* to_all);
   void wait(Bucket& b);
 
   Group& group_;
@@ -74,10 +81,15 @@ class SliceExchange {
   std::vector<Bucket> buckets_;
   std::vector<std::vector<ShardRange>> nodes_;  // by rank
   std::vector<TreeSum> sums_;                   // of all nodes
-  std::vector<std::vector<Tensor>> sent_;       // by parameter: nodes of what is not packed yet
-  std::vector<size_t> unpacked_;                // buckets that still want them
+  std::vector<std::vector<Tensor>> sent_;       // by parameter: nodes of what has not left yet
+  std::vector<size_t> wanted_;                  // by how many buckets
+  Buffer zeros_;                                // sent where there is no gradient
   std::vector<bool> reached_;                   // by parameter
-  std::vector<Tensor> gradients_;               // of own_
+  // Buckets in the order in which backward fills them, the same on all ranks; how many of them have
+  // been sent, and added up.
+  std::vector<size_t> full_;
+  size_t begun_ = 0, summed_ = 0;
+  std::vector<Tensor> gradients_;  // of own_
 };
 
 }  // namespace vitrine

@@ -124,6 +124,7 @@ void Training::keep_parts() {
     return;
   }
   std::vector<int64_t> sizes;
+  sizes.reserve(slots_.size());
   for (const Slot& slot : slots_) {
     sizes.push_back(slot.trained ? slot.parameter->value.numel() : 0);
   }
@@ -177,9 +178,10 @@ BatchResult Training::add_gradients_of(const Tensor& images, const Target& targe
 
   const Tensor share =
       Tensor::scalar(1.0F / static_cast<float>(options_.accumulate * options_.shards));
-  tape.backward(std::span(&loss, 1), std::span(&share, 1), [&](int64_t leaf, Tensor gradient) {
-    add_gradient(watched[static_cast<size_t>(leaf)], std::move(gradient));
-  });
+  tape.backward(std::span(&loss, 1), std::span(&share, 1),
+                [&](int64_t leaf, const Tensor& gradient) {
+                  add_gradient(watched[static_cast<size_t>(leaf)], gradient);
+                });
   if (last_of_shard()) statistics_.end(shard());
   ++part_;
   return {double{loss.item()}, count_correct(heads.answer(), labels), images.dim(0)};
@@ -187,7 +189,7 @@ BatchResult Training::add_gradients_of(const Tensor& images, const Target& targe
 
 /// Adds what backward has found for a parameter in this part: to those of the shard's other micro
 /// batches, and after the last of them to the shards before, as far as the tree goes.
-void Training::add_gradient(size_t slot, Tensor gradient) {
+void Training::add_gradient(size_t slot, const Tensor& gradient) {
   Slot& s = slots_[slot];
   Tensor& sum = s.parameter->grad;
   if (gradient.defined()) sum = plus(std::move(sum), gradient);
@@ -228,6 +230,7 @@ double Training::update(double lr) {
       .grad_scale = options_.clip_norm > 0 ? clip_scale(norm, options_.clip_norm) : 1,
       .ema_decay = ema_decay_at(options_, steps_)};
   apply(gradients, lr, extras);
+  gradients.clear();  // before weights come
   for (const Part& part : parts_) {
     const Slot& slot = slots_[part.slot];
     slot.parameter->grad = Tensor();

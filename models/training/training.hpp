@@ -169,7 +169,7 @@ class Training {
   int64_t shard() const { return range_.begin + part_ / options_.accumulate; }
   bool last_of_shard() const { return (part_ + 1) % options_.accumulate == 0; }
   void keep_parts();
-  void add_gradient(size_t slot, Tensor gradient);
+  void add_gradient(size_t slot, const Tensor& gradient);
   double take_gradients(std::vector<Tensor>& gradients);
   Tensor view(const Part& part, const Tensor& whole) const;
   void apply(std::span<const Tensor> gradients, double lr, const UpdateExtras& extras);

@@ -43,6 +43,8 @@ KINDS = {
          ["--checkpoint-blocks", "--clip-norm", 1, "--mixup", 0.4, "--layer-decay", 0.75]),
     "distillation, frozen parameters":
         (VIT | {"distilled": True}, ["--teacher", "teacher", "--distillation", "hard", "--freeze", "blocks.0.*", "--mixup", 0.2]),
+    "ViT: SGD, soft distillation, repeated pictures":
+        (VIT, ["--optimizer", "sgd", "--nesterov", "--teacher", "teacher", "--distillation", "soft", "--repeats", 2, "--loss", "bce"]),
 }
 
 
@@ -183,6 +185,61 @@ def test_a_rank_that_is_bound_to_less_than_its_share_says_so():
     done = program.subprocess.run(["mpirun", "-n", "2", mpi.MPI, *args], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert len(mpi.said(done.stderr)) == (0 if count == 2 else 1), done.stderr
+
+
+def test_sigterm_and_ctrl_c_end_a_run_after_a_step():
+    for number in (signal.SIGTERM, signal.SIGINT):
+        out = f"told{number}"
+        process = mpi.start(2, "train", "--epochs", 100000, "--data", "idx:data", "--model", program.MODEL, "--batch", 24, "--out", out)
+        wait_for_checkpoint(out, 0)
+        told_at = time.time()
+        os.kill(process.pid, number)
+        _, error = process.communicate(timeout=60)
+        told = [line for line in mpi.said(error) if "--resume" in line]
+        assert told == [f"vitrine: interrupted; to go on: vitrine train --out {out} --resume"], error
+        assert process.returncode == 1  # mpirun's own, whatever its processes end with
+        assert os.path.getmtime(f"{out}/checkpoint.safetensors") > told_at - 0.01
+
+
+def test_a_launch_that_cannot_work_is_refused():
+    args = ["train", "--data", "idx:data", "--model", program.MODEL, "--batch", 24, "--epochs", 1, "--out", "launched"]
+    plain = program.VITRINE.removesuffix("-mpi")
+    for variables, binary, says in (({"PMI_SIZE": "2"}, mpi.MPI, "the MPI that this program was built with"),
+                                    ({"SLURM_STEP_NUM_TASKS": "2"}, mpi.MPI, "srun --mpi=pmix"),
+                                    ({"OMPI_COMM_WORLD_SIZE": "2"}, plain, "know no MPI")):
+        done = program.subprocess.run([binary, *map(str, args)], env={**mpi.ENVIRONMENT, **variables}, capture_output=True, text=True)
+        lines = mpi.said(done.stderr)
+        assert done.returncode == 2 and len(lines) == 1 and says in lines[0], done.stderr
+    for value in ("abc", "0", "5s"):
+        done = program.subprocess.run(mpi.command(2, *args), env={**mpi.ENVIRONMENT, "VITRINE_MPI_TIMEOUT": value},
+                                      capture_output=True, text=True)
+        lines = mpi.said(done.stderr)
+        assert done.returncode == 2 and len(lines) == 1 and f"VITRINE_MPI_TIMEOUT is {value}" in lines[0], done.stderr
+    assert not os.path.exists("launched")
+
+
+def test_two_builds_are_refused():
+    content = bytearray(read(mpi.MPI))
+    at = content.index(b"GNU\0", content.index(b"\x14\0\0\0\x03\0\0\0GNU\0"))  # 20 bytes of kind NT_GNU_BUILD_ID
+    content[at + 4] ^= 1
+    with open("other-build", "wb") as f:
+        f.write(content)
+    os.chmod("other-build", 0o700)
+    args = list(map(str, ["train", "--data", "idx:data", "--model", program.MODEL, "--batch", 24, "--epochs", 1, "--out", "builds"]))
+    command = mpi.command(1, *args) + [":", "-n", "1", "./other-build", *args]
+    done = program.subprocess.run(command, env=mpi.ENVIRONMENT, capture_output=True, text=True, timeout=60)
+    lines = mpi.said(done.stderr)
+    assert done.returncode == 1 and len(lines) == 1 and "another build" in lines[0], done.stderr
+    os.remove("other-build")
+
+
+def test_bench_scale_measures_ranks_and_their_memory():
+    done = mpi.run(4, "bench", "scale", "--model", "vit_tiny_patch16_224", "--batch", 2, "--seconds", 0.1, "--json")
+    here = json.loads(done.stdout)["here"]
+    assert here["ranks"] == 4 and here["together"]["ms"] > here["together"]["weights_ms"] > 0, here
+    # Weights, gradients, a quarter of both moments; 64 MiB for the program and what is under way.
+    terms = 4 * here["parameters"] * (1 + 1 + 2 / 4) + here["passes_bytes"]
+    assert here["peak_bytes"] < terms + (64 << 20), here
 
 
 def prepare():

@@ -2,7 +2,7 @@
 """test_mpi_kills.py VITRINE-MPI [KILLS [SEED]]: a run of many ranks loses nothing.
 
 Trains once undisturbed, then KILLS times [30] until a rank, or mpirun, is killed (SIGKILL) at a random moment; each start
-has another number of ranks, and a run that reaches its end is followed by another. All ranks must be gone within 10 s of
+has another number of ranks than the one before, and a run that reaches its end is followed by another. All ranks must be gone within 10 s of
 the kill, and every run must end with the bytes of the undisturbed one. Ends with "N of N".
 """
 import os
@@ -60,16 +60,19 @@ def main():
         longest = 1.2 * (time.time() - begin)
         done = ended = equal = 0
         slowest = 0.0
+        ranks = 0
         while done < kills:
             shutil.rmtree("run", ignore_errors=True)
             for _ in range(rng.randint(1, 3)):
-                process = mpi.start(rng.randint(2, 5), *RUN, "--out", "run")
+                ranks = rng.choice([n for n in range(2, 6) if n != ranks])
+                process = mpi.start(ranks, *RUN, "--out", "run")
                 time.sleep(rng.uniform(0, longest))
                 if process.poll() is None:
                     slowest = max(slowest, kill_one(process, rng))
                     done += 1
                 process.communicate()
-            mpi.run(rng.randint(1, 5), *RUN, "--out", "run")
+            ranks = rng.choice([n for n in range(1, 6) if n != ranks])
+            mpi.run(ranks, *RUN, "--out", "run")
             ended += 1
             equal += all(read(f"run/{name}") == read(f"whole/{name}") for name in WRITTEN)
             print(f"\r{done}/{kills}", end="", file=sys.stderr, flush=True)
