@@ -35,6 +35,14 @@ int complain(const std::string& text, int status) {
   return status;
 }
 
+/// Says so once, however often memory fails again on the way out.
+int out_of_memory() {
+  static bool said = false;
+  if (!said) std::fputs("vitrine: out of memory\n", stderr);
+  said = true;
+  return kFailed;
+}
+
 /// Version, and the ISAs that kernels can use here: the widest is the default.
 std::string version() {
   std::string isas;
@@ -72,7 +80,8 @@ int run(CLI::App& app, int argc, char** argv) {
   } catch (const vitrine::UsageError& e) {
     return complain(e.what(), kWrongUsage);
   } catch (const std::bad_alloc&) {
-    return complain("out of memory", kFailed);
+    vitrine::launched_group().end_all("out of memory", kFailed);
+    return out_of_memory();
   } catch (const vitrine::Interrupted& e) {
     return complain(e.what(), vitrine::kInterrupted);
   } catch (const std::system_error& e) {
@@ -88,7 +97,7 @@ int run(CLI::App& app, int argc, char** argv) {
 /// Instead of std::terminate's own: destructors of nlohmann's values ask for memory, and where
 /// there is none they end the program.
 [[noreturn]] void end_program() {
-  const auto out_of_memory = [] {
+  const auto no_memory = [] {
     try {
       if (const auto cause = std::current_exception(); cause != nullptr) {
         std::rethrow_exception(cause);
@@ -100,9 +109,8 @@ int run(CLI::App& app, int argc, char** argv) {
     }
     return false;
   };
-  if (!out_of_memory()) std::abort();  // a mistake of ours: a core file tells more
-  std::fputs("vitrine: out of memory\n", stderr);
-  std::_Exit(kFailed);
+  if (!no_memory()) std::abort();  // a mistake of ours: a core file tells more
+  std::_Exit(out_of_memory());
 }
 
 }  // namespace
@@ -131,6 +139,5 @@ int main(int argc, char** argv) try {
   // What was printed must have arrived: a full disk is a failure.
   return status == 0 && !vitrine::standard_output_arrived() ? kFailed : status;
 } catch (...) {  // no memory to declare the options, or to complain
-  std::fputs("vitrine: out of memory\n", stderr);
-  return kFailed;
+  return out_of_memory();
 }

@@ -8,6 +8,7 @@
 #include "apps/terminal/print.hpp"
 #include "core/error.hpp"
 #include "core/formats/file.hpp"
+#include "core/formats/folder_entries.hpp"
 #include "core/isa.hpp"
 #include "core/text/json_text.hpp"
 #include "models/training/metrics_file.hpp"
@@ -67,14 +68,11 @@ void check_never_saved(const std::string& folder) {
 
 /// Refuses a folder of something else.
 void check_holds_no_other(const std::string& folder) {
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (name == "metrics.jsonl" || name.ends_with(".vitrine-tmp")) continue;  // a run just begun
+  const std::error_code error = for_each_entry(folder, [&](const std::string& name) {
+    if (name == "metrics.jsonl" || name.ends_with(".vitrine-tmp")) return true;  // a run just begun
     throw UsageError(
         fmt::format("--out {}: holds {} and no run; take another folder", folder, name));
-  }
+  });
   if (error && fs::exists(folder)) throw IoError(folder, "cannot read: " + error.message());
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/formats/file.hpp"
+#include "core/formats/folder_entries.hpp"
 #include "core/text/json_problem.hpp"
 #include "core/text/json_text.hpp"
 #include "core/text/nearest_name.hpp"
@@ -44,11 +45,10 @@ std::string recipe_file(const std::string& name) {
 
 std::vector<std::string> recipe_names() {
   std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(shipped_folder(), error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (entry->path().extension() == ".json") names.push_back(entry->path().stem().string());
-  }
+  for_each_entry(shipped_folder(), [&](const std::string& name) {
+    if (name.ends_with(".json")) names.push_back(fs::path(name).stem().string());
+    return true;
+  });
   std::ranges::sort(names);
   return names;
 }

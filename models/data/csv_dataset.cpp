@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/formats/file.hpp"
+#include "core/formats/folder_entries.hpp"
 #include "core/formats/home_path.hpp"
 #include "models/data/class_names.hpp"
 #include "models/data/class_order.hpp"
@@ -157,14 +158,12 @@ Lists find_lists(const std::string& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) return {};
   Lists lists{.parts = {}, .others = {}, .folder = path};
-  fs::directory_iterator entry(path, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    const auto part = part_named(entry->path().stem().string());
-    if (extension_of(name) != "csv" || name.front() == '.') continue;
+  error = for_each_entry(path, [&](const std::string& name) {
+    const auto part = part_named(fs::path(name).stem().string());
+    if (extension_of(name) != "csv" || name.front() == '.') return true;
     if (!part) {
       lists.others.push_back(name);
-      continue;
+      return true;
     }
     std::string& known = name_of(lists.parts, *part);
     if (!known.empty()) {
@@ -172,7 +171,8 @@ Lists find_lists(const std::string& path) {
                                       std::min(known, name), std::max(known, name)));
     }
     known = name;
-  }
+    return true;
+  });
   if (error) throw IoError(path, fmt::format("cannot read the folder: {}", error.message()));
   if (lists.parts.train.empty()) throw IoError(path, "no train.csv in it");
   return lists;

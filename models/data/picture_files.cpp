@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/formats/folder_entries.hpp"
 
 namespace vitrine {
 namespace {
@@ -71,25 +72,24 @@ bool is_picture_name(std::string_view name) {
 
 FolderContent read_folder(const std::string& folder, PassedOver& passed_over) {
   FolderContent content;
-  std::error_code error;
-  fs::directory_iterator entry(folder, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
+  const std::error_code error = for_each_entry(folder, [&](const std::string& name) {
     std::error_code gone;
+    const fs::file_status status = fs::status(fs::path(folder) / name, gone);
     if (name.front() == '.') {
       passed_over.add("hidden");
-    } else if (entry->is_directory(gone)) {
+    } else if (fs::is_directory(status)) {
       content.folders.push_back(name);
-    } else if (!entry->exists(gone)) {
+    } else if (!fs::exists(status)) {
       passed_over.add("broken links");
-    } else if (!entry->is_regular_file(gone)) {
+    } else if (!fs::is_regular_file(status)) {
       passed_over.add("not regular files");
     } else if (is_picture_name(name)) {
       content.pictures.push_back(name);
     } else {
       passed_over.add_file(name);
     }
-  }
+    return true;
+  });
   if (error) throw IoError(folder, fmt::format("cannot read the folder: {}", error.message()));
   std::ranges::sort(content.folders);
   std::ranges::sort(content.pictures);

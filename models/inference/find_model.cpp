@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/formats/folder_entries.hpp"
 #include "core/text/nearest_name.hpp"
 #include "models/inference/shared_file.hpp"
 
@@ -28,11 +29,10 @@ std::string nearest_model(const std::string& name) {
   const fs::path folder = fs::path(name).parent_path();
   std::vector<std::string> known;
   if (folder.empty()) known.emplace_back("fashion_vit");
-  std::error_code error;
-  for (fs::directory_iterator entry(folder.empty() ? "." : folder, error), end;
-       !error && entry != end && known.size() < kMost; entry.increment(error)) {
-    known.push_back(entry->path().filename().string());
-  }
+  for_each_entry(folder.empty() ? "." : folder.string(), [&](const std::string& there) {
+    known.push_back(there);
+    return known.size() < kMost;
+  });
   std::ranges::sort(known);  // of two that are as near the same one everywhere
   const std::string nearest = nearest_name(fs::path(name).filename().string(), known);
   return nearest.empty() ? "" : fmt::format("; did you mean {}?", (folder / nearest).string());

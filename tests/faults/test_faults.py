@@ -177,7 +177,7 @@ def prepare():
     os.makedirs("work")
     subprocess.run(Train.args, cwd="work", check=True)
     os.rename("work/run", "begun")
-    subprocess.run(["cc", "-std=c11", f"{ROOT}/tests/install/classify.c", f"-I{ROOT}/models", f"-L{LIB}", "-lvitrine",
+    subprocess.run(["cc", "-std=c11", f"{ROOT}/tests/install/classify.c", f"-I{ROOT}/models/c_api", f"-L{LIB}", "-lvitrine",
                     f"-Wl,-rpath,{LIB}", "-o", "example"], check=True)
 
 
