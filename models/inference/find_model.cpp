@@ -29,10 +29,12 @@ std::string nearest_model(const std::string& name) {
   const fs::path folder = fs::path(name).parent_path();
   std::vector<std::string> known;
   if (folder.empty()) known.emplace_back("fashion_vit");
-  for_each_entry(folder.empty() ? "." : folder.string(), [&](const std::string& there) {
-    known.push_back(there);
-    return known.size() < kMost;
-  });
+  // No folder, no names.
+  [[maybe_unused]] const auto unread =
+      for_each_entry(folder.empty() ? "." : folder.string(), [&](const std::string& there) {
+        known.push_back(there);
+        return known.size() < kMost;
+      });
   std::ranges::sort(known);  // of two that are as near the same one everywhere
   const std::string nearest = nearest_name(fs::path(name).filename().string(), known);
   return nearest.empty() ? "" : fmt::format("; did you mean {}?", (folder / nearest).string());
