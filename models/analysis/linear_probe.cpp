@@ -10,8 +10,8 @@
 #include "core/error.hpp"
 #include "core/interrupt.hpp"
 #include "core/parallel.hpp"
-#include "models/analysis/cholesky.hpp"
 #include "models/data/stratified_split.hpp"
+#include "ops/cholesky.hpp"
 #include "ops/linear.hpp"
 
 namespace vitrine {

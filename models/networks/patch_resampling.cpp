@@ -2,7 +2,9 @@
 
 #include <vector>
 
+#include "core/error.hpp"
 #include "models/networks/resampling_matrix.hpp"
+#include "ops/cholesky.hpp"
 
 namespace vitrine {
 namespace {
@@ -11,25 +13,6 @@ PositionResampling of_areas(PositionResampling method) {
   return method == PositionResampling::kBicubicCorners    ? PositionResampling::kBicubic
          : method == PositionResampling::kBilinearCorners ? PositionResampling::kBilinear
                                                           : method;
-}
-
-/// X (n, columns) with G X = B, which it takes the place of; G (n, n) is symmetric and positive
-/// definite, so that elimination needs no pivots.
-void solve(std::vector<double>& g, std::vector<double>& b, int64_t n, int64_t columns) {
-  const auto at = [](std::vector<double>& m, int64_t i, int64_t j, int64_t width) -> double& {
-    return m[static_cast<size_t>(i * width + j)];
-  };
-  for (int64_t k = 0; k < n; ++k) {
-    for (int64_t i = 0; i < n; ++i) {
-      if (i == k) continue;
-      const double factor = at(g, i, k, n) / at(g, k, k, n);
-      for (int64_t j = k; j < n; ++j) at(g, i, j, n) -= factor * at(g, k, j, n);
-      for (int64_t j = 0; j < columns; ++j) at(b, i, j, columns) -= factor * at(b, k, j, columns);
-    }
-  }
-  for (int64_t i = 0; i < n; ++i) {
-    for (int64_t j = 0; j < columns; ++j) at(b, i, j, columns) /= at(g, i, i, n);
-  }
 }
 
 /// The transposed pseudo-inverse (to, from) of the matrix R that resamples an axis: (R R^T)^-1 R,
@@ -57,7 +40,8 @@ std::vector<double> inverse_of_resampling(int64_t from, int64_t to, PositionResa
       gram[static_cast<size_t>(i * n + j)] = sum;
     }
   }
-  solve(gram, b, n, length);
+  VT_CHECK(cholesky(gram, n));
+  cholesky_solve(gram, n, b, length);
   if (wide) return b;
   std::vector<double> turned(b.size());
   for (int64_t i = 0; i < to; ++i) {

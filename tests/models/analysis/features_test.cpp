@@ -1,5 +1,5 @@
-// Features: what is extracted and saved; weighted k-NN against the formula over all pairs; Cholesky
-// and the linear probe against what they solve, in double. Sizes cross every block: more than 4096
+// Features: what is extracted and saved; weighted k-NN against the formula over all pairs; the
+// linear probe against what it solves, in double. Sizes cross every block: more than 4096
 // training and 256 test rows, widths with and without a tail of 8. Not here: accuracy on real
 // pictures (tests/program), the .npy format (npy_write_test).
 
@@ -18,7 +18,6 @@
 #include "core/formats/npy.hpp"
 #include "core/formats/safetensors.hpp"
 #include "core/parallel.hpp"
-#include "models/analysis/cholesky.hpp"
 #include "models/analysis/linear_probe.hpp"
 #include "models/analysis/weighted_knn.hpp"
 #include "models/data/memory_dataset.hpp"
@@ -112,39 +111,6 @@ TEST_CASE("weighted k-NN: a class without votes is never among the best", "[mode
   const Accuracy got = weighted_knn(train_rows(f), test_rows(f), 2);
   CHECK(got.top1 == 0);
   CHECK(got.top5 == 0);
-}
-
-TEST_CASE("cholesky: the factor and the solution in double", "[models]") {
-  for (const int64_t n : {1, 2, 7, 40, 300}) {
-    const auto x = test::randoms<double>(n * (n + 3), 1);
-    std::vector<double> a(static_cast<size_t>(n * n));
-    for (int64_t i = 0; i < n; ++i) {
-      for (int64_t j = 0; j < n; ++j) {
-        for (int64_t k = 0; k < n + 3; ++k) {
-          a[static_cast<size_t>(i * n + j)] +=
-              x[static_cast<size_t>(i * (n + 3) + k)] * x[static_cast<size_t>(j * (n + 3) + k)];
-        }
-      }
-    }
-    for (int64_t i = 0; i < n; ++i) a[static_cast<size_t>(i * n + i)] += 0.1;
-    const auto want = test::randoms<double>(n * 19, 2);
-    std::vector<double> b(want.size());
-    for (int64_t i = 0; i < n; ++i) {
-      for (int64_t j = 0; j < n; ++j) {
-        for (int64_t c = 0; c < 19; ++c) {
-          b[static_cast<size_t>(i * 19 + c)] +=
-              a[static_cast<size_t>(i * n + j)] * want[static_cast<size_t>(j * 19 + c)];
-        }
-      }
-    }
-    REQUIRE(cholesky(a, n));
-    cholesky_solve(a, n, b, 19);
-    CHECK(test::max_error(b, want) < 1e-8);
-  }
-  std::vector<double> indefinite = {1, 2, 2, 1};
-  CHECK_FALSE(cholesky(indefinite, 2));
-  std::vector<double> nan = {std::nan("")};
-  CHECK_FALSE(cholesky(nan, 1));
 }
 
 /// The objective that fit_linear_probe minimises.

@@ -1,4 +1,4 @@
-#include "models/analysis/cholesky.hpp"
+#include "ops/cholesky.hpp"
 
 #include <algorithm>
 #include <cmath>
