@@ -14,22 +14,16 @@
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/gemm.hpp"
 #include "ops/linear.hpp"
-#include "tests/any_threads.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"
+#include "tests/ops/narrow_weights.hpp"
 
 namespace vitrine {
 namespace {
 
+using test::frozen;
 using test::random_tensor;
 using test::same_bits;
-
-Tensor frozen(Tensor weight) {
-  weight.freeze();
-  weight.rank() == 2 ? pack_weight(weight, Precision::kBfloat16)
-                     : pack_conv2d_weight(weight, 1, Precision::kBfloat16);
-  return weight;
-}
 
 Tensor rounded(const Tensor& x) {
   Tensor to = x.clone();
@@ -49,10 +43,8 @@ TEST_CASE("bf16 product: values and bits of linear", "[ops][bf16]") {
     const Tensor x = random_tensor({m, k}, 1, 3);
     const Tensor plain = random_tensor({n, k}, 2);
     const Tensor bias = random_tensor({n}, 3);
-    const Tensor weight = frozen(plain.clone());
-    CHECK(weight.storage().moved_out());
-    const Tensor y =
-        test::same_on_any_threads([&] { return std::vector{linear(x, weight, bias)}; })[0];
+    const Tensor weight = frozen(plain.clone(), Precision::kBfloat16);
+    const Tensor y = test::checked_linear(x, weight, bias);
     const Tensor a = operand(x);
     const Tensor w = rounded(plain);
     bool within = true;
@@ -72,24 +64,6 @@ TEST_CASE("bf16 product: values and bits of linear", "[ops][bf16]") {
       }
     }
     CHECK(within);
-
-    const Tensor last = x.rows(m - 1, m);
-    CHECK(same_bits(linear(last, weight, bias), y.rows(m - 1, m)));
-    // The epilogue is the floats' own: the same bits as with the same numbers in f32, unless sums
-    // are rounded elsewhere.
-    const Tensor residual = random_tensor({m, n}, 4);
-    const Tensor scale = random_tensor({n}, 5);
-    const Tensor added = linear_add(x, weight, bias, residual, scale);
-    const Tensor gelu = linear(x, weight, bias, Activation::kGelu);
-    for (int64_t i = 0; i < m * n; i += 7) {
-      const auto at = static_cast<size_t>(i);
-      const auto v = static_cast<double>(y.values()[at]);
-      const double sum = v * static_cast<double>(scale.values()[at % static_cast<size_t>(n)]) +
-                         static_cast<double>(residual.values()[at]);
-      CHECK(static_cast<double>(added.values()[at]) == Approx(sum).margin(1e-4));
-      CHECK(static_cast<double>(gelu.values()[at]) ==
-            Approx(v * (1 + std::erf(v / std::sqrt(2.0))) / 2).margin(1e-4));
-    }
   }
 }
 
@@ -106,7 +80,7 @@ TEST_CASE("bf16 product: whole numbers are exact", "[ops][bf16]") {
     }
   }
   const Tensor want = linear(x, plain, Tensor());
-  CHECK(same_bits(linear(x, frozen(plain), Tensor()), want));
+  CHECK(same_bits(linear(x, frozen(plain, Precision::kBfloat16), Tensor()), want));
 }
 
 TEST_CASE("bf16 product: what is no number is not hidden", "[ops][bf16]") {
@@ -115,7 +89,7 @@ TEST_CASE("bf16 product: what is no number is not hidden", "[ops][bf16]") {
   constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
   const int64_t k = 37;
   std::vector<float> ones(static_cast<size_t>(9 * k), 1.0F);
-  const Tensor weight = frozen(Tensor::from(ones, {9, k}));
+  const Tensor weight = frozen(Tensor::from(ones, {9, k}), Precision::kBfloat16);
   const auto with = [&](float one) {
     std::vector<float> x(static_cast<size_t>(k), 1.0F);
     x.back() = one;
@@ -151,28 +125,14 @@ TEST_CASE("bf16 conversion: every kernel rounds as the definition does", "[ops][
 
 TEST_CASE("bf16 convolution: any kernel, and a picture alone or among others", "[ops][bf16]") {
   const ScopedIsa isa(test::each_isa());
-  struct Case {
-    int64_t channels, outputs, kernel, stride, padding;
-  };
-  for (const auto& [channels, outputs, kernel, stride, padding] :
-       std::vector<Case>{{3, 10, 7, 2, 3},
-                         {16, 24, 3, 1, 1},
-                         {8, 5, 1, 1, 0},
-                         {7, 9, 1, 2, 0},
-                         {3, 12, 4, 4, 0}}) {
-    CAPTURE(channels, kernel, stride);
-    const Tensor pictures = random_tensor({3, 13, 12, channels}, 1);
-    const Tensor plain = random_tensor({outputs, channels, kernel, kernel}, 2);
-    const Tensor bias = random_tensor({outputs}, 3);
-    const Conv2dOptions options{.stride = {stride, stride},
-                                .padding = {padding, padding, padding, padding}};
-    const Tensor weight = frozen(plain.clone());
-    const Tensor y = test::same_on_any_threads(
-        [&] { return std::vector{conv2d(pictures, weight, bias, options)}; })[0];
-    CHECK(weight.storage().moved_out());
-    for (int64_t i = 0; i < 3; ++i) {
-      CHECK(same_bits(conv2d(pictures.rows(i, i + 1), weight, bias, options), y.rows(i, i + 1)));
-    }
+  for (const test::ConvCase& c : test::kConvCases) {
+    CAPTURE(c.channels, c.kernel, c.stride);
+    const Tensor pictures = random_tensor({3, 13, 12, c.channels}, 1);
+    const Tensor plain = random_tensor({c.outputs, c.channels, c.kernel, c.kernel}, 2);
+    const Tensor bias = random_tensor({c.outputs}, 3);
+    const Conv2dOptions options = c.options();
+    const Tensor weight = frozen(plain.clone(), Precision::kBfloat16);
+    const Tensor y = test::checked_conv2d(pictures, weight, bias, options);
     const Tensor want = conv2d(operand(pictures), rounded(plain), bias, options);
     CHECK(test::max_error(y.values(), want.values()) < 2e-6);
   }
@@ -181,7 +141,7 @@ TEST_CASE("bf16 convolution: any kernel, and a picture alone or among others", "
 TEST_CASE("bf16 weights: rounded once, and the same when the ISA changes", "[ops][bf16]") {
   const ScopedIsa isa(test::each_isa());
   const Tensor plain = random_tensor({33, 71}, 1);
-  const Tensor weight = frozen(plain.clone());
+  const Tensor weight = frozen(plain.clone(), Precision::kBfloat16);
   const Tensor want = rounded(plain);
   REQUIRE(packed_weight(weight)->precision() == Precision::kBfloat16);
   {

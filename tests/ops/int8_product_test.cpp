@@ -17,23 +17,18 @@
 #include "ops/kernels/all.hpp"
 #include "ops/kernels/gemm_int8.hpp"
 #include "ops/linear.hpp"
-#include "tests/any_threads.hpp"
 #include "tests/isas.hpp"
 #include "tests/numbers.hpp"
+#include "tests/ops/narrow_weights.hpp"
 
 namespace vitrine {
 namespace {
 
 using kernels::GemmInt8;
 using kernels::RowScale;
+using test::frozen;
 using test::random_tensor;
 using test::same_bits;
-
-Tensor frozen(Tensor weight, Precision precision) {
-  weight.freeze();
-  weight.rank() == 2 ? pack_weight(weight, precision) : pack_conv2d_weight(weight, 1, precision);
-  return weight;
-}
 
 /// Rows of integers, as a kernel's `quantize` would write them.
 struct Integers {
@@ -164,30 +159,8 @@ TEST_CASE("int8 product: values and bits of linear", "[ops][int8]") {
     const Tensor plain = random_tensor({n, k}, 2);
     const Tensor bias = random_tensor({n}, 3);
     const Tensor weight = frozen(plain.clone(), Precision::kInt8);
-    CHECK(weight.storage().moved_out());
     const std::vector<double> want = quantised_product(x, plain, bias);
-    const Tensor y =
-        test::same_on_any_threads([&] { return std::vector{linear(x, weight, bias)}; })[0];
-    CHECK(test::max_error(y.values(), want) < 1e-6);
-    CHECK(weight.storage().moved_out());
-
-    // A row alone has the bits that it has among others, and so has one in another network's place.
-    const Tensor last = x.rows(m - 1, m);
-    CHECK(same_bits(linear(last, weight, bias), y.rows(m - 1, m)));
-    // The rest of the epilogue is the floats' own.
-    const Tensor residual = random_tensor({m, n}, 4);
-    const Tensor scale = random_tensor({n}, 5);
-    const Tensor added = linear_add(x, weight, bias, residual, scale);
-    const Tensor gelu = linear(x, weight, bias, Activation::kGelu);
-    for (int64_t i = 0; i < m * n; i += 7) {
-      const auto at = static_cast<size_t>(i);
-      const auto v = static_cast<double>(y.values()[at]);
-      const double sum = v * static_cast<double>(scale.values()[at % static_cast<size_t>(n)]) +
-                         static_cast<double>(residual.values()[at]);
-      CHECK(static_cast<double>(added.values()[at]) == Approx(sum).margin(1e-4));
-      CHECK(static_cast<double>(gelu.values()[at]) ==
-            Approx(v * (1 + std::erf(v / std::sqrt(2.0))) / 2).margin(1e-4));
-    }
+    CHECK(test::max_error(test::checked_linear(x, weight, bias).values(), want) < 1e-6);
   }
 }
 
@@ -259,32 +232,18 @@ TEST_CASE("int8 product: rows that have no range, or no numbers", "[ops][int8]")
 
 TEST_CASE("int8 convolution: a picture's scale, zeros outside, any kernel", "[ops][int8]") {
   const ScopedIsa isa(test::each_isa());
-  struct Case {
-    int64_t channels, outputs, kernel, stride, padding;
-  };
-  for (const auto& [channels, outputs, kernel, stride, padding] :
-       std::vector<Case>{{3, 10, 7, 2, 3},
-                         {16, 24, 3, 1, 1},
-                         {8, 5, 1, 1, 0},
-                         {8, 9, 1, 2, 0},
-                         {3, 12, 4, 4, 0}}) {
-    CAPTURE(channels, kernel, stride);
-    const Tensor pictures = random_tensor({3, 13, 12, channels}, 1);
-    const Tensor plain = random_tensor({outputs, channels, kernel, kernel}, 2);
-    const Tensor bias = random_tensor({outputs}, 3);
-    const Conv2dOptions options{.stride = {stride, stride},
-                                .padding = {padding, padding, padding, padding}};
+  for (const test::ConvCase& c : test::kConvCases) {
+    CAPTURE(c.channels, c.kernel, c.stride);
+    const Tensor pictures = random_tensor({3, 13, 12, c.channels}, 1);
+    const Tensor plain = random_tensor({c.outputs, c.channels, c.kernel, c.kernel}, 2);
+    const Tensor bias = random_tensor({c.outputs}, 3);
+    const Conv2dOptions options = c.options();
     const Tensor weight = frozen(plain.clone(), Precision::kInt8);
-    const Tensor y = test::same_on_any_threads(
-        [&] { return std::vector{conv2d(pictures, weight, bias, options)}; })[0];
-    CHECK(weight.storage().moved_out());
-    for (int64_t i = 0; i < 3; ++i) {
-      CHECK(same_bits(conv2d(pictures.rows(i, i + 1), weight, bias, options), y.rows(i, i + 1)));
-    }
+    const Tensor y = test::checked_conv2d(pictures, weight, bias, options);
     // Exactly the convolution of what the integers stand for.
     const GemmInt8& table = *kernels::active().gemm_int8;
     Tensor rounded = pictures.clone();
-    const int64_t numel = 13 * 12 * channels;
+    const int64_t numel = 13 * 12 * c.channels;
     for (int64_t i = 0; i < 3; ++i) {
       float* picture = rounded.mutable_data() + i * numel;
       const RowScale scale = kernels::row_scale_of(table.range(numel, picture), table.levels);
