@@ -113,7 +113,7 @@ void multiply(const Int8Block& block) {
   const int64_t most_rows = rows_beside(static_cast<int>(vectors));
   const int64_t tiles = (block.rows + most_rows - 1) / most_rows;
   const int64_t fetches = tiles * block.steps;
-  const int64_t ahead_step = (block.ahead_bytes + fetches - 1) / fetches;
+  const int64_t ahead_step = fetches > 0 ? (block.ahead_bytes + fetches - 1) / fetches : 0;
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t begin = tile_begin(block.rows, tiles, t);
     const int64_t rows = tile_begin(block.rows, tiles, t + 1) - begin;
