@@ -60,13 +60,14 @@ ISA_avx512   := -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx2 -mf
 # g++ 12 would read all of A's values ahead, and keep sums on the stack for it.
 ISA_neon64   := $(if $(CLANG),,-fno-schedule-insns)
 # Refinements of an ISA have products of integers, or of bf16, of their own.
-REFINED_x86_64  := avx2_vnni avx512_vnni avx512_bf16
+REFINED_x86_64  := avx2_vnni avx512_vnni avx512_bf16 avx512_amx
 REFINED_aarch64 := neon64_dotprod neon64_i8mm neon64_bf16
 REFINED         := $(REFINED_$(ARCH))
-refined_sources  = $(if $(findstring bf16,$(1)),ops/simd/gemm.cpp ops/simd/peak.cpp,ops/simd/gemm_int8.cpp)
+refined_sources  = $(if $(filter %bf16 %amx,$(1)),ops/simd/gemm.cpp ops/simd/peak.cpp) $(if $(filter %bf16,$(1)),,ops/simd/gemm_int8.cpp)
 ISA_avx2_vnni      := $(ISA_avx2) -DVT_VNNI
 ISA_avx512_vnni    := $(ISA_avx512) -DVT_VNNI
 ISA_avx512_bf16    := $(ISA_avx512) -DVT_BF16
+ISA_avx512_amx     := $(ISA_avx512) -mamx-tile -mamx-int8 -mamx-bf16 -DVT_AMX
 ISA_neon64_dotprod := $(ISA_neon64) -march=armv8.2-a+dotprod -DVT_DOTPROD
 ISA_neon64_i8mm    := $(ISA_neon64) -march=armv8.2-a+dotprod+i8mm -DVT_I8MM
 ISA_neon64_bf16    := $(ISA_neon64) -march=armv8.2-a+bf16 -DVT_BF16

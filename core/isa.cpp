@@ -15,6 +15,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -23,9 +25,9 @@
 namespace vitrine {
 namespace {
 
-constexpr std::array<std::string_view, 11> kNames = {
-    "reference",   "sse42",       "avx2",           "avx512",      "neon64",      "avx2+vnni",
-    "avx512+vnni", "avx512+bf16", "neon64+dotprod", "neon64+i8mm", "neon64+bf16",
+constexpr std::array<std::string_view, 12> kNames = {
+    "reference",   "sse42",       "avx2",       "avx512",         "neon64",      "avx2+vnni",
+    "avx512+vnni", "avx512+bf16", "avx512+amx", "neon64+dotprod", "neon64+i8mm", "neon64+bf16",
 };
 
 #if defined(__x86_64__)
@@ -52,6 +54,14 @@ uint64_t saved_state(const Registers& leaf1) {
   return (uint64_t{high} << 32) | low;
 }
 
+/// Linux gives tiles only to a process that asks, since they take 8 KiB of every signal's frame. It
+/// refuses where a signal stack is too small for that.
+bool may_use_tiles() {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileContent = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileContent) == 0;
+}
+
 std::vector<Isa> detect() {
   std::vector<Isa> found = {Isa::kReference};
   const Registers one = cpuid(1);
@@ -71,7 +81,12 @@ std::vector<Isa> detect() {
   found.push_back(Isa::kAvx512);
   if (!bit(seven.ecx, 11)) return found;
   found.push_back(Isa::kAvx512Vnni);
-  if (bit(cpuid(7, 1).eax, 5)) found.push_back(Isa::kAvx512Bf16);
+  if (!bit(cpuid(7, 1).eax, 5)) return found;
+  found.push_back(Isa::kAvx512Bf16);
+  constexpr uint64_t kTiles = 0x60000;  // their shape and their content
+  const bool amx =
+      bit(seven.edx, 22) && bit(seven.edx, 24) && bit(seven.edx, 25);  // bf16, tile, int8
+  if (amx && (saved & kTiles) == kTiles && may_use_tiles()) found.push_back(Isa::kAvx512Amx);
   return found;
 }
 

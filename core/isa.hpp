@@ -17,13 +17,14 @@ enum class Isa {
   kAvx2Vnni,       ///< AVX-VNNI
   kAvx512Vnni,     ///< AVX-512 VNNI
   kAvx512Bf16,     ///< AVX-512 BF16 and VNNI
+  kAvx512Amx,      ///< AMX: tiles of bytes and of bf16
   kNeon64Dotprod,  ///< sdot
   kNeon64I8mm,     ///< I8MM: usmmla
   kNeon64Bf16,     ///< BF16: bfdot; and I8MM
 };
 
 /// "reference", "sse42", "avx2", "avx512", "neon64", "avx2+vnni", "avx512+vnni", "avx512+bf16",
-/// "neon64+dotprod", "neon64+i8mm", "neon64+bf16".
+/// "avx512+amx", "neon64+dotprod", "neon64+i8mm", "neon64+bf16".
 std::string_view isa_name(Isa isa);
 /// Throws UsageError on an unknown name; the text lists the known ones.
 Isa isa_from_name(std::string_view name);

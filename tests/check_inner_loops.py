@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 
-KERNEL = re.compile(r"^[0-9a-f]+ <.*\bmicro_kernel<(\d+), (\d+)(?:, (true|false))?>.*>:$")
+KERNEL = re.compile(r"^[0-9a-f]+ <.*\bmicro_kernel<(\d+), (\d+)(?:, (true|false))?[>,].*>:$")
 JUMP = re.compile(r"^(j|b$|b\.|cb|tb|bl|call|ret)")
 INSTRUCTION = re.compile(r"^\s+([0-9a-f]+):\s+(\S+)\s*(.*)$")
 MULTIPLY = {"sse42": r"^mulps$", "avx2": r"^vfn?m(add|sub)\d+ps$", "avx512": r"^vfn?m(add|sub)\d+ps$", "neon64": r"^fml[as]$",
@@ -22,6 +22,8 @@ MULTIPLY = {"sse42": r"^mulps$", "avx2": r"^vfn?m(add|sub)\d+ps$", "avx512": r"^
 INT8 = {"sse42": (r"^pmaddubsw$", 2), "avx2": (r"^vpmaddubsw$", 2), "avx512": (r"^vpmaddubsw$", 2), "neon64": (r"^smull2?$", 2),
         "avx2_vnni": (r"^vpdpbusd$", 1), "avx512_vnni": (r"^vpdpbusd$", 1), "neon64_dotprod": (r"^sdot$", 1),
         "neon64_i8mm": (r"^usmmla$", 1)}
+# Products of tiles, 16 rows by a vector each.
+TILES = {"avx512_amx": r"^tdp(busd|bf16ps)$"}
 VECTOR = r"%[xyz]mm\d|\bv\d+\.|\b[qs]\d+\b"
 MEMORY = r"\(%|\[(x|sp)"
 STACK = r"\(%rsp|\(%rbp|\[sp\b|\[x29\b"
@@ -83,6 +85,19 @@ def faults(isa, rows, vectors, loop):
     yield from stack_faults(loop)
 
 
+def tile_faults(isa, rows, vectors, code):
+    """Of a whole micro-kernel, whose loop over k calls what is done beside it, and of which the compiler may make several: every
+    tile of B is read once, and again for the second row of tiles but for the one that was read last."""
+    names = [name for _, name, _ in code]
+    products, reads, tiles = sum(bool(re.match(TILES[isa], name)) for name in names), names.count("tileloadd"), rows // 16
+    loops = products // (tiles * vectors)
+    if loops < 1 or products != loops * tiles * vectors:
+        yield f"{products} products, not {tiles * vectors} per round"
+    if reads > loops * (1 + tiles * vectors):
+        yield f"reads {reads} tiles for {products} products"
+    yield from stack_faults([c for c in code if c[1].startswith("tdp")])
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--count")
@@ -94,26 +109,30 @@ def main():
         isa, name = path.split("/")[-2:]
         int8 = name == "gemm_int8.o"
         name = f"{isa}, {name.removesuffix('.o')}"
-        multiply, check = (INT8[isa][0], int8_faults) if int8 else (MULTIPLY[isa], faults)
+        tiles = isa in TILES
+        if tiles:
+            multiply, check = None, tile_faults
+        else:
+            multiply, check = (INT8[isa][0], int8_faults) if int8 else (MULTIPLY[isa], faults)
         seen = 0
         largest = (0, 0)
         for (rows, vectors, in_place), code in kernels(a.objdump, path):
             if int(rows) < (2 if int8 else 4):
                 continue
             seen += 1
-            loops = list(innermost_loops(code, multiply))
+            loops = [code] if tiles else list(innermost_loops(code, multiply))
             wrong = [text for loop in loops for text in check(isa, int(rows), int(vectors), loop)]
             if not loops:
                 wrong.append("has no loop")
-            largest = max([largest] + [(0, 0) if int8 else counts(isa, loop) for loop in loops])
+            largest = max([largest] + [(0, 0) if int8 or tiles else counts(isa, loop) for loop in loops])
             failed += bool(wrong)
             passed += not wrong
             for text in wrong:
                 print(f"{name}: micro-kernel of {rows} rows, {vectors} vectors, A {'in place' if in_place == 'true' else 'packed'}: {text}")
-        if seen < (4 if int8 else 2 * 3 * 2):  # 4 to 6 rows at least, 2 vectors, A packed and in place
+        if seen < (4 if int8 or tiles else 2 * 3 * 2):  # 4 to 6 rows at least, 2 vectors, A packed and in place
             print(f"{path}: only {seen} micro-kernels")
             failed += 1
-        figures = "" if int8 else f"; the largest has {largest[0]} multiply-adds and {largest[1]} reads per round"
+        figures = "" if int8 or tiles else f"; the largest has {largest[0]} multiply-adds and {largest[1]} reads per round"
         print(f"{name}: {seen} micro-kernels{figures}")
     if a.count:
         with open(a.count, "w") as f:

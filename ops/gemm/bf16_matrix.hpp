@@ -27,7 +27,7 @@ class Bf16Matrix final : public PackedWeight {
   void multiply_in_pieces(int64_t m, float* c, int64_t ldc, const GemmEpilogue& epilogue,
                           const Write& write) const;
 
-  std::unique_ptr<const PackedMatrix> words_;  // (ceil(k / 2), n), two numbers in each
+  std::unique_ptr<const PackedMatrix> words_;  // (words, n), two numbers in each
 };
 
 }  // namespace vitrine

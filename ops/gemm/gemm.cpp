@@ -167,7 +167,7 @@ int64_t rows_at_once(const Gemm& kernel, const GemmProblem& p, int64_t mc) {
 void run(const Gemm& kernel, const GemmProblem& p) {
   if (p.m <= 0 || p.n <= 0) return;
   profile_macs(p.m * p.n * p.k);
-  const BlocksOfK ks(p.k, kernel.kc);
+  const BlocksOfK ks(p.k, kernel);
   const int64_t k = std::max<int64_t>(ks.longest(), 1);
   const int64_t all_panels = kernel.panels(p.n);
   const int64_t mc = mc_of(kernel, p.m, k, all_panels);
@@ -241,14 +241,7 @@ void gemm(Trans a, Trans b, int64_t m, int64_t n, int64_t k, const float* a_data
 
 void gemm(Trans a, int64_t m, const float* a_data, int64_t lda, const PackedMatrix& b, float* c,
           int64_t ldc, const GemmEpilogue& epilogue) {
-  run(*kernels::of(b.isa()).gemm,
-      {m, b.n(), b.k(), StridedMatrix::of(a, a_data, lda), {}, &b, c, ldc, epilogue});
-}
-
-void gemm_bf16(int64_t m, const float* a_words, int64_t lda, const PackedMatrix& b_words, float* c,
-               int64_t ldc, const GemmEpilogue& epilogue) {
-  run(*kernels::of(b_words.isa()).gemm_bf16,
-      {m, b_words.n(), b_words.k(), {a_words, lda, 1}, {}, &b_words, c, ldc, epilogue});
+  run(b.kernel(), {m, b.n(), b.k(), StridedMatrix::of(a, a_data, lda), {}, &b, c, ldc, epilogue});
 }
 
 void gemm(const ImageRows& a, Trans b, int64_t n, const float* b_data, int64_t ldb, float* c,
@@ -259,7 +252,7 @@ void gemm(const ImageRows& a, Trans b, int64_t n, const float* b_data, int64_t l
 
 void gemm(const ImageRows& a, const PackedMatrix& b, float* c, int64_t ldc,
           const GemmEpilogue& epilogue) {
-  run(*kernels::of(b.isa()).gemm, problem_of(a, b.n(), {}, &b, c, ldc, epilogue));
+  run(b.kernel(), problem_of(a, b.n(), {}, &b, c, ldc, epilogue));
 }
 
 }  // namespace vitrine

@@ -20,14 +20,10 @@ void gemm(Trans a, Trans b, int64_t m, int64_t n, int64_t k, const float* a_data
           const float* b_data, int64_t ldb, float* c, int64_t ldc,
           const GemmEpilogue& epilogue = {});
 
-/// C = epilogue(op(A) B) with B packed before. Its ISA must be the active one.
+/// C = epilogue(op(A) B) with B packed before, for the active ISA. If B's kernel takes words of two
+/// numbers of bf16 for floats, A has such too, and k counts words.
 void gemm(Trans a, int64_t m, const float* a_data, int64_t lda, const PackedMatrix& b, float* c,
           int64_t ldc, const GemmEpilogue& epilogue = {});
-
-/// The same where a float of A and of B is a word of two numbers of bf16, and k counts words, on an
-/// ISA that multiplies such: kernels::Kernels::gemm_bf16.
-void gemm_bf16(int64_t m, const float* a_words, int64_t lda, const PackedMatrix& b_words, float* c,
-               int64_t ldc, const GemmEpilogue& epilogue);
 
 /// C = epilogue(A op(B)) with A gathered from images: B is (k, n) as `b` says, or packed before.
 void gemm(const ImageRows& a, Trans b, int64_t n, const float* b_data, int64_t ldb, float* c,

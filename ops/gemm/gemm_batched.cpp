@@ -67,7 +67,7 @@ GemmProblem item_of(const GemmProblem& p, std::span<const GemmBatchAxis> batch, 
 void run_batch(const Gemm& kernel, const GemmProblem& p, std::span<const GemmBatchAxis> batch,
                int64_t items) {
   profile_macs(items * p.m * p.n * p.k);
-  const BlocksOfK ks(p.k, kernel.kc);
+  const BlocksOfK ks(p.k, kernel);
   const int64_t k = std::max<int64_t>(ks.longest(), 1);
   // Every part of an item packs B, so items stay whole where their number is enough.
   const int64_t tasks = equal_shares(items) ? 1 : kTasks;

@@ -71,10 +71,14 @@ struct BlocksOfM {
   int64_t first, rows, count, panels;  // micro-panels per block
   int64_t panel_stride, block_stride;  // floats
   int64_t row_pitch;                   // of gathered rows, in floats; 0 if micro-panels are packed
+  int64_t unit;                        // rows that blocks begin at multiples of
 
   BlocksOfM(const kernels::Gemm& kernel, const GemmProblem& p, int64_t first_, int64_t end,
             int64_t k, int64_t mc)
-      : first(first_), rows(end - first_), row_pitch(p.images != nullptr ? gathered_pitch(k) : 0) {
+      : first(first_),
+        rows(end - first_),
+        row_pitch(p.images != nullptr ? gathered_pitch(k) : 0),
+        unit(kernel.tile_rows > 1 ? kernel.mr : 1) {
     // Of whole micro-panels, so that fewer rows never need more of them.
     count = ceil_div(rows, ceil_div(mc, kernel.mr) * kernel.mr);
     panels = ceil_div(ceil_div(rows, count), kernel.mr);
@@ -83,7 +87,9 @@ struct BlocksOfM {
     block_stride = panels * panel_stride;
   }
   /// First row of a block, counted from `first`.
-  int64_t begin(int64_t block) const { return kernels::tile_begin(rows, count, block); }
+  int64_t begin(int64_t block) const {
+    return std::min(kernels::tile_begin(ceil_div(rows, unit), count, block) * unit, rows);
+  }
   int64_t size(int64_t block) const { return begin(block + 1) - begin(block); }
   /// Micro-panels of a block: one of few rows may have no use for all of them.
   int64_t panels_of(int64_t block) const { return std::min(panels, size(block)); }

@@ -53,21 +53,26 @@ void multiply_rows(const GemmInt8& kernel, const IntegerRows& a, int64_t rows, c
   const int64_t panels = cut.count(n);
   const int64_t panel_bytes = b.steps() * kernel.step * kernel.nr;
   const int64_t in_l2 = (detail::l2_bytes() / 2 - panel_bytes) / a.pitch;
-  const int64_t parts = ceil_div(detail::kTasks, panels);
+  const int64_t parts = threads() == 1 ? 1 : ceil_div(detail::kTasks, panels);
   const int64_t mc = std::clamp<int64_t>(ceil_div(rows, parts), detail::kTaskRows,
                                          std::max(in_l2, detail::kTaskRows));
-  const int64_t blocks = ceil_div(rows, mc);
+  // Of whole tiles, but for the last.
+  const int64_t tiles = ceil_div(rows, kernel.mr);
+  const int64_t blocks = std::min(ceil_div(rows, mc), tiles);
+  const auto begin_of = [&](int64_t block) {
+    return std::min(kernels::tile_begin(tiles, blocks, block) * kernel.mr, rows);
+  };
   const int64_t macs = ceil_div(rows, blocks) * kernel.nr * b.k();
   const int64_t grain = std::max<int64_t>(2 * detail::kTaskMacs / std::max<int64_t>(macs, 1), 1);
   parallel_for(blocks * panels, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t p = i % panels;
-      const int64_t row = kernels::tile_begin(rows, blocks, i / panels);
+      const int64_t row = begin_of(i / panels);
       const int64_t column = cut.begin(n, p);
       const int64_t ahead = std::min(p + 1, panels - 1);
       const auto repeated = b.repeated(p);
       kernel.multiply(Int8Block{
-          .rows = kernels::tile_begin(rows, blocks, i / panels + 1) - row,
+          .rows = begin_of(i / panels + 1) - row,
           .columns = cut.columns(n, p),
           .steps = b.steps(),
           .a = a.data + row * a.pitch,
@@ -183,7 +188,7 @@ void multiply_in_pieces(const GemmInt8& kernel, int64_t m, const Int8Matrix& b, 
   const int64_t k = b.k();
   const int64_t pitch = pitch_of(b.steps() * kernel.step);
   const int64_t some = rows_at_once(m, pitch);
-  const Buffer bytes(some * pitch);
+  const Buffer bytes((some + kernel.tile_rows - 1) * pitch);
   auto* const integers = reinterpret_cast<uint8_t*>(bytes.data());
   ReusedVector<RowScale> scales(static_cast<size_t>(some));
   const int64_t grain = std::max<int64_t>(kTaskFloats / std::max<int64_t>(k, 1), 1);

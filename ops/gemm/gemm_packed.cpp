@@ -89,13 +89,16 @@ std::shared_ptr<const PackedWeight> packed_rows(int64_t n, int64_t k, const floa
 }
 
 PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b, Precision precision)
-    : PackedWeight(precision, k, n) {
-  const kernels::Gemm& kernel = *kernels::of(isa()).gemm;
+    : PackedMatrix(k, n, b, precision, *kernels::active().gemm) {}
+
+PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b, Precision precision,
+                           const kernels::Gemm& kernel)
+    : PackedWeight(precision, k, n), kernel_(&kernel) {
   const int64_t panels = kernel.panels(n);
   const bool narrow = precision == Precision::kBfloat16;
   const int64_t values = k * panels * kernel.nr;
   panels_ = lasting_floats(narrow ? ceil_div(values, 2) : values);
-  const BlocksOfK blocks(k, kernel.kc);
+  const BlocksOfK blocks(k, kernel);
   parallel_for(blocks.count * panels, 1, [&](int64_t begin, int64_t) {
     const int64_t block = begin / panels;
     const int64_t p = begin % panels;
@@ -113,15 +116,14 @@ PackedMatrix::PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b, Precisi
 }
 
 int64_t PackedMatrix::offset(int64_t block, int64_t panel) const {
-  const kernels::Gemm& kernel = *kernels::of(isa()).gemm;
-  const BlocksOfK blocks(k(), kernel.kc);
-  return (blocks.begin(block) * kernel.panels(n()) + panel * blocks.size(block)) * kernel.nr;
+  const BlocksOfK blocks(k(), *kernel_);
+  return (blocks.begin(block) * kernel_->panels(n()) + panel * blocks.size(block)) * kernel_->nr;
 }
 
 void PackedMatrix::unpack_transposed(float* to) const {
-  const kernels::Gemm& kernel = *kernels::of(isa()).gemm;
+  const kernels::Gemm& kernel = *kernel_;
   const int64_t nr = kernel.nr;
-  const BlocksOfK blocks(k(), kernel.kc);
+  const BlocksOfK blocks(k(), kernel);
   parallel_for(kernel.panels(n()), 1, [&](int64_t p, int64_t) {
     const Buffer wide =
         scratch_floats(precision() == Precision::kBfloat16 ? blocks.longest() * nr : 0);

@@ -32,17 +32,18 @@ struct StridedMatrix {
   }
 };
 
-/// How K is cut for an ISA: evenly, into blocks no longer than Gemm::kc. The sums' rounding depends
-/// on these cuts, so they follow from K and the ISA alone.
+/// How K is cut for a kernel: evenly, into blocks no longer than Gemm::kc. The sums' rounding
+/// depends on these cuts, so they follow from K and the ISA alone.
 struct BlocksOfK {
   int64_t k;
+  int64_t unit;
   int64_t count;
 
-  BlocksOfK(int64_t k_, int64_t longest)
-      : k(k_), count(k_ <= longest ? 1 : ceil_div(k_, longest)) {}
-  int64_t begin(int64_t block) const { return block * k / count; }
+  BlocksOfK(int64_t k_, const kernels::Gemm& kernel)
+      : k(k_), unit(kernel.tile_k), count(k_ <= kernel.kc ? 1 : ceil_div(k_, kernel.kc)) {}
+  int64_t begin(int64_t block) const { return block * (k / unit) / count * unit; }
   int64_t size(int64_t block) const { return begin(block + 1) - begin(block); }
-  int64_t longest() const { return ceil_div(k, count); }
+  int64_t longest() const { return ceil_div(k / unit, count) * unit; }
 };
 
 /// A weight as the right operand (k, n) of products, in the order in which the micro-kernel of one
@@ -83,9 +84,15 @@ class PackedWeight {
 /// (kernels::Gemm::panel_begin), [k][nr].
 class PackedMatrix final : public PackedWeight {
  public:
-  /// Packs B, on all threads; in bf16 rounded to nearest, ties to even.
+  /// Packs B, on all threads, for the active ISA's `gemm`; in bf16 rounded to nearest, ties to
+  /// even.
   PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b,
                Precision precision = Precision::kFloat32);
+  /// For a kernel of the active ISA: its gemm_bf16 has words of two numbers as floats.
+  PackedMatrix(int64_t k, int64_t n, const StridedMatrix& b, Precision precision,
+               const kernels::Gemm& kernel);
+
+  const kernels::Gemm& kernel() const { return *kernel_; }
 
   /// A micro-panel of columns over one block of K, of a weight in f32.
   const float* panel(int64_t block, int64_t panel) const {
@@ -106,6 +113,7 @@ class PackedMatrix final : public PackedWeight {
  private:
   int64_t offset(int64_t block, int64_t panel) const;
 
+  const kernels::Gemm* kernel_;
   std::shared_ptr<float> panels_;
 };
 

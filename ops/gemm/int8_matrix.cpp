@@ -19,13 +19,12 @@ namespace {
 
 using kernels::GemmInt8;
 
-constexpr int64_t kLongestStep = 8;
 constexpr int64_t kRowsAtOnce = 16;  // of a weight, as a task
 
 const GemmInt8& kernel_of(Isa isa) { return *kernels::of(isa).gemm_int8; }
 
 /// The values of a step of one row; zeros behind k.
-using Step = std::array<int8_t, kLongestStep>;
+using Step = std::array<int8_t, GemmInt8::kLongestStep>;
 
 /// Values that are added in the same 16 bits.
 constexpr std::array<std::array<size_t, 4>, 2> kSharedSums = {{{0, 1, 4, 5}, {2, 3, 6, 7}}};
@@ -136,7 +135,7 @@ void Int8Matrix::write_panel(int64_t p, std::span<const int8_t> values,
   std::fill_n(first, all_steps(panel) * step_bytes, int8_t{0});
   for (int64_t j = 0; j < cut.columns(n(), p); ++j) {
     const int64_t column = cut.begin(n(), p) + j;
-    std::array<int64_t, kLongestStep> place{};
+    std::array<int64_t, GemmInt8::kLongestStep> place{};
     for (int64_t i = 0; i < kernel.step; ++i) place[static_cast<size_t>(i)] = kernel.place(i, j);
     const auto write = [&](int64_t step, const Step& content) {
       int8_t* to = first + step * step_bytes;

@@ -26,6 +26,11 @@ namespace avx512_bf16 {
 extern const Gemm gemm;
 extern const Peak peak;
 }  // namespace avx512_bf16
+namespace avx512_amx {
+extern const GemmInt8 gemm_int8;
+extern const Gemm gemm;
+extern const Peak peak;
+}  // namespace avx512_amx
 #elif defined(__aarch64__)
 namespace neon64 {
 extern const Kernels table;
@@ -77,6 +82,11 @@ const Kernels& of(Isa isa) {
     case Isa::kAvx512Bf16: {
       static const Kernels table = refined(isa, avx512::table, avx512_vnni::gemm_int8,
                                            &avx512_bf16::gemm, &avx512_bf16::peak);
+      return table;
+    }
+    case Isa::kAvx512Amx: {
+      static const Kernels table =
+          refined(isa, avx512::table, avx512_amx::gemm_int8, &avx512_amx::gemm, &avx512_amx::peak);
       return table;
     }
 #elif defined(__aarch64__)

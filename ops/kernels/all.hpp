@@ -38,8 +38,8 @@ struct Kernels {
   const ChannelNorm* channel_norm;
   const Gated* gated;
   const Gemm* gemm;
-  /// Of operands whose 32-bit words hold two numbers of bf16 each, the next two of k; its layouts
-  /// are gemm's. Null where the ISA has no such products: a weight in bf16 is widened then.
+  /// Of operands whose 32-bit words hold two numbers of bf16 each, the next two of k. Null where
+  /// the ISA has no such products: a weight in bf16 is widened then.
   const Gemm* gemm_bf16;
   const GemmInt8* gemm_int8;
   const LayerNorm* layer_norm;

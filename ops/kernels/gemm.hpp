@@ -123,6 +123,9 @@ struct Gemm {
   int64_t nr;     ///< most columns of a micro-panel of B, and its pitch
   int64_t lanes;  ///< columns are computed in vectors of so many
   int64_t kc;     ///< longest block of K
+  /// A is read by so many rows, those behind its last, which may hold anything, too; blocks of A
+  /// then begin at multiples of mr. And k is a multiple of tile_k.
+  int64_t tile_rows = 1, tile_k = 1;
 
   /// How the columns of B are cut.
   MicroPanels cut() const { return {nr, lanes}; }

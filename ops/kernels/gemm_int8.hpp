@@ -39,16 +39,19 @@ struct Int8Block {
 /// Kernels of ops/gemm/gemm_int8. Sums are exact in 32 bits for k up to kMostK, so nothing about
 /// them depends on the ISA or on how a product is cut.
 struct GemmInt8 {
-  int64_t nr;      ///< most columns of a micro-panel of B
-  int64_t lanes;   ///< columns are computed in vectors of so many
-  int64_t step;    ///< values of k that are multiplied at once
-  int32_t levels;  ///< 255, or 127 where instructions add products in 16 bits
+  int64_t mr;         ///< rows of a tile of C beside a whole micro-panel
+  int64_t nr;         ///< most columns of a micro-panel of B
+  int64_t lanes;      ///< columns are computed in vectors of so many
+  int64_t step;       ///< values of k that are multiplied at once, at most kLongestStep
+  int64_t tile_rows;  ///< A is read by so many rows: those behind its last may hold anything
+  int32_t levels;     ///< 255, or 127 where instructions add products in 16 bits
   /// Where that is so: the most that weights of one sign may add up to in such a sum, which takes
   /// four values of k: 0, 1, 4, 5 or 2, 3, 6, 7 of a step. Weights beyond it are split over two
   /// steps. 0: no limit.
   int32_t most;
   uint8_t flip;  ///< quantize writes q ^ flip: 128 where instructions take signed bytes
 
+  static constexpr int64_t kLongestStep = 64;
   /// Longest k of exact sums: 255 * 127 * k < 2^31.
   static constexpr int64_t kMostK = 65536;
 

@@ -85,9 +85,11 @@ constexpr Gemm kGemm{.mr = vitrine::reference::kGemmRows,
                      .narrow = vitrine::reference::gemm_narrow,
                      .widen = vitrine::reference::gemm_widen};
 
-constexpr GemmInt8 kGemmInt8{.nr = vitrine::reference::kInt8Columns,
+constexpr GemmInt8 kGemmInt8{.mr = 1,
+                             .nr = vitrine::reference::kInt8Columns,
                              .lanes = 1,
                              .step = 1,
+                             .tile_rows = 1,
                              .levels = 255,
                              .most = 0,
                              .flip = 0,

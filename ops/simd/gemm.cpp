@@ -17,6 +17,10 @@
 #include "ops/simd/micro_kernel.hpp"
 #include "ops/simd/transpose.hpp"
 
+#if defined(VT_AMX)
+#include "ops/simd/tiles.hpp"
+#endif
+
 namespace vitrine::kernels::VT_ISA {
 namespace {
 
@@ -25,7 +29,11 @@ using namespace simd;
 // The tile fills the registers: 32 with AVX-512 and on ARM, 16 with AVX2 and SSE. The rest holds
 // one row of B and a broadcast of A (and a product where there is no FMA: 4x3 would not fit SSE).
 // Of AVX2's shapes 4x3 reads memory least, 7 times per 12 multiply-adds; 6x2 does 8 times.
-#if defined(__AVX512F__)
+// AMX has registers of its own.
+#if defined(VT_AMX)
+constexpr int kRows = 2 * kTileRows;
+constexpr int kVectors = kTileVectors;
+#elif defined(__AVX512F__)
 constexpr int kRows = 8;
 constexpr int kVectors = 3;
 #elif defined(__aarch64__)
@@ -39,42 +47,10 @@ constexpr int kRows = 6;
 constexpr int kVectors = 2;
 #endif
 constexpr int64_t kColumns = kVectors * kLanes;
-// Packing transposes groups of 8 rows.
-constexpr int kMostRows = 8;
-static_assert(kRows <= kMostRows && kColumns % 8 == 0);
-
-/// Most rows of a tile of so many vectors: a narrower micro-panel leaves registers for more. (4
-/// rows of a single vector would wait for their own multiply-adds, which take 4 cycles, two at a
-/// time.)
-constexpr int rows_beside(int vectors) {
-  const int rows = kRows * kVectors / vectors;
-  return rows < kMostRows ? rows : kMostRows;
-}
 constexpr int64_t kKc = 1024;
-
-using MicroKernel = void (*)(const MicroBlock& block, const float* a, int64_t a_pitch, float* c,
-                             const float* next, int64_t next_step);
-
-/// The micro-kernel of a table's entry, or null if its tile does not fit the registers.
-template <int kIndex, bool kRowMajor>
-constexpr MicroKernel micro_kernel_at() {
-  constexpr int kTileRows = kIndex / kVectors + 1;
-  constexpr int kTileVectors = kIndex % kVectors + 1;
-  if constexpr (kTileRows <= rows_beside(kTileVectors)) {
-    return micro_kernel<kTileRows, kTileVectors, kRowMajor>;
-  }
-  return nullptr;
-}
-
-/// Micro-kernels for 1 .. kMostRows rows and 1 .. kVectors vectors, row-major; for an A whose rows,
-/// or columns, lie whole (GemmA).
-template <int... kIndex>
-struct MicroKernels {
-  constexpr explicit MicroKernels(std::integer_sequence<int, kIndex...>) {}
-  MicroKernel by_rows[kMostRows * kVectors] = {micro_kernel_at<kIndex, true>()...};
-  MicroKernel by_columns[kMostRows * kVectors] = {micro_kernel_at<kIndex, false>()...};
-};
-constexpr MicroKernels kMicroKernels(std::make_integer_sequence<int, kMostRows * kVectors>{});
+// Packing transposes groups of 8.
+static_assert(kRows % 8 == 0 || kRows < 8);
+static_assert(kColumns % 8 == 0);
 
 /// Rows that lie side by side in memory: a copy of short runs.
 void pack_copy(int64_t rows, int64_t k, const float* from, int64_t k_stride, int64_t width,
@@ -162,6 +138,75 @@ void transpose(int64_t rows, int64_t columns, const float* from, int64_t from_pi
   }
 }
 
+#if defined(VT_AMX)
+
+constexpr int64_t kWord = sizeof(float);
+constexpr int64_t kTileOfRows = kTileRows;
+constexpr int64_t kTileOfK = kTileBytes / kWord;
+
+void multiply(const GemmBlock& block) {
+  const GemmEpilogue& e = block.epilogue;
+  const Finish finish_rows = finish_for(e.activation, e.preactivation_in != nullptr, false);
+  const auto finish = [&](int64_t first, int64_t rows, const float* sums) {
+    const Part part{rows, block.columns, true, block.add, block.last};
+    float* const c = block.c + first * block.c_pitch;
+    finish_rows(e.at(first, 0), part, sums, kTilesPitch, c, block.c_pitch);
+  };
+  multiply_tiles<TileNumbers::kBfloat16, float>(
+      {.rows = block.rows,
+       .vectors = (block.columns + kLanes - 1) / kLanes,
+       .steps = block.k / kTileOfK,
+       .a = block.a,
+       .a_pitch = block.a_pitch * kWord,
+       .b = block.b,
+       .b_pitch = kColumns * kWord,
+       .b_tile = kTileBytes,
+       .b_step = kTileOfK * kColumns * kWord,
+       .ahead = block.ahead.data,
+       .ahead_bytes = block.ahead.pitch == 0 ? block.ahead.floats * kWord : 0},
+      finish);
+}
+
+#else
+
+constexpr int64_t kTileOfRows = 1;
+constexpr int64_t kTileOfK = 1;
+
+constexpr int kMostRows = 8;
+static_assert(kRows <= kMostRows);
+
+/// Most rows of a tile of so many vectors: a narrower micro-panel leaves registers for more. (4
+/// rows of a single vector would wait for their own multiply-adds, which take 4 cycles, two at a
+/// time.)
+constexpr int rows_beside(int vectors) {
+  const int rows = kRows * kVectors / vectors;
+  return rows < kMostRows ? rows : kMostRows;
+}
+
+using MicroKernel = void (*)(const MicroBlock& block, const float* a, int64_t a_pitch, float* c,
+                             const float* next, int64_t next_step);
+
+/// The micro-kernel of a table's entry, or null if its tile does not fit the registers.
+template <int kIndex, bool kRowMajor>
+constexpr MicroKernel micro_kernel_at() {
+  constexpr int kTileRows = kIndex / kVectors + 1;
+  constexpr int kTileVectors = kIndex % kVectors + 1;
+  if constexpr (kTileRows <= rows_beside(kTileVectors)) {
+    return micro_kernel<kTileRows, kTileVectors, kRowMajor>;
+  }
+  return nullptr;
+}
+
+/// Micro-kernels for 1 .. kMostRows rows and 1 .. kVectors vectors, row-major; for an A whose rows,
+/// or columns, lie whole (GemmA).
+template <int... kIndex>
+struct MicroKernels {
+  constexpr explicit MicroKernels(std::integer_sequence<int, kIndex...>) {}
+  MicroKernel by_rows[kMostRows * kVectors] = {micro_kernel_at<kIndex, true>()...};
+  MicroKernel by_columns[kMostRows * kVectors] = {micro_kernel_at<kIndex, false>()...};
+};
+constexpr MicroKernels kMicroKernels(std::make_integer_sequence<int, kMostRows * kVectors>{});
+
 /// What a tile fetches of GemmBlock::ahead: a line at each step of k, `step` floats apart.
 struct Share {
   const float* next;
@@ -247,6 +292,8 @@ void multiply(const GemmBlock& block) {
   }
 }
 
+#endif
+
 // The compiler makes vectors of both.
 void narrow(int64_t n, const float* from, uint16_t* to) {
   for (int64_t i = 0; i < n; ++i) to[i] = to_bfloat16(from[i]);
@@ -263,6 +310,8 @@ const Gemm gemm{.mr = kRows,
                 .nr = kColumns,
                 .lanes = kLanes,
                 .kc = kKc,
+                .tile_rows = kTileOfRows,
+                .tile_k = kTileOfK,
                 .pack = pack,
                 .transpose = transpose,
                 .multiply = multiply,

@@ -22,20 +22,105 @@ namespace {
 using namespace simd;
 
 constexpr int64_t kColumns = kInt8Vectors * kLanes;
-constexpr int kMostRows = 8;
-static_assert(kInt8Rows <= kMostRows);
+constexpr int kMostRows = kInt8Rows < 8 ? 8 : kInt8Rows;
 
-/// Most rows of a tile of so many vectors: a narrower micro-panel leaves registers for more.
-constexpr int rows_beside(int vectors) {
-  const int rows = kInt8Rows * kInt8Vectors / vectors;
-  return rows < kMostRows ? rows : kMostRows;
+/// The tile's sums as floats: c[i][j] = scale_i scale_j (sum - zero_i weights_j) + bias_j
+/// (+ residual[i][j]).
+void dequantize(const Int8Block& block, int64_t first, int64_t rows, const int32_t* sums,
+                const float* residual, float* c, int64_t c_pitch) {
+  const float* bias_row = block.epilogue.bias;
+  for_each_vector(block.columns, [&](int64_t j, auto part) {
+    const VecI weights = VecI::load_unaligned(block.weights + j);
+    const Vec scale = load(block.scale + j);
+    const Vec bias = bias_row != nullptr ? part.load(bias_row + j) : splat(0.0F);
+    for (int64_t i = 0; i < rows; ++i) {
+      const RowScale row = block.row_scale[first + i];
+      const VecI sum =
+          VecI::load_unaligned(sums + i * kColumns + j) - VecI(row.zero - kInt8Flip) * weights;
+      Vec v = fma(to_float(sum) * splat(row.scale), scale, bias);
+      if (residual != nullptr) v = v + part.load(residual + i * block.epilogue.residual_pitch + j);
+      part.store(c + i * c_pitch + j, v);
+    }
+  });
 }
+
+/// What becomes of the sums of a block, some rows at a time.
+class Ending {
+ public:
+  explicit Ending(const Int8Block& block) : block_(block) {
+    const GemmEpilogue& e = block.epilogue;
+    plain_ = e.activation == Activation::kNone && e.scale == nullptr &&
+             e.preactivation_out == nullptr && e.preactivation_in == nullptr && !e.relu;
+    const bool alone = e.scale == nullptr && e.residual == nullptr && !e.relu;
+    direct_ = plain_ || alone;
+    finish_ = finish_for(e.activation, e.preactivation_in != nullptr, alone);
+  }
+
+  void fetch(int64_t first, int64_t rows) const {
+    const GemmEpilogue& e = block_.epilogue;
+    simd::fetch<false>(e.residual, e.residual_pitch, first, first + rows, block_.columns);
+  }
+
+  /// At most kMostRows rows, kColumns apart.
+  void finish(int64_t first, int64_t rows, const int32_t* sums) const {
+    alignas(64) float buffer[kMostRows * kColumns];
+    const GemmEpilogue& e = block_.epilogue;
+    float* const c = block_.c + first * block_.c_pitch;
+    float* const to = direct_ ? c : buffer;
+    const int64_t to_pitch = direct_ ? block_.c_pitch : kColumns;
+    const float* residual =
+        plain_ && e.residual != nullptr ? e.residual + first * e.residual_pitch : nullptr;
+    dequantize(block_, first, rows, sums, residual, to, to_pitch);
+    if (plain_) return;
+    const Part part{rows, block_.columns, false, false, true};
+    finish_(e.at(first, 0), part, to, to_pitch, c, block_.c_pitch);
+  }
+
+ private:
+  const Int8Block& block_;
+  bool plain_;
+  bool direct_;  // finish_activation works where the tile lies
+  Finish finish_;
+};
+
+#if defined(VT_AMX)
+
+void multiply(const Int8Block& block) {
+  constexpr int64_t kTile = kTileRows * kTileBytes;
+  const Ending ending(block);
+  const int64_t vectors = (block.columns + kLanes - 1) / kLanes;
+  const auto finish = [&](int64_t first, int64_t rows, const int32_t* sums) {
+    const int64_t next = first + rows;
+    ending.fetch(next, block.rows - next < rows ? block.rows - next : rows);
+    ending.finish(first, rows, sums);
+  };
+  multiply_tiles<TileNumbers::kBytes, int32_t>({.rows = block.rows,
+                                                .vectors = vectors,
+                                                .steps = block.steps,
+                                                .a = block.a,
+                                                .a_pitch = block.a_pitch,
+                                                .b = block.b,
+                                                .b_pitch = kTileBytes,
+                                                .b_tile = kTile,
+                                                .b_step = vectors * kTile,
+                                                .ahead = block.ahead,
+                                                .ahead_bytes = block.ahead_bytes},
+                                               finish);
+}
+
+#else
 
 /// What a tile fetches of Int8Block::ahead: a line at each step, `step` bytes apart.
 struct Share {
   const int8_t* next;
   int64_t step;
 };
+
+/// Most rows of a tile of so many vectors: a narrower micro-panel leaves registers for more.
+constexpr int rows_beside(int vectors) {
+  const int rows = kInt8Rows * kInt8Vectors / vectors;
+  return rows < kMostRows ? rows : kMostRows;
+}
 
 /// to[i * kColumns + j] = sum over p of a[i * a_pitch + p] times b's (p, j).
 template <int kRows, int kVectors>
@@ -62,26 +147,6 @@ void micro_kernel(const Int8Block& block, const uint8_t* a, int32_t* to, Share s
   }
 }
 
-/// The tile's sums as floats: c[i][j] = scale_i scale_j (sum - zero_i weights_j) + bias_j
-/// (+ residual[i][j]).
-void dequantize(const Int8Block& block, int64_t first, int64_t rows, const int32_t* sums,
-                const float* residual, float* c, int64_t c_pitch) {
-  const float* bias_row = block.epilogue.bias;
-  for_each_vector(block.columns, [&](int64_t j, auto part) {
-    const VecI weights = VecI::load_unaligned(block.weights + j);
-    const Vec scale = load(block.scale + j);
-    const Vec bias = bias_row != nullptr ? part.load(bias_row + j) : splat(0.0F);
-    for (int64_t i = 0; i < rows; ++i) {
-      const RowScale row = block.row_scale[first + i];
-      const VecI sum =
-          VecI::load_unaligned(sums + i * kColumns + j) - VecI(row.zero - kInt8Flip) * weights;
-      Vec v = fma(to_float(sum) * splat(row.scale), scale, bias);
-      if (residual != nullptr) v = v + part.load(residual + i * block.epilogue.residual_pitch + j);
-      part.store(c + i * c_pitch + j, v);
-    }
-  });
-}
-
 using MicroKernel = void (*)(const Int8Block& block, const uint8_t* a, int32_t* to, Share share);
 
 template <int kIndex>
@@ -101,14 +166,8 @@ constexpr MicroKernels kMicroKernels(std::make_integer_sequence<int, kMostRows *
 
 void multiply(const Int8Block& block) {
   alignas(64) int32_t sums[kMostRows * kColumns];
-  alignas(64) float buffer[kMostRows * kColumns];
-  const GemmEpilogue& e = block.epilogue;
+  const Ending ending(block);
   const int64_t vectors = (block.columns + kLanes - 1) / kLanes;
-  const bool plain = e.activation == Activation::kNone && e.scale == nullptr &&
-                     e.preactivation_out == nullptr && e.preactivation_in == nullptr && !e.relu;
-  const bool alone = e.scale == nullptr && e.residual == nullptr && !e.relu;
-  const bool direct = plain || alone;  // finish_activation works where the tile lies
-  const Finish finish_tile = finish_for(e.activation, e.preactivation_in != nullptr, alone);
   const MicroKernel* kernels = kMicroKernels.of + vectors - 1;
   const int64_t most_rows = rows_beside(static_cast<int>(vectors));
   const int64_t tiles = (block.rows + most_rows - 1) / most_rows;
@@ -117,20 +176,14 @@ void multiply(const Int8Block& block) {
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t begin = tile_begin(block.rows, tiles, t);
     const int64_t rows = tile_begin(block.rows, tiles, t + 1) - begin;
-    fetch<false>(e.residual, e.residual_pitch, begin, begin + rows, block.columns);
+    ending.fetch(begin, rows);
     const Share share{block.ahead + t * block.steps * ahead_step, ahead_step};
     kernels[(rows - 1) * kInt8Vectors](block, block.a + begin * block.a_pitch, sums, share);
-    float* c = block.c + begin * block.c_pitch;
-    float* to = direct ? c : buffer;
-    const int64_t to_pitch = direct ? block.c_pitch : kColumns;
-    const float* residual =
-        plain && e.residual != nullptr ? e.residual + begin * e.residual_pitch : nullptr;
-    dequantize(block, begin, rows, sums, residual, to, to_pitch);
-    if (plain) continue;
-    const Part part{rows, block.columns, false, false, true};
-    finish_tile(e.at(begin, 0), part, to, to_pitch, c, block.c_pitch);
+    ending.finish(begin, rows, sums);
   }
 }
+
+#endif
 
 int32_t peak(int64_t steps) {
   Int8Peak chains;
@@ -142,9 +195,11 @@ int32_t peak(int64_t steps) {
 }  // namespace
 
 extern const GemmInt8 gemm_int8;
-const GemmInt8 gemm_int8{.nr = kColumns,
+const GemmInt8 gemm_int8{.mr = kInt8Rows,
+                         .nr = kColumns,
                          .lanes = kLanes,
                          .step = kInt8Step,
+                         .tile_rows = kInt8TileRows,
                          .levels = kInt8Levels,
                          .most = kInt8Most,
                          .flip = kInt8Flip,
@@ -153,6 +208,6 @@ const GemmInt8 gemm_int8{.nr = kColumns,
                          .place = int8_place,
                          .multiply = multiply,
                          .peak = peak,
-                         .ops_per_step = 2 * kInt8PeakChains * 4 * kLanes};
+                         .ops_per_step = kInt8PeakChains * Int8Peak::kOpsOfChain};
 
 }  // namespace vitrine::kernels::VT_ISA

@@ -8,6 +8,7 @@
 //                        split over two steps (GemmInt8::most). Per 8 values of k and vector of
 //                        sums 5 instructions, 3 of them multiplications.
 //   +vnni                dpbusd adds four products in 32 bits: A has 8 bits
+//   +amx                 tiles of 16 x 64 bytes (ops/simd/tiles.hpp), 8 bits too
 //   neon64               smull to 16 bits and additions in pairs: signed bytes of 8 bits
 //   +dotprod, +i8mm      sdot, signed bytes; usmmla, two rows by two columns
 //
@@ -18,6 +19,10 @@
 
 #include "ops/simd/simd.hpp"
 
+#if defined(VT_AMX)
+#include "ops/simd/tiles.hpp"
+#endif
+
 #if defined(__aarch64__)
 #include <arm_neon.h>
 #endif
@@ -25,12 +30,18 @@
 namespace vitrine::simd {
 namespace {
 
-#if defined(VT_VNNI) || defined(__aarch64__)
+#if defined(VT_VNNI) || defined(VT_AMX) || defined(__aarch64__)
 constexpr int32_t kInt8Levels = 255;
 constexpr int32_t kInt8Most = 0;
 #else
 constexpr int32_t kInt8Levels = 127;
 constexpr int32_t kInt8Most = 32767 / kInt8Levels;  // 258
+#endif
+
+#if defined(VT_AMX)
+constexpr int64_t kInt8TileRows = kTileRows;
+#else
+constexpr int64_t kInt8TileRows = 1;
 #endif
 
 #if defined(__aarch64__) && !defined(VT_I8MM)
@@ -123,6 +134,7 @@ constexpr int kInt8PeakChains = 24;
 
 /// kernels::GemmInt8::peak: per step and chain four products in every lane.
 struct Int8Peak {
+  static constexpr int64_t kOpsOfChain = 2 * 4 * kLanes;
   int32x4_t chain[kInt8PeakChains] = {};
   int8x16_t a = vdupq_n_s8(1), b = vdupq_n_s8(2);
 
@@ -143,6 +155,28 @@ struct Int8Peak {
     for (const int32x4_t& c : chain) all = vaddq_s32(all, c);
     return vaddvq_s32(all);
   }
+};
+
+#elif defined(VT_AMX)
+
+constexpr int kInt8Rows = 2 * kTileRows;
+constexpr int kInt8Vectors = kTileVectors;
+constexpr int64_t kInt8Step = kTileBytes;
+
+/// Tile by tile.
+inline int64_t int8_place(int64_t p, int64_t j) {
+  return (j / kLanes * kTileRows + p / 4) * kTileBytes + j % kLanes * 4 + p % 4;
+}
+
+constexpr int kInt8PeakChains = kTileChains;
+
+/// kernels::GemmInt8::peak: per step and chain 64 products in each of 16 x 16 sums.
+struct Int8Peak {
+  static constexpr int64_t kOpsOfChain = 2 * kTileRows * kLanes * kTileBytes;
+  WholeTiles tiles;
+
+  void step() { tile_dots<TileNumbers::kBytes>(); }
+  int32_t sum() const { return 0; }
 };
 
 #else  // x86
@@ -296,6 +330,7 @@ constexpr int kInt8PeakChains = 10;
 /// kernels::GemmInt8::peak: per step and chain four products in every lane. Without VNNI by
 /// maddubs, maddwd and an addition, three instructions, as other libraries have it.
 struct Int8Peak {
+  static constexpr int64_t kOpsOfChain = 2 * 4 * kLanes;
   Bytes chain[kInt8PeakChains];
   Bytes a = splat_four(0x01010101), b = splat_four(0x01020301), ones = splat_words(1);
 

@@ -6,6 +6,10 @@
 
 #include "ops/simd/micro_kernel.hpp"
 
+#if defined(VT_AMX)
+#include "ops/simd/tiles.hpp"
+#endif
+
 namespace vitrine::kernels::VT_ISA {
 namespace {
 
@@ -22,6 +26,20 @@ constexpr int64_t kProducts = 2;  // in a word
 #else
 constexpr int64_t kProducts = 1;
 #endif
+
+#if defined(VT_AMX)
+
+constexpr int64_t kFlops = 2 * kTileRows * kLanes * kTileBytes / 2 * kTileChains;
+
+float run(int64_t steps) {
+  const WholeTiles whole_tiles;
+  for (int64_t s = 0; s < steps; ++s) tile_dots<TileNumbers::kBfloat16>();
+  return 0;
+}
+
+#else
+
+constexpr int64_t kFlops = 2 * kProducts * kChains * kLanes;
 
 float run(int64_t steps) {
   Vec chain[kChains];
@@ -47,6 +65,8 @@ float run(int64_t steps) {
   return reduce_add(sum);
 }
 
+#endif
+
 float read(const float* from, int64_t n) {
   constexpr int kStreams = 4;  // independent sums, so that additions do not wait for one another
   Vec sum[kStreams];
@@ -65,6 +85,6 @@ float read(const float* from, int64_t n) {
 }  // namespace
 
 extern const Peak peak;
-const Peak peak{.run = run, .flops_per_step = 2 * kProducts * kChains * kLanes, .read = read};
+const Peak peak{.run = run, .flops_per_step = kFlops, .read = read};
 
 }  // namespace vitrine::kernels::VT_ISA

@@ -54,6 +54,7 @@ using neon64 = xsimd::neon64;
 using avx2_vnni = avx2;
 using avx512_vnni = avx512;
 using avx512_bf16 = avx512;
+using avx512_amx = avx512;
 using neon64_dotprod = neon64;
 using neon64_i8mm = neon64;
 using neon64_bf16 = neon64;
@@ -66,6 +67,7 @@ using Mask = xsimd::batch_bool<float, Arch>;  ///< result of a comparison; & | !
 
 constexpr int64_t kLanes = static_cast<int64_t>(Vec::size);  ///< 4, 8 or 16
 constexpr int kLineFloats = 16;                              ///< of a cache line
+constexpr int64_t kLineBytes = 64;
 
 using xsimd::abs;
 using xsimd::all;
