@@ -54,13 +54,19 @@ uint64_t saved_state(const Registers& leaf1) {
   return (uint64_t{high} << 32) | low;
 }
 
-/// Linux gives tiles only to a process that asks, since they take 8 KiB of every signal's frame. It
-/// refuses where a signal stack is too small for that.
-bool may_use_tiles() {
-  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
-  constexpr long kTileContent = 18;
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileContent) == 0;
+// Linux, asm/prctl.h.
+constexpr long kGetSupported = 0x1021;       // ARCH_GET_XCOMP_SUPP
+constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+constexpr int kTileContent = 18;
+
+/// Whether the system knows tiles; it gives them to who asks.
+bool system_has_tiles() {
+  uint64_t features = 0;
+  return syscall(SYS_arch_prctl, kGetSupported, &features) == 0 &&
+         (features >> kTileContent & 1) != 0;
 }
+
+bool request_tiles() { return syscall(SYS_arch_prctl, kRequestPermission, kTileContent) == 0; }
 
 std::vector<Isa> detect() {
   std::vector<Isa> found = {Isa::kReference};
@@ -86,7 +92,7 @@ std::vector<Isa> detect() {
   constexpr uint64_t kTiles = 0x60000;  // their shape and their content
   const bool amx =
       bit(seven.edx, 22) && bit(seven.edx, 24) && bit(seven.edx, 25);  // bf16, tile, int8
-  if (amx && (saved & kTiles) == kTiles && may_use_tiles()) found.push_back(Isa::kAvx512Amx);
+  if (amx && (saved & kTiles) == kTiles && system_has_tiles()) found.push_back(Isa::kAvx512Amx);
   return found;
 }
 
@@ -103,6 +109,8 @@ std::string brand() {
 }
 
 #elif defined(__aarch64__)
+
+bool request_tiles() { return false; }
 
 std::vector<Isa> detect() {
   std::vector<Isa> found = {Isa::kReference, Isa::kNeon64};
@@ -159,6 +167,11 @@ Isa isa_from_name(std::string_view name) {
 const std::vector<Isa>& supported_isas() {
   static const std::vector<Isa> isas = detect();
   return isas;
+}
+
+bool tiles_granted() {
+  static const bool granted = request_tiles();
+  return granted;
 }
 
 Isa active_isa() {

@@ -33,6 +33,12 @@ Isa isa_from_name(std::string_view name);
 /// ISA counts only if the system saves its registers (XGETBV), not by CPUID alone.
 const std::vector<Isa>& supported_isas();
 
+/// Whether the system lets this process use AMX's tiles, which the first call asks for. Linux gives
+/// them to all of the process, whose signal stacks then need some 11 KiB: it refuses them where one
+/// is smaller, and later such stacks where it has granted them. So who does not need them must not
+/// ask.
+bool tiles_granted();
+
 /// The ISA in use: set_isa, else VITRINE_ISA, else the widest supported one. Throws UsageError if
 /// VITRINE_ISA names one that is unknown or not supported here.
 Isa active_isa();

@@ -51,12 +51,12 @@ double measure(double seconds, const kernels::Peak& peak) {
 double measure_peak(double seconds) { return measure(seconds, *kernels::active().peak); }
 
 double measure_bf16_peak(double seconds) {
-  const kernels::Peak* peak = kernels::active().peak_bf16;
+  const kernels::Peak* peak = kernels::narrow_of(active_isa()).peak_bf16;
   return peak == nullptr ? measure_peak(seconds) : measure(seconds, *peak);
 }
 
 double measure_int8_peak(double seconds) {
-  const kernels::GemmInt8& kernel = *kernels::active().gemm_int8;
+  const kernels::GemmInt8& kernel = *kernels::narrow_of(active_isa()).gemm_int8;
   return measure(seconds, kernel.ops_per_step, [&](int64_t steps) {
     volatile int32_t sink = kernel.peak(steps);
     static_cast<void>(sink);

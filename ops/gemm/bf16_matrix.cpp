@@ -23,7 +23,7 @@ constexpr int64_t kTaskFloats = 1 << 14;
 
 uint16_t* numbers(float* words) { return reinterpret_cast<uint16_t*>(words); }
 
-const Gemm& kernel_of(Isa isa) { return *kernels::of(isa).gemm_bf16; }
+const Gemm& kernel_of(Isa isa) { return *kernels::narrow_of(isa).gemm_bf16; }
 
 /// Words of a row; what is behind its last number is 0.
 int64_t words_of(const Gemm& kernel, int64_t k) {

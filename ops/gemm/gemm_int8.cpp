@@ -208,7 +208,7 @@ void multiply_in_pieces(const GemmInt8& kernel, int64_t m, const Int8Matrix& b, 
 void gemm_int8(int64_t m, const float* a, int64_t lda, const Int8Matrix& b, float* c, int64_t ldc,
                const GemmEpilogue& epilogue) {
   if (m <= 0 || b.n() <= 0) return;
-  const GemmInt8& kernel = *kernels::of(b.isa()).gemm_int8;
+  const GemmInt8& kernel = *kernels::narrow_of(b.isa()).gemm_int8;
   const int64_t k = b.k();
   const auto write = [&](int64_t first, int64_t count, uint8_t* to, int64_t pitch,
                          RowScale* scales) {
@@ -224,7 +224,7 @@ void gemm_int8(int64_t m, const float* a, int64_t lda, const Int8Matrix& b, floa
 void gemm_int8(const ImageRows& a, const Int8Matrix& b, float* c, int64_t ldc,
                const GemmEpilogue& epilogue) {
   if (a.m() <= 0 || b.n() <= 0) return;
-  const GemmInt8& kernel = *kernels::of(b.isa()).gemm_int8;
+  const GemmInt8& kernel = *kernels::narrow_of(b.isa()).gemm_int8;
   const QuantizedImages images(kernel, a);
   const auto write = [&](int64_t first, int64_t count, uint8_t* to, int64_t pitch,
                          RowScale* scales) {

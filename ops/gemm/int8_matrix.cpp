@@ -21,7 +21,7 @@ using kernels::GemmInt8;
 
 constexpr int64_t kRowsAtOnce = 16;  // of a weight, as a task
 
-const GemmInt8& kernel_of(Isa isa) { return *kernels::of(isa).gemm_int8; }
+const GemmInt8& kernel_of(Isa isa) { return *kernels::narrow_of(isa).gemm_int8; }
 
 /// The values of a step of one row; zeros behind k.
 using Step = std::array<int8_t, GemmInt8::kLongestStep>;

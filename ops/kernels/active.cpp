@@ -118,4 +118,8 @@ const Kernels& of(Isa isa) {
 
 const Kernels& active() { return of(active_isa()); }
 
+const Kernels& narrow_of(Isa isa) {
+  return of(isa == Isa::kAvx512Amx && !tiles_granted() ? Isa::kAvx512Bf16 : isa);
+}
+
 }  // namespace vitrine::kernels

@@ -65,5 +65,8 @@ const Kernels& active();
 /// The table of one ISA; it must be built in for this processor family, not necessarily supported
 /// here.
 const Kernels& of(Isa isa);
+/// Where the kernels of int8 and bf16 come from: of(isa), or, where AMX's tiles are refused, the
+/// ISA below it. Its first call asks for them.
+const Kernels& narrow_of(Isa isa);
 
 }  // namespace vitrine::kernels

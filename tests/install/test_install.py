@@ -136,6 +136,44 @@ def test_calls_that_were_made_before_call_malloc_no_more():
         assert said.count(": 0 calls of malloc") == 6, (model, said)
 
 
+def test_signal_stacks_of_a_host():
+    """A model in f32 leaves a host its small signal stacks. With AMX one in int8 forbids them, where the host has none so far; where
+    it has, it has the same answers without."""
+    with open("stacks.c", "w") as f:
+        f.write(r"""
+            #include <signal.h>
+            #include <stdio.h>
+            #include <vitrine.h>
+            static unsigned char pixels[784], memory[8192];
+            static int small_stack(void) {
+              const stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory};
+              return sigaltstack(&stack, NULL);
+            }
+            static int answer(const char* file) {
+              const vitrine_picture picture = {.size = sizeof picture, .pixels = pixels, .height = 28, .width = 28, .channels = 1};
+              vitrine_model* model = NULL;
+              float out[10];
+              if (vitrine_open(file, &model) || vitrine_logits(model, &picture, 1, out, 10)) return 1;
+              for (int i = 0; i < 10; ++i) printf("%a ", (double)out[i]);
+              puts("");
+              return vitrine_close(model) != VITRINE_OK;
+            }
+            int main(int argc, char** argv) {
+              for (int i = 0; i < 784; ++i) pixels[i] = (unsigned char)(i * 7);
+              const int possible = small_stack() == 0;  // some systems allow none
+              const stack_t none = {.ss_flags = SS_DISABLE};
+              sigaltstack(&none, NULL);
+              if (answer(argv[1])) return 1;
+              if (possible && small_stack() != 0) return 2;
+              if (argc > 3) sigaltstack(&none, NULL);
+              return answer(argv[2]);
+            }""")
+    run("cc", "-std=gnu11", "-w", "stacks.c", *pkg_config("--cflags", "--libs"), f"-Wl,-rpath,{PREFIX}/lib", "-o", "stacks")
+    shipped = f"{PREFIX}/share/vitrine/fashion_vit.safetensors"
+    run(VITRINE, "quantize", shipped, "int8.safetensors", "-q")
+    assert run("./stacks", shipped, "int8.safetensors") == run("./stacks", shipped, "int8.safetensors", "without")
+
+
 def test_a_host_that_unloads_the_library():
     """While its threads run, and others wait: 30 times, from memory that does not grow."""
     with open("plugin.c", "w") as f:

@@ -40,7 +40,7 @@ struct Integers {
 /// The sums that the kernel of one ISA gives, through C.
 std::vector<float> sums(Isa isa, const Integers& a, const Int8Rows& b) {
   const ScopedIsa scope(isa);
-  const GemmInt8& kernel = *kernels::of(isa).gemm_int8;
+  const GemmInt8& kernel = *kernels::narrow_of(isa).gemm_int8;
   const Int8Matrix matrix(b);
   const int64_t pitch = matrix.steps() * kernel.step + 5;
   std::vector<uint8_t> bytes(static_cast<size_t>((a.rows + kernel.tile_rows - 1) * pitch), 0xAB);
@@ -100,7 +100,7 @@ int any(Random& random, int least, int most, int every) {
 
 TEST_CASE("int8 product: every ISA gives the same integers", "[ops][int8]") {
   const ScopedIsa isa(test::each_isa());
-  const GemmInt8& kernel = *kernels::active().gemm_int8;
+  const GemmInt8& kernel = *kernels::narrow_of(active_isa()).gemm_int8;
   const int every = GENERATE(1, 2, 50);  // 1: nothing but the largest
   for (const int64_t k : {1, 7, 8, 9, 64, 147, 200}) {
     for (const int64_t n : {1, 5, 24, 31, 49}) {
@@ -126,7 +126,7 @@ TEST_CASE("int8 product: every ISA gives the same integers", "[ops][int8]") {
 
 /// x and a weight, both written in integers by this ISA's rule, as a product in double.
 std::vector<double> quantised_product(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  const GemmInt8& kernel = *kernels::active().gemm_int8;
+  const GemmInt8& kernel = *kernels::narrow_of(active_isa()).gemm_int8;
   const int64_t k = weight.dim(1);
   const int64_t n = weight.dim(0);
   const Int8Rows rows = Int8Rows::of(n, k, weight.data());
@@ -166,7 +166,7 @@ TEST_CASE("int8 product: values and bits of linear", "[ops][int8]") {
 
 TEST_CASE("int8 product: the error against floats is within its bound", "[ops][int8]") {
   const ScopedIsa isa(test::each_isa());
-  const GemmInt8& kernel = *kernels::active().gemm_int8;
+  const GemmInt8& kernel = *kernels::narrow_of(active_isa()).gemm_int8;
   const int64_t k = 300;
   const int64_t n = 20;
   const Tensor x = random_tensor({10, k}, 1);
@@ -241,7 +241,7 @@ TEST_CASE("int8 convolution: a picture's scale, zeros outside, any kernel", "[op
     const Tensor weight = frozen(plain.clone(), Precision::kInt8);
     const Tensor y = test::checked_conv2d(pictures, weight, bias, options);
     // Exactly the convolution of what the integers stand for.
-    const GemmInt8& table = *kernels::active().gemm_int8;
+    const GemmInt8& table = *kernels::narrow_of(active_isa()).gemm_int8;
     Tensor rounded = pictures.clone();
     const int64_t numel = 13 * 12 * c.channels;
     for (int64_t i = 0; i < 3; ++i) {
