@@ -231,11 +231,11 @@ VITRINE_API int vitrine_threads(void);
  * OpenMP's threads and the host's own stay. */
 VITRINE_API vitrine_status vitrine_stop_threads(void);
 
-/* The instruction set: "reference", "sse42", "avx2", "avx512", "neon64", or one with other products of
- * int8 and bf16, as "avx2+vnni"; at first $VITRINE_ISA, else the widest that the processor has. Refused
- * while a model is open. "avx512+amx": the first model in int8 or bf16 asks Linux for AMX's tiles;
- * where it grants them, signal stacks of this process need some 11 KiB from then on, and where it
- * refuses them, "avx512+bf16" multiplies. */
+/* The instruction set: "reference", "sse42", "avx2", "avx512", "neon64", or one with other products
+ * of int8 and bf16, as "avx2+vnni"; at first $VITRINE_ISA, else the widest that the processor has.
+ * Refused while a model is open. "avx512+amx": the first model in int8 or bf16 asks Linux for AMX's
+ * tiles; where it grants them, signal stacks of this process need some 11 KiB from then on, and
+ * where it refuses them, "avx512+bf16" multiplies. */
 VITRINE_API vitrine_status vitrine_set_isa(const char* isa);
 /* The one in use; NULL on failure. */
 VITRINE_API const char* vitrine_isa(void);
