@@ -17,7 +17,7 @@ enum class Isa {
   kAvx2Vnni,       ///< AVX-VNNI
   kAvx512Vnni,     ///< AVX-512 VNNI
   kAvx512Bf16,     ///< AVX-512 BF16 and VNNI
-  kAvx512Amx,      ///< AMX: tiles of bytes and of bf16
+  kAvx512Amx,      ///< AMX: tiles of bytes and of bf16; and what kAvx512Bf16 has
   kNeon64Dotprod,  ///< sdot
   kNeon64I8mm,     ///< I8MM: usmmla
   kNeon64Bf16,     ///< BF16: bfdot; and I8MM

@@ -86,9 +86,9 @@ constexpr int kTileVectors = 3;
 constexpr int64_t kTilesPitch = kTileVectors * kLanes;  // of sums, in words of 32 bits
 
 /// sums[i * kTilesPitch + j] for kRows rows of A, which begin at `a`, and kVectors tiles of B.
-/// After every step the next of `beside` is called, to be done while the tiles multiply. Six tiles
-/// hold sums, one is A's and one B's: of two rows of tiles the second takes B backwards, since it
-/// begins with what was read last.
+/// After every step `beside` is called, to be done while the tiles multiply. Six tiles hold sums,
+/// one is A's and one B's: of two rows of tiles the second takes B backwards, since it begins with
+/// what was read last.
 template <int kRows, int kVectors, TileNumbers kNumbers, class Beside>
 [[gnu::noinline]] void micro_kernel(const TileBlock& block, const char* a, void* sums,
                                     Beside& beside) {
@@ -163,8 +163,8 @@ void multiply_tiles(const TileBlock& block, const Finish& finish) {
   alignas(64) Word sums[2][kMostRows * kTilesPitch];
   const int64_t tiles = (block.rows + kMostRows - 1) / kMostRows;
   const int64_t all_steps = tiles * block.steps;
-  const int64_t lines =
-      all_steps > 0 ? (block.ahead_bytes / kLineBytes + all_steps) / all_steps : 0;
+  const int64_t ahead_lines = (block.ahead_bytes + kLineBytes - 1) / kLineBytes;
+  const int64_t lines = all_steps > 0 ? (ahead_lines + all_steps - 1) / all_steps : 0;
   const char* ahead = static_cast<const char*>(block.ahead);
   int64_t done = 0;   // rows that are finished,
   int64_t ready = 0;  // and those whose sums are there
