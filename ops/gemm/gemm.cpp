@@ -71,6 +71,9 @@ struct MacroKernel {
   float* a;
   float* b;  // unused if B was packed before
 
+  /// Where a block of A is packed or gathered; null if it stays where it is.
+  float* block_of_a(int64_t ic) const { return a == nullptr ? a : a + ic * ms.block_stride; }
+
   /// A's micro-panels, and B's if `all_b`.
   void pack(bool all_b) const {
     const int64_t k = ks.size(pc);
@@ -91,7 +94,7 @@ struct MacroKernel {
         const int64_t begin_panel = (u - b_units) * group;
         for (int64_t i = begin_panel; i < std::min(begin_panel + group, a_panels); ++i) {
           const int64_t ic = i / ms.panels;
-          pack_a(kernel, p, ms, ic, i % ms.panels, k_begin, k, a + ic * ms.block_stride);
+          pack_a(kernel, p, ms, ic, i % ms.panels, k_begin, k, block_of_a(ic));
         }
       }
     });
@@ -142,18 +145,17 @@ struct MacroKernel {
     const int64_t together = packs_inside ? ms.count : 1;  // blocks of A that one task multiplies
     const int64_t macs = ms.size(0) * together * kernel.nr * ks.size(pc);
     const int64_t grain = std::max<int64_t>(kTaskMacs / std::max<int64_t>(macs, 1), 1);
-    parallel_chunks(ms.count / together * panels, grain,
-                    [&](int64_t, int64_t begin, int64_t end, int worker) {
-                      for (int64_t i = begin; i < end; ++i) {
-                        const int64_t jr = i % panels;
-                        const float* from = packed_b(jr, worker);
-                        const int64_t blocks = i / panels * together;
-                        for (int64_t ic = blocks; ic < blocks + together; ++ic) {
-                          multiply(kernel, p, ms, ic, a + ic * ms.block_stride, from, ahead(ic, jr),
-                                   first + jr, ks, pc);
-                        }
-                      }
-                    });
+    parallel_chunks(
+        ms.count / together * panels, grain, [&](int64_t, int64_t begin, int64_t end, int worker) {
+          for (int64_t i = begin; i < end; ++i) {
+            const int64_t jr = i % panels;
+            const float* from = packed_b(jr, worker);
+            const int64_t blocks = i / panels * together;
+            for (int64_t ic = blocks; ic < blocks + together; ++ic) {
+              multiply(kernel, p, ms, ic, block_of_a(ic), from, ahead(ic, jr), first + jr, ks, pc);
+            }
+          }
+        });
   }
 };
 

@@ -15,18 +15,6 @@ namespace {
 
 using namespace simd;
 
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kChains = 24;  // of 32 registers
-#else
-constexpr int kChains = 12;  // of 16
-#endif
-
-#if defined(VT_BF16)
-constexpr int64_t kProducts = 2;  // in a word
-#else
-constexpr int64_t kProducts = 1;
-#endif
-
 #if defined(VT_AMX)
 
 constexpr int64_t kFlops = 2 * kTileRows * kLanes * kTileBytes / 2 * kTileChains;
@@ -38,6 +26,18 @@ float run(int64_t steps) {
 }
 
 #else
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kChains = 24;  // of 32 registers
+#else
+constexpr int kChains = 12;  // of 16
+#endif
+
+#if defined(VT_BF16)
+constexpr int64_t kProducts = 2;  // in a word
+#else
+constexpr int64_t kProducts = 1;
+#endif
 
 constexpr int64_t kFlops = 2 * kProducts * kChains * kLanes;
 
