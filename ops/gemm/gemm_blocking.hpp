@@ -87,9 +87,7 @@ struct BlocksOfM {
     block_stride = panels * panel_stride;
   }
   /// First row of a block, counted from `first`.
-  int64_t begin(int64_t block) const {
-    return std::min(kernels::tile_begin(ceil_div(rows, unit), count, block) * unit, rows);
-  }
+  int64_t begin(int64_t block) const { return kernels::piece_begin(rows, unit, count, block); }
   int64_t size(int64_t block) const { return begin(block + 1) - begin(block); }
   /// Micro-panels of a block: one of few rows may have no use for all of them.
   int64_t panels_of(int64_t block) const { return std::min(panels, size(block)); }

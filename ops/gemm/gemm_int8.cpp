@@ -56,11 +56,9 @@ void multiply_rows(const GemmInt8& kernel, const IntegerRows& a, int64_t rows, c
   const int64_t parts = threads() == 1 ? 1 : ceil_div(detail::kTasks, panels);
   const int64_t mc = std::clamp<int64_t>(ceil_div(rows, parts), detail::kTaskRows,
                                          std::max(in_l2, detail::kTaskRows));
-  // Of whole tiles, but for the last.
-  const int64_t tiles = ceil_div(rows, kernel.mr);
-  const int64_t blocks = std::min(ceil_div(rows, mc), tiles);
+  const int64_t blocks = std::min(ceil_div(rows, mc), ceil_div(rows, kernel.mr));
   const auto begin_of = [&](int64_t block) {
-    return std::min(kernels::tile_begin(tiles, blocks, block) * kernel.mr, rows);
+    return kernels::piece_begin(rows, kernel.mr, blocks, block);
   };
   const int64_t macs = ceil_div(rows, blocks) * kernel.nr * b.k();
   const int64_t grain = std::max<int64_t>(2 * detail::kTaskMacs / std::max<int64_t>(macs, 1), 1);

@@ -81,7 +81,7 @@ std::shared_ptr<const PackedWeight> packed_rows(int64_t n, int64_t k, const floa
   if (precision == Precision::kInt8) {
     return std::make_shared<const Int8Matrix>(Int8Rows::of(n, k, rows));
   }
-  if (precision == Precision::kBfloat16 && kernels::active().gemm_bf16 != nullptr) {
+  if (precision == Precision::kBfloat16 && kernels::narrow_of(active_isa()).gemm_bf16 != nullptr) {
     return std::make_shared<const Bf16Matrix>(n, k, rows);
   }
   return std::make_shared<const PackedMatrix>(k, n, StridedMatrix::of(Trans::kYes, rows, k),

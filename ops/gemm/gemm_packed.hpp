@@ -41,9 +41,9 @@ struct BlocksOfK {
 
   BlocksOfK(int64_t k_, const kernels::Gemm& kernel)
       : k(k_), unit(kernel.tile_k), count(k_ <= kernel.kc ? 1 : ceil_div(k_, kernel.kc)) {}
-  int64_t begin(int64_t block) const { return block * (k / unit) / count * unit; }
+  int64_t begin(int64_t block) const { return kernels::piece_begin(k, unit, count, block); }
   int64_t size(int64_t block) const { return begin(block + 1) - begin(block); }
-  int64_t longest() const { return ceil_div(k / unit, count) * unit; }
+  int64_t longest() const { return ceil_div(ceil_div(k, unit), count) * unit; }
 };
 
 /// A weight as the right operand (k, n) of products, in the order in which the micro-kernel of one

@@ -5,17 +5,21 @@ namespace vitrine::kernels {
 
 namespace reference {
 extern const Kernels table;
-}
+extern const GemmInt8 gemm_int8;
+}  // namespace reference
 #if defined(__x86_64__)
 namespace sse42 {
 extern const Kernels table;
-}
+extern const GemmInt8 gemm_int8;
+}  // namespace sse42
 namespace avx2 {
 extern const Kernels table;
-}
+extern const GemmInt8 gemm_int8;
+}  // namespace avx2
 namespace avx512 {
 extern const Kernels table;
-}
+extern const GemmInt8 gemm_int8;
+}  // namespace avx512
 namespace avx2_vnni {
 extern const GemmInt8 gemm_int8;
 }
@@ -34,7 +38,8 @@ extern const Peak peak;
 #elif defined(__aarch64__)
 namespace neon64 {
 extern const Kernels table;
-}
+extern const GemmInt8 gemm_int8;
+}  // namespace neon64
 namespace neon64_dotprod {
 extern const GemmInt8 gemm_int8;
 }
@@ -49,77 +54,77 @@ extern const Peak peak;
 
 namespace {
 
-/// The table of `base` with other products of integers, and products of bf16.
-Kernels refined(Isa isa, const Kernels& base, const GemmInt8& gemm_int8,
-                const Gemm* gemm_bf16 = nullptr, const Peak* peak_bf16 = nullptr) {
-  Kernels table = base;
-  table.isa = isa;
-  table.gemm_int8 = &gemm_int8;
-  table.gemm_bf16 = gemm_bf16;
-  table.peak_bf16 = peak_bf16;
-  return table;
+/// Nobody asks for an ISA of another processor family.
+[[noreturn]] void refuse() {
+  detail::check_failed("the ISA is one of this processor family", __FILE__, __LINE__);
 }
 
 }  // namespace
 
 const Kernels& of(Isa isa) {
   switch (isa) {
+    case Isa::kReference:
+      return reference::table;
 #if defined(__x86_64__)
     case Isa::kSse42:
       return sse42::table;
     case Isa::kAvx2:
+    case Isa::kAvx2Vnni:
       return avx2::table;
     case Isa::kAvx512:
+    case Isa::kAvx512Vnni:
+    case Isa::kAvx512Bf16:
+    case Isa::kAvx512Amx:
       return avx512::table;
-    case Isa::kAvx2Vnni: {
-      static const Kernels table = refined(isa, avx2::table, avx2_vnni::gemm_int8);
-      return table;
-    }
-    case Isa::kAvx512Vnni: {
-      static const Kernels table = refined(isa, avx512::table, avx512_vnni::gemm_int8);
-      return table;
-    }
-    case Isa::kAvx512Bf16: {
-      static const Kernels table = refined(isa, avx512::table, avx512_vnni::gemm_int8,
-                                           &avx512_bf16::gemm, &avx512_bf16::peak);
-      return table;
-    }
-    case Isa::kAvx512Amx: {
-      static const Kernels table =
-          refined(isa, avx512::table, avx512_amx::gemm_int8, &avx512_amx::gemm, &avx512_amx::peak);
-      return table;
-    }
 #elif defined(__aarch64__)
     case Isa::kNeon64:
+    case Isa::kNeon64Dotprod:
+    case Isa::kNeon64I8mm:
+    case Isa::kNeon64Bf16:
       return neon64::table;
-    case Isa::kNeon64Dotprod: {
-      static const Kernels table = refined(isa, neon64::table, neon64_dotprod::gemm_int8);
-      return table;
-    }
-    case Isa::kNeon64I8mm: {
-      static const Kernels table = refined(isa, neon64::table, neon64_i8mm::gemm_int8);
-      return table;
-    }
-    case Isa::kNeon64Bf16: {
-      static const Kernels table = refined(isa, neon64::table, neon64_i8mm::gemm_int8,
-                                           &neon64_bf16::gemm, &neon64_bf16::peak);
-      return table;
-    }
 #endif
-    case Isa::kReference:
-      return reference::table;
     default:
-      break;
+      refuse();
   }
-  constexpr bool kOfThisProcessorFamily = false;
-  VT_CHECK(kOfThisProcessorFamily);
-  return reference::table;
 }
 
 const Kernels& active() { return of(active_isa()); }
 
-const Kernels& narrow_of(Isa isa) {
-  return of(isa == Isa::kAvx512Amx && !tiles_granted() ? Isa::kAvx512Bf16 : isa);
+NarrowKernels narrow_of(Isa isa) {
+  switch (isa) {
+    case Isa::kReference:
+      return {&reference::gemm_int8};
+#if defined(__x86_64__)
+    case Isa::kSse42:
+      return {&sse42::gemm_int8};
+    case Isa::kAvx2:
+      return {&avx2::gemm_int8};
+    case Isa::kAvx512:
+      return {&avx512::gemm_int8};
+    case Isa::kAvx2Vnni:
+      return {&avx2_vnni::gemm_int8};
+    case Isa::kAvx512Vnni:
+      return {&avx512_vnni::gemm_int8};
+    case Isa::kAvx512Amx:
+      if (tiles_granted()) {
+        return {&avx512_amx::gemm_int8, &avx512_amx::gemm, &avx512_amx::peak};
+      }
+      [[fallthrough]];
+    case Isa::kAvx512Bf16:
+      return {&avx512_vnni::gemm_int8, &avx512_bf16::gemm, &avx512_bf16::peak};
+#elif defined(__aarch64__)
+    case Isa::kNeon64:
+      return {&neon64::gemm_int8};
+    case Isa::kNeon64Dotprod:
+      return {&neon64_dotprod::gemm_int8};
+    case Isa::kNeon64I8mm:
+      return {&neon64_i8mm::gemm_int8};
+    case Isa::kNeon64Bf16:
+      return {&neon64_i8mm::gemm_int8, &neon64_bf16::gemm, &neon64_bf16::peak};
+#endif
+    default:
+      refuse();
+  }
 }
 
 }  // namespace vitrine::kernels

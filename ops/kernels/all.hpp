@@ -28,8 +28,8 @@ struct RotaryEmbedding;
 struct Unary;
 
 /// One table of kernels per ISA, chosen once (see active). A refinement's is that of the ISA which
-/// it refines, but for a group or two. `make new-op` adds an operation here, in ops/simd/all.cpp
-/// and in ops/reference/all.cpp.
+/// it refines; what it has of its own are NarrowKernels. `make new-op` adds an operation here, in
+/// ops/simd/all.cpp and in ops/reference/all.cpp.
 struct Kernels {
   Isa isa;
   const Attention* attention;
@@ -38,10 +38,6 @@ struct Kernels {
   const ChannelNorm* channel_norm;
   const Gated* gated;
   const Gemm* gemm;
-  /// Of operands whose 32-bit words hold two numbers of bf16 each, the next two of k. Null where
-  /// the ISA has no such products: a weight in bf16 is widened then.
-  const Gemm* gemm_bf16;
-  const GemmInt8* gemm_int8;
   const LayerNorm* layer_norm;
   const AdamW* adamw;
   const ClipGradNorm* clip_grad_norm;
@@ -54,7 +50,6 @@ struct Kernels {
   const Reduce* reduce;
   const Resize* resize;
   const Peak* peak;
-  const Peak* peak_bf16;  ///< of gemm_bf16's products, or null
   const Pool2d* pool2d;
   const RotaryEmbedding* rotary_embedding;
   const Unary* unary;
@@ -65,8 +60,17 @@ const Kernels& active();
 /// The table of one ISA; it must be built in for this processor family, not necessarily supported
 /// here.
 const Kernels& of(Isa isa);
-/// Where the kernels of int8 and bf16 come from: of(isa), or, where AMX's tiles are refused, the
-/// ISA below it. Its first call asks for them.
-const Kernels& narrow_of(Isa isa);
+/// Products of int8 and of bf16.
+struct NarrowKernels {
+  const GemmInt8* gemm_int8;
+  /// Of operands whose 32-bit words hold two numbers of bf16 each, the next two of k. Null where
+  /// the ISA has no such products: a weight in bf16 is widened then.
+  const Gemm* gemm_bf16 = nullptr;
+  const Peak* peak_bf16 = nullptr;  ///< of gemm_bf16's products, or null
+};
+
+/// Those of one ISA; where AMX's tiles are refused, of the ISA below it. The first call for AMX
+/// asks for them, which is why this is no part of Kernels.
+NarrowKernels narrow_of(Isa isa);
 
 }  // namespace vitrine::kernels

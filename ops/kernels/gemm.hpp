@@ -62,6 +62,12 @@ namespace vitrine::kernels {
 /// tiles of 7 or 8 rows, not 24 of 8 and one of 5.
 constexpr int64_t tile_begin(int64_t rows, int64_t tiles, int64_t i) { return i * rows / tiles; }
 
+/// The same where pieces are of whole units, but for the last, which may be cut short.
+constexpr int64_t piece_begin(int64_t rows, int64_t unit, int64_t pieces, int64_t i) {
+  const int64_t begin = tile_begin((rows + unit - 1) / unit, pieces, i) * unit;
+  return begin < rows ? begin : rows;
+}
+
 /// How n columns are cut into micro-panels of at most `nr`: as few as possible, of nearly the same
 /// number of vectors, since one of a single vector would be slow. 64 columns by vectors of 16 are 2
 /// panels of 32, not one of 48 and one of 16.

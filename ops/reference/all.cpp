@@ -85,21 +85,6 @@ constexpr Gemm kGemm{.mr = vitrine::reference::kGemmRows,
                      .narrow = vitrine::reference::gemm_narrow,
                      .widen = vitrine::reference::gemm_widen};
 
-constexpr GemmInt8 kGemmInt8{.mr = 1,
-                             .nr = vitrine::reference::kInt8Columns,
-                             .lanes = 1,
-                             .step = 1,
-                             .tile_rows = 1,
-                             .levels = 255,
-                             .most = 0,
-                             .flip = 0,
-                             .range = vitrine::reference::int8_range,
-                             .quantize = vitrine::reference::int8_quantize,
-                             .place = vitrine::reference::int8_place,
-                             .multiply = vitrine::reference::int8_multiply,
-                             .peak = vitrine::reference::int8_peak,
-                             .ops_per_step = 2 * vitrine::reference::kInt8PeakChains};
-
 constexpr LayerNorm kLayerNorm{vitrine::reference::layer_norm_forward<float>,
                                vitrine::reference::layer_norm_backward<float>};
 constexpr Normalize kNormalize{vitrine::reference::normalize_pixels};
@@ -137,6 +122,22 @@ constexpr Softmax kSoftmax{
 
 }  // namespace
 
+extern const GemmInt8 gemm_int8;
+constinit const GemmInt8 gemm_int8{.mr = 1,
+                                   .nr = vitrine::reference::kInt8Columns,
+                                   .lanes = 1,
+                                   .step = 1,
+                                   .tile_rows = 1,
+                                   .levels = 255,
+                                   .most = 0,
+                                   .flip = 0,
+                                   .range = vitrine::reference::int8_range,
+                                   .quantize = vitrine::reference::int8_quantize,
+                                   .place = vitrine::reference::int8_place,
+                                   .multiply = vitrine::reference::int8_multiply,
+                                   .peak = vitrine::reference::int8_peak,
+                                   .ops_per_step = 2 * vitrine::reference::kInt8PeakChains};
+
 extern const Kernels table;
 constinit const Kernels table{
     .isa = Isa::kReference,
@@ -146,8 +147,6 @@ constinit const Kernels table{
     .channel_norm = &kChannelNorm,
     .gated = &kGated,
     .gemm = &kGemm,
-    .gemm_bf16 = nullptr,
-    .gemm_int8 = &kGemmInt8,
     .layer_norm = &kLayerNorm,
     .adamw = &kAdamW,
     .clip_grad_norm = &kClipGradNorm,
@@ -160,7 +159,6 @@ constinit const Kernels table{
     .reduce = &kReduce,
     .resize = &kResize,
     .peak = &kPeak,
-    .peak_bf16 = nullptr,
     .pool2d = &kPool2d,
     .rotary_embedding = &kRotaryEmbedding,
     .unary = &kUnary,

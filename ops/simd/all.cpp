@@ -31,7 +31,6 @@ extern const BinaryCrossEntropyWithLogits binary_cross_entropy_with_logits;
 extern const ChannelNorm channel_norm;
 extern const Gated gated;
 extern const Gemm gemm;
-extern const GemmInt8 gemm_int8;
 extern const LayerNorm layer_norm;
 extern const AdamW adamw;
 extern const ClipGradNorm clip_grad_norm;
@@ -57,8 +56,6 @@ constinit const Kernels table{
     .channel_norm = &channel_norm,
     .gated = &gated,
     .gemm = &gemm,
-    .gemm_bf16 = nullptr,
-    .gemm_int8 = &gemm_int8,
     .layer_norm = &layer_norm,
     .adamw = &adamw,
     .clip_grad_norm = &clip_grad_norm,
@@ -71,7 +68,6 @@ constinit const Kernels table{
     .reduce = &reduce,
     .resize = &resize,
     .peak = &peak,
-    .peak_bf16 = nullptr,
     .pool2d = &pool2d,
     .rotary_embedding = &rotary_embedding,
     .unary = &unary,

@@ -1,11 +1,9 @@
 #pragma once
 
 // Products by AMX: a tile is a register of 16 rows of 64 bytes, and one instruction multiplies two
-// of them,
+// of them, with p over 64 bytes, u8 of A and s8 of B, or over 32 numbers of bf16:
 //
-//   C[i][j] += sum over p of A[i][p] B[p][j]     16 x 16 sums; p runs over 64 bytes of u8 and s8,
-//   or
-//                                                over 32 numbers of bf16
+//   C[i][j] += sum over p of A[i][p] B[p][j]     16 x 16 sums
 //
 // A tile of B holds in its row q what belongs to the q-th 32-bit word of A's rows: as dpbusd and
 // dpbf16ps read B too. Tiles are always whole: rows of A and columns of B that a product lacks are
@@ -56,7 +54,8 @@ enum class TileNumbers { kBytes, kBfloat16 };
 
 constexpr int kTileChains = 6;
 
-/// Independent products, for the machine's limit.
+/// Independent products, for the machine's limit. (No compiler leaves out what it does not
+/// understand.)
 template <TileNumbers kNumbers>
 [[gnu::always_inline]] inline void tile_dots() {
   VT_TILE_DOT(0)

@@ -33,7 +33,9 @@ Tensor rounded(const Tensor& x) {
 }
 
 /// What is multiplied with the rounded weights.
-Tensor operand(const Tensor& x) { return kernels::active().gemm_bf16 != nullptr ? rounded(x) : x; }
+Tensor operand(const Tensor& x) {
+  return kernels::narrow_of(active_isa()).gemm_bf16 != nullptr ? rounded(x) : x;
+}
 
 TEST_CASE("bf16 product: values and bits of linear", "[ops][bf16]") {
   const ScopedIsa isa(test::each_isa());

@@ -169,7 +169,7 @@ TEST_CASE("bf16 models: half the memory, and the rounded weights' own answers", 
   Model rounded = load_model(halves);
   rounded.network->freeze();
   const Tensor in_floats = (*rounded.network)(images);
-  CHECK(same_bits(in_floats, want) == (kernels::active().gemm_bf16 == nullptr));
+  CHECK(same_bits(in_floats, want) == (kernels::narrow_of(active_isa()).gemm_bf16 == nullptr));
   CHECK(max_error(want.values(), in_floats.values()) < 0.01);
   CHECK(max_error(want.values(), (*frozen.network)(images).values()) < 0.01);
   CHECK_FALSE(same_bits(want, (*frozen.network)(images)));
