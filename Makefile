@@ -22,10 +22,10 @@ hush    = $(if $(filter 0,$(V)),@)
 # Sanitizers make g++ 12 warn about its own library, so warnings are errors in release only.
 FLAGS_release := -O2 -g1 -Werror
 FLAGS_debug   := -Og -g -D_GLIBCXX_ASSERTIONS
-FLAGS_asan    := -O1 -g -fsanitize=address -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS
-FLAGS_ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
-FLAGS_tsan    := -O1 -g -fsanitize=thread
-FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FLAGS_asan    := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS
+FLAGS_ubsan   := -O1 -g1 -fsanitize=undefined -fno-sanitize-recover=all
+FLAGS_tsan    := -O1 -g1 -fsanitize=thread
+FLAGS_fuzz    := -O1 -g1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 FLAGS_neon    := -O2 -static
 ifneq ($(filter tsan fuzz,$(MODE)),)
 CXX := clang++-16
@@ -59,6 +59,13 @@ ISAS_x86_64  := sse42 avx2 avx512
 ISAS_aarch64 := neon64
 ISAS         := $(ISAS_$(ARCH))
 KERNEL       := -O3 -ffp-contract=fast $(if $(CLANG),,-fno-trapping-math)
+# Of sanitizers one file would take ten minutes otherwise: loops that are unrolled hold thousands of checks.
+ifneq ($(filter asan ubsan tsan fuzz,$(MODE)),)
+KERNEL += -O1
+endif
+ifneq ($(filter asan fuzz,$(MODE)),)
+KERNEL += $(if $(CLANG),-mllvm -,--param )asan-instrumentation-with-call-threshold=0
+endif
 ISA_sse42    := -msse4.2
 ISA_avx2     := -mavx2 -mfma -mf16c
 ISA_avx512   := -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c \
@@ -164,7 +171,7 @@ $(OBJ)/%.o: %.cpp $(FLAGS) | $(PACKAGES_BUILD)
 
 $(OBJ)/core/openmp_executor.o: CXXFLAGS += $(OPENMP_FLAG)
 # Debian's headers: not clean under our warnings, and stb's arithmetic on damaged files overflows.
-$(OBJ)/third_party/%.o: CXXFLAGS += -w -fwrapv $(if $(filter ubsan fuzz,$(MODE)),-fno-sanitize=undefined)
+$(OBJ)/third_party/%.o: CXXFLAGS += -w -fwrapv $(if $(filter asan ubsan fuzz,$(MODE)),-fno-sanitize=undefined)
 
 define kernel_rule
 $(OBJ)/ops/simd/$(1)/%.o: ops/simd/%.cpp $(FLAGS) | $(PACKAGES_BUILD)

@@ -363,14 +363,15 @@ void pack_conv2d_weight(const Tensor& weight, int64_t groups, Precision precisio
         "pack_conv2d_weight", kMust);
   check_usage(weight.storage().frozen(), "pack_conv2d_weight", kMust);
   if (weight.numel() == 0) return;
-  const bool joined = detail::in_groups(weight, groups, {1, 1});
-  if (weight.storage().borrowed() && (joined || precision == Precision::kFloat32)) return;
-  if (joined) return detail::pack_groups(weight, groups);
-  const int64_t outputs = weight.dim(0) / groups;
+  // Groups stay in f32.
+  const bool in_groups = detail::in_groups(weight, groups, {1, 1});
+  const Precision kept = in_groups ? Precision::kFloat32 : precision;
+  if (weight.storage().borrowed() && kept == Precision::kFloat32) return;
+  const int64_t outputs = in_groups ? detail::block_of_groups(weight) : weight.dim(0) / groups;
   std::vector<std::shared_ptr<const PackedWeight>> packed;
   for (int64_t first = 0; first < weight.dim(0); first += outputs) {
-    const Tensor part = weight.detach().rows(first, first + outputs);
-    packed.push_back(packed_as(part, conv2d_matrix_of(weight), precision));
+    const Tensor part = weight.detach().rows(first, std::min(first + outputs, weight.dim(0)));
+    packed.push_back(packed_as(part, conv2d_matrix_of(weight), kept));
   }
   if (weight.numel() != weight.storage().numel()) return;
   weight.storage().move_out([packed, shape = weight.shape()](float* to) {

@@ -3,18 +3,19 @@
 #include "ops/conv2d_sizes.hpp"
 #include "ops/kernels/gemm.hpp"
 
-// Convolution in many narrow groups, each with as many outputs as channels (ResNeXt). A product per
-// group would have columns for part of a vector only, and gather rows of a few floats. Here
-// neighbouring groups are joined into one whose kernel is 0 between them, until its outputs fill a
-// vector; and nothing is gathered: the channels of a joined group are copied once, with the
-// padding, and a row of the left operand is then a run of memory for every line of the kernel.
-// (0 times a number that is not finite is NaN, so that such a number also spreads to the groups
-// that are joined with its own.)
+// Convolution in many groups, each with as many outputs as channels (ResNeXt; depthwise where that
+// is 1). Nothing is gathered: the channels of a group are copied once, with the padding, and a row
+// of the left operand is then a run of memory for every line of the kernel.
+//
+// A product of a group that is narrower than a vector would leave lanes idle. So as many groups as
+// fill one are multiplied together, and every lane has the left operand of its own group
+// (kernels::GemmA::kGroups).
 
 namespace vitrine::detail {
 
-/// How many neighbouring groups of a weight (O, C / groups, kh, kw) are one: at least 1, and a
-/// function of the sizes and the active ISA.
+/// Of a weight (O, C / groups, kh, kw): how many neighbouring groups the gradients take as one
+/// whose kernel is 0 between them, until its outputs fill a vector. At least 1, and a function of
+/// the sizes and the active ISA.
 int64_t joined_groups(const Tensor& weight, int64_t groups);
 
 /// (O, C / groups, kh, kw) -> the same convolution with so many groups joined, (O, joined C /
@@ -29,8 +30,9 @@ bool in_groups(const Tensor& weight, int64_t groups, Size2d dilation);
 void convolve_groups(const ConvSizes& s, const Conv2dOptions& options, const float* x,
                      const Tensor& weight, float* y, const GemmEpilogue& epilogue);
 
-/// pack_conv2d_weight for in_groups().
-void pack_groups(const Tensor& weight, int64_t groups);
+/// Outputs whose kernels convolve_groups has packed as one matrix: of one group, or of those that
+/// share a vector. A function of the sizes and the active ISA.
+int64_t block_of_groups(const Tensor& weight);
 
 /// The kernel of the gradient of x for a stride of 1: turned around, channels and outputs swapped.
 Tensor turned_groups(const Tensor& weight, int64_t groups);

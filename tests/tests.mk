@@ -79,9 +79,9 @@ test-faults: $(OUT)/vitrine library $(FAIL) ## every n-th open, read, write, mal
 debug: ## the program with assertions, build/debug/vitrine
 	@$(MAKE) MODE=debug build/debug/vitrine
 
-# Everything that make test runs, under AddressSanitizer or UndefinedBehaviorSanitizer.
-asan: ## the tests under AddressSanitizer
-	@ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1 $(MAKE) MODE=asan INSTALL=1 test
+# Everything that make test runs, under both at once, or under the second alone.
+asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) MODE=asan INSTALL=1 test
 ubsan: ## the tests under UndefinedBehaviorSanitizer
 	@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) MODE=ubsan INSTALL=1 test
 tsan: | build/packages/tools ## the unit tests under ThreadSanitizer (clang-16)

@@ -145,9 +145,7 @@ std::optional<Precision> packed_precision(const Tensor& weight) {
   const auto content = content_of(weight);
   if (content == nullptr) return std::nullopt;
   for (const PackedContent::Entry& entry : content->entries) {
-    // What is joined of several groups has more columns than the weight.
-    if (entry.matrix != nullptr && entry.is_of(weight, entry.matrix_of) &&
-        entry.matrix->k() * entry.n == entry.numel) {
+    if (entry.matrix != nullptr && entry.is_of(weight, entry.matrix_of)) {
       return entry.matrix->precision();
     }
   }

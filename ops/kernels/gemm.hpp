@@ -92,9 +92,13 @@ enum class GemmA {
   kPacked,   ///< tile by tile: a[tile * a_pitch + p * (rows of the tile) + r]
   kRows,     ///< a[i * a_pitch + p]
   kColumns,  ///< a[p * a_pitch + i]
+  /// Groups of `width` columns, all in one vector, each with an A of its own: for column j
+  /// a[i * a_pitch + p / width * lanes + j / width * width + p % width].
+  kGroups,
 };
 
-/// Floats in one piece; or, with a pitch, that many of each of k rows.
+/// Floats in one piece; or, with a pitch, that many of each of k rows; with kGroups a line of each
+/// of `rows` rows.
 struct GemmAhead {
   const float* data = nullptr;
   int64_t floats = 0;
@@ -111,13 +115,17 @@ struct GemmBlock {
   const float* a;
   GemmA a_layout;
   int64_t a_pitch;
-  const float* b;   ///< packed micro-panel, [k][nr]
+  const float* b;   ///< packed micro-panel, [runs k][nr]
   GemmAhead ahead;  ///< what will probably be read after this, to be fetched into L2 meanwhile
   float* c;         ///< (rows, columns) with a row pitch
   int64_t c_pitch;
   bool add;               ///< C holds the sum over the blocks of K before this one
   bool last;              ///< the epilogue's turn
   GemmEpilogue epilogue;  ///< begins where c does
+  /// With kRows and kGroups K may come in `runs` runs of k, `run_pitch` floats of A apart.
+  int64_t runs = 1;
+  int64_t run_pitch = 0;
+  int64_t width = 0;  ///< of kGroups
 };
 
 /// Kernels of ops/gemm/gemm. The block sizes belong to the micro-kernel, so they travel beside it.

@@ -77,7 +77,7 @@ constexpr RotaryEmbedding kRotaryEmbedding{
 
 constexpr Gemm kGemm{.mr = vitrine::reference::kGemmRows,
                      .nr = vitrine::reference::kGemmColumns,
-                     .lanes = 1,
+                     .lanes = vitrine::reference::kGemmLanes,
                      .kc = vitrine::reference::kGemmBlockK,
                      .pack = vitrine::reference::gemm_pack,
                      .transpose = vitrine::reference::gemm_transpose,

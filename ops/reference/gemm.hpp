@@ -43,6 +43,7 @@ inline float gemm_epilogue(const GemmEpilogue& e, int64_t i, int64_t j, float v)
 
 constexpr int64_t kGemmRows = 8;
 constexpr int64_t kGemmColumns = 8;
+constexpr int64_t kGemmLanes = 1;
 constexpr int64_t kGemmBlockK = 1024;
 
 inline void gemm_pack(int64_t rows, int64_t k, const float* from, int64_t row_stride,
@@ -61,22 +62,37 @@ inline void gemm_transpose(int64_t rows, int64_t columns, const float* from, int
   }
 }
 
+/// A[i][p] for column j; i counts rows of the block, r those of its tile of `rows`.
+inline float gemm_a(const kernels::GemmBlock& block, int64_t tile, int64_t rows, int64_t i,
+                    int64_t r, int64_t p, int64_t j) {
+  using enum kernels::GemmA;
+  const int64_t run = p / block.k * block.run_pitch;
+  const int64_t at = p % block.k;
+  switch (block.a_layout) {
+    case kPacked:
+      return block.a[tile * block.a_pitch + p * rows + r];
+    case kRows:
+      return block.a[i * block.a_pitch + run + at];
+    case kColumns:
+      return block.a[p * block.a_pitch + i];
+    case kGroups:
+      return block.a[i * block.a_pitch + run + at / block.width * kGemmLanes +
+                     j / block.width * block.width + at % block.width];
+  }
+  return 0.0F;
+}
+
 /// The product of packed operands; the loop over j is inside so that B is read in order.
 inline void gemm_multiply(const kernels::GemmBlock& block) {
   for (int64_t t = 0; t < block.tiles; ++t) {
     const int64_t begin = kernels::tile_begin(block.rows, block.tiles, t);
     const int64_t end = kernels::tile_begin(block.rows, block.tiles, t + 1);
     for (int64_t i = begin; i < end; ++i) {
-      const bool by_rows = block.a_layout == kernels::GemmA::kRows;
-      const bool packed = block.a_layout == kernels::GemmA::kPacked;
-      const float* a = packed    ? block.a + t * block.a_pitch + i - begin
-                       : by_rows ? block.a + i * block.a_pitch
-                                 : block.a + i;
-      const int64_t step = packed ? end - begin : by_rows ? 1 : block.a_pitch;
       float sum[kGemmColumns] = {};
-      for (int64_t p = 0; p < block.k; ++p) {
-        for (int64_t j = 0; j < kGemmColumns; ++j) {
-          sum[j] += a[p * step] * block.b[p * kGemmColumns + j];
+      for (int64_t p = 0; p < block.runs * block.k; ++p) {
+        for (int64_t j = 0; j < block.columns; ++j) {
+          sum[j] +=
+              gemm_a(block, t, end - begin, i, i - begin, p, j) * block.b[p * kGemmColumns + j];
         }
       }
       float* c = block.c + i * block.c_pitch;

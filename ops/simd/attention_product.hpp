@@ -133,7 +133,9 @@ void product(int64_t rows, int64_t columns, int64_t depth, const float* a, int64
   for (int64_t p = 0; p < panels.count && panels.begin(p) < columns; ++p) {
     const int64_t begin = panels.begin(p);
     const auto vectors = static_cast<int>(panels.width(p) / kLanes);
-    const MicroBlock block{.k = depth,
+    const MicroBlock block{.runs = 1,
+                           .run_pitch = 0,
+                           .k = depth,
                            .b = b + begin * packed_depth,
                            .b_pitch = panels.width(p),
                            .c_pitch = c_pitch,
@@ -142,7 +144,8 @@ void product(int64_t rows, int64_t columns, int64_t depth, const float* a, int64
                            .add_c = false,
                            .bias = nullptr,
                            .matrix = nullptr,
-                           .matrix_pitch = 0};
+                           .matrix_pitch = 0,
+                           .relu = false};
     // Tiles of nearly equal height instead of a small one at the end, which would be slow.
     const int64_t tiles = divide_up(rows, tile_rows(vectors));
     int64_t i = 0;

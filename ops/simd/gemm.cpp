@@ -14,6 +14,7 @@
 
 #include "ops/kernels/bfloat16.hpp"
 #include "ops/simd/gemm_finish.hpp"
+#include "ops/simd/group_kernel.hpp"
 #include "ops/simd/micro_kernel.hpp"
 #include "ops/simd/transpose.hpp"
 
@@ -215,13 +216,14 @@ struct Share {
 
 /// Of an `ahead` in one piece: Share::step, such that the steps of all tiles reach its end.
 int64_t step_in_piece(const GemmBlock& block, int64_t tiles) {
-  const int64_t steps = tiles * block.k;
+  const int64_t steps = tiles * block.runs * block.k;
   return steps > 0 ? (block.ahead.floats + steps - 1) / steps : 0;
 }
 
 Share share_of(const GemmBlock& block, int64_t step, int64_t tile, int64_t tiles) {
   const GemmAhead& ahead = block.ahead;
-  if (ahead.pitch == 0 && ahead.floats > 0) return {ahead.data + tile * step * block.k, step};
+  if (ahead.pitch == 0 && ahead.floats > 0)
+    return {ahead.data + tile * step * block.runs * block.k, step};
   // A tile fetches one line of every row, the first such tile the first line. The tiles that do are
   // spread over the block, since a burst of fetches delays the multiplication.
   const int64_t lines = (ahead.floats + kLineFloats - 1) / kLineFloats;
@@ -232,18 +234,52 @@ Share share_of(const GemmBlock& block, int64_t step, int64_t tile, int64_t tiles
   return {block.b, 0};  // a line that is in L1
 }
 
+using GroupKernel = void (*)(const GemmBlock& block, const float* a, float* sums,
+                             const float* next);
+
+template <int... kIndex>
+struct GroupKernels {
+  constexpr explicit GroupKernels(std::integer_sequence<int, kIndex...>) {}
+  GroupKernel of_three[kMostRows] = {group_kernel<kIndex + 1, true, kColumns>...};
+  GroupKernel any[kMostRows] = {group_kernel<kIndex + 1, false, kColumns>...};
+};
+constexpr GroupKernels kGroupKernels(std::make_integer_sequence<int, kMostRows>{});
+
+void multiply_groups(const GemmBlock& block) {
+  alignas(64) float sums[kMostRows * kLanes];
+  const GemmEpilogue& e = block.epilogue;
+  const bool of_three = block.a_pitch == kLanes && block.k == 3 * block.width;
+  const GroupKernel* kernels = of_three ? kGroupKernels.of_three : kGroupKernels.any;
+  const Finish finish_tile = finish_for(e.activation, e.preactivation_in != nullptr, false);
+  const int64_t tiles = (block.rows + kMostRows - 1) / kMostRows;
+  for (int64_t t = 0; t < tiles; ++t) {
+    const int64_t begin = tile_begin(block.rows, tiles, t);
+    const int64_t rows = tile_begin(block.rows, tiles, t + 1) - begin;
+    float* const c = block.c + begin * block.c_pitch;
+    fetch<true>(c, block.c_pitch, 0, rows, block.columns);
+    fetch<false>(e.residual, e.residual_pitch, begin, begin + rows, block.columns);
+    kernels[rows - 1](block, block.a + begin * block.a_pitch, sums,
+                      block.ahead.data + begin * block.ahead.pitch);
+    const Part part{rows, block.columns, true, block.add, block.last};
+    finish_tile(e.at(begin, 0), part, sums, kLanes, c, block.c_pitch);
+  }
+}
+
 void multiply(const GemmBlock& block) {
+  if (block.a_layout == GemmA::kGroups) return multiply_groups(block);
   alignas(64) float tile[kMostRows * kColumns];
   const GemmEpilogue& e = block.epilogue;
   const int64_t vectors = (block.columns + kLanes - 1) / kLanes;
-  // Sums go straight to C, with C, bias and residual added while they are in registers. alpha,
-  // which multiplies the sums alone, leaves all of that to finish.
+  // Sums go straight to C, with C, bias and residual added, and ReLU, while they are in registers.
+  // alpha, which multiplies the sums alone, leaves all of that to finish.
   const bool direct = !block.add || e.alpha == 1.0F;
   const bool added = direct && e.alpha == 1.0F;
   const bool plain = e.activation == Activation::kNone && e.scale == nullptr &&
-                     e.preactivation_out == nullptr && e.preactivation_in == nullptr && !e.relu;
+                     e.preactivation_out == nullptr && e.preactivation_in == nullptr;
   const bool done = added && (!block.last || plain);
-  MicroBlock micro{.k = block.k,
+  MicroBlock micro{.runs = block.runs,
+                   .run_pitch = block.run_pitch,
+                   .k = block.k,
                    .b = block.b,
                    .b_pitch = kColumns,
                    .c_pitch = direct ? block.c_pitch : kColumns,
@@ -252,7 +288,8 @@ void multiply(const GemmBlock& block) {
                    .add_c = added && block.add,
                    .bias = added && block.last ? e.bias : nullptr,
                    .matrix = nullptr,
-                   .matrix_pitch = e.residual_pitch};
+                   .matrix_pitch = e.residual_pitch,
+                   .relu = done && block.last && e.relu};
   const float* residual = done && block.last ? e.residual : nullptr;
   const bool alone = added && block.last && e.scale == nullptr && e.residual == nullptr && !e.relu;
   const Finish finish_tile = finish_for(e.activation, e.preactivation_in != nullptr, alone);

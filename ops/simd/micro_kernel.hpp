@@ -12,6 +12,7 @@
 // Compiled with VT_BF16 (kernels::Kernels::gemm_bf16), every "float" of A and B is a word that
 // holds two numbers of bf16, the next two of k, and k counts words. Nothing else differs.
 
+#include "ops/simd/activation.hpp"
 #include "ops/simd/simd.hpp"
 
 namespace vitrine::simd {
@@ -43,6 +44,8 @@ constexpr int kStepsInTurn = 2;
 /// What all tiles of a block of C have in common: they lie below one another, beside one
 /// micro-panel of B.
 struct MicroBlock {
+  int64_t runs;  ///< of k steps each, run_pitch floats of A apart where there are several
+  int64_t run_pitch;
   int64_t k;
   const float* b;
   int64_t b_pitch;
@@ -53,12 +56,13 @@ struct MicroBlock {
   const float* bias;    ///< one row for all rows, or null,
   const float* matrix;  ///< and a matrix, whose rows are the tile's, or null
   int64_t matrix_pitch;
+  bool relu;  ///< of all that
 };
 
 /// c[i * c_pitch + j] = sum over p of A[i][p] * b[p * b_pitch + j], and what `block` adds. A[i][p]
-/// is a[i * a_pitch + p] if kRowMajor, otherwise a[p * a_pitch + i]. Meanwhile k * next_step floats
-/// from `next` on are fetched into L2, and C into L1. (A and B need no help: the processor sees
-/// that they are read in order.)
+/// is a[i * a_pitch + p] if kRowMajor, otherwise a[p * a_pitch + i]. Meanwhile runs * k * next_step
+/// floats from `next` on are fetched into L2, and C into L1. (A and B need no help: the processor
+/// sees that they are read in order.)
 ///
 /// Every loop over the accumulators must be unrolled: with a single one left, g++ 12 keeps the
 /// whole array in memory and stores each accumulator after each multiply-add, at half the speed.
@@ -109,6 +113,12 @@ void micro_kernel(const MicroBlock& block, const float* a, int64_t a_pitch, floa
   }
 #pragma GCC unroll kStepsInTurn
   for (int64_t p = fetches; p < k; ++p) step();
+  if constexpr (kRowMajor) {
+    for (int64_t run = 1; run < block.runs; ++run) {
+      a += block.run_pitch - k;
+      for (int64_t p = 0; p < k; ++p) step();
+    }
+  }
 
   if (block.add_c) {
 #pragma GCC unroll 16
@@ -134,6 +144,13 @@ void micro_kernel(const MicroBlock& block, const float* a, int64_t a_pitch, floa
       for (int j = 0; j < kVectors; ++j) {
         sum[i][j] = sum[i][j] + load_part(j, block.matrix + i * block.matrix_pitch + j * kLanes);
       }
+    }
+  }
+  if (block.relu) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) sum[i][j] = relu(sum[i][j]);
     }
   }
 #pragma GCC unroll 16

@@ -160,6 +160,23 @@ inline void store_tail(float* p, Vec v, int64_t n) {
 #endif
 }
 
+/// Lane j is lane from[j] of x; all of `from` is below kLanes.
+inline Vec permute(Vec x, VecI from) {
+#if defined(__AVX512F__)
+  return _mm512_permutexvar_ps(from, x);
+#elif defined(__AVX2__)
+  return _mm256_permutevar8x32_ps(x, from);
+#else
+  // Byte by byte.
+  const VecI bytes = from * VecI(0x04040404) + VecI(0x03020100);
+#if defined(__aarch64__)
+  return vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(x), vreinterpretq_u8_s32(bytes)));
+#else
+  return _mm_castsi128_ps(_mm_shuffle_epi8(_mm_castps_si128(x), bytes));
+#endif
+#endif
+}
+
 /// Sum of the lanes, in an order that is fixed per ISA.
 inline float reduce_add(Vec v) {
 #if defined(__AVX512F__)
