@@ -285,6 +285,9 @@ Tensor gradient_of_x(const Sizes& s, const Conv2dOptions& o, const Tensor& dy, c
                             dx.mutable_data(), {});
     return dx;
   }
+  if (const int64_t joined = detail::joined_groups(weight, s.groups); joined > 1) {
+    return gradient_of_x(s.joined(joined), o, dy, x, detail::join_groups(weight, s.groups, joined));
+  }
   const bool all_seen = o.stride == Size2d{1, 1};
   Tensor dx = all_seen ? Tensor::empty(x.shape()) : Tensor::zeros(x.shape());
   const Tensor by_element = permute(weight.detach(), {2, 3, 0, 1});
@@ -328,6 +331,11 @@ void multiply_by_rows(const Sizes& s, const ImageRows& rows, const float* dy, fl
 Tensor gradient_of_weight(const Sizes& s, const Conv2dOptions& o, const Tensor& dy, const Tensor& x,
                           const Tensor& weight) {
   if (dy.numel() == 0) return Tensor::zeros(weight.shape());
+  if (const int64_t joined = detail::joined_groups(weight, s.groups); joined > 1) {
+    const Tensor wide = detail::join_groups(weight, s.groups, joined);
+    return detail::take_groups(gradient_of_weight(s.joined(joined), o, dy, x, wide), s.groups,
+                               joined);
+  }
   Tensor dmatrix = Tensor::empty({s.outputs, s.kernel.h, s.kernel.w, s.group_channels()});
   for (int64_t group = 0; group < s.groups; ++group) {
     const int64_t first = group * s.group_outputs();
@@ -391,13 +399,6 @@ Conv2dGradients conv2d_backward(const Tensor& dy, const Tensor& x, const Tensor&
   const Sizes s = sizes_of("conv2d_backward", x, weight, options);
   check_shape("conv2d_backward", "dy", dy, s.y(), "x", x.shape());
   Conv2dGradients g;
-  if (const int64_t joined = detail::joined_groups(weight, s.groups); joined > 1) {
-    Conv2dOptions wide = options;
-    wide.groups = s.groups / joined;
-    g = conv2d_backward(dy, x, detail::join_groups(weight, s.groups, joined), wide, needs);
-    if (needs[1]) g.dweight = detail::take_groups(g.dweight, s.groups, joined);
-    return g;
-  }
   if (needs[0]) g.dx = gradient_of_x(s, options, dy, x, weight);
   if (needs[1]) g.dweight = gradient_of_weight(s, options, dy, x, weight);
   if (needs[2]) g.dbias = sum(dy, {0, 1, 2});

@@ -19,6 +19,12 @@ struct ConvSizes {
   int64_t k() const { return kernel.h * kernel.w * group_channels(); }
   int64_t m() const { return batch * grid.h * grid.w; }
   bool pointwise() const { return kernel == Size2d{1, 1}; }
+  /// Of the same convolution with so many neighbouring groups as one.
+  ConvSizes joined(int64_t neighbours) const {
+    ConvSizes s = *this;
+    s.groups = groups / neighbours;
+    return s;
+  }
   Shape y() const { return {batch, grid.h, grid.w, outputs}; }
 };
 
