@@ -48,7 +48,6 @@ class Panels {
     }
   }
 
-  int64_t panels() const { return panels_; }
   const float* at(int64_t block, int64_t panel) const {
     if (scratch_) return in_scratch(block, panel);
     return packed_[static_cast<size_t>(block)]->panel(0, panel);
@@ -182,7 +181,7 @@ Tensor take_groups(const Tensor& weight, int64_t groups, int64_t joined) {
 int64_t block_of_groups(const Tensor& weight) {
   const int64_t width = weight.dim(1);
   return std::min(std::max(kernels::active().gemm->lanes / width, int64_t{1}) * width,
-                  weight.dim(0));
+                  weight.dim(0) - width);
 }
 
 bool in_groups(const Tensor& weight, int64_t groups, Size2d dilation) {

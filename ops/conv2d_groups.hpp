@@ -31,7 +31,8 @@ void convolve_groups(const ConvSizes& s, const Conv2dOptions& options, const flo
                      const Tensor& weight, float* y, const GemmEpilogue& epilogue);
 
 /// Outputs whose kernels convolve_groups has packed as one matrix: of one group, or of those that
-/// share a vector. A function of the sizes and the active ISA.
+/// share a vector; never of all groups, so that packed_precision tells a weight in groups, which
+/// stays in f32. A function of the sizes and the active ISA.
 int64_t block_of_groups(const Tensor& weight);
 
 /// The kernel of the gradient of x for a stride of 1: turned around, channels and outputs swapped.

@@ -25,8 +25,7 @@ constexpr FirstOfGroup kFirstOfGroup;
 /// `a` on. The terms of a run are added channel by channel of the group, and those of a channel
 /// pixel by pixel. kThree: a run is of three pixels, and row i + 1 begins a pixel after row i, so
 /// that a pixel that was permuted once serves three rows. kPitch: floats from one row of B to the
-/// next. Meanwhile a line at every row of `next`,
-/// block.ahead.pitch apart, is fetched into L2.
+/// next. Meanwhile a line at every row of `next`, block.ahead.pitch apart, is fetched into L2.
 template <int kRows, bool kThree, int64_t kPitch>
 void group_kernel(const kernels::GemmBlock& block, const float* a, float* sums, const float* next) {
   const int64_t width = block.width;

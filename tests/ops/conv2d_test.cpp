@@ -10,6 +10,7 @@
 // Not here: the product itself (gemm_test), the values of PyTorch (golden_check), speed.
 
 #include "ops/conv2d.hpp"
+#include "ops/gemm/gemm_packed.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -177,7 +178,7 @@ TEST_CASE("conv2d: a packed weight is all that is kept, and gives back the same 
   CHECK(same_bits(weight, before));
 }
 
-TEST_CASE("conv2d: groups that are joined are packed once, and give back the same bits",
+TEST_CASE("conv2d: groups are packed once, in parts, and give back the same bits",
           "[ops][memory]") {
   const ScopedIsa isa(test::each_isa());
   const int64_t width = GENERATE(1, 3, 8, 20);
@@ -190,6 +191,7 @@ TEST_CASE("conv2d: groups that are joined are packed once, and give back the sam
   weight.freeze();
   pack_conv2d_weight(weight, 4);
   CHECK(weight.storage().moved_out());
+  CHECK_FALSE(packed_precision(weight).has_value());
   const Tensor y = conv2d_add(x, weight, bias, residual, options);
   CHECK(weight.storage().moved_out());
   CHECK(same_bits(y, conv2d_add(x, before, bias, residual, options)));
